@@ -1,0 +1,49 @@
+// The system call measures: the same static program in both guests, its figures read from the console.
+//
+//   await measureCalls(plan, samples, progress)
+//
+// The program prints one line {"measure":"getpid","ns":12.3} per measure and a last line {"done":true}.
+
+import type { Guest } from "./guest.ts";
+import { startMachine } from "./machine.ts";
+import type { Plan } from "./plan.ts";
+import type { Progress } from "./redis-measures.ts";
+import type { Samples } from "./report.ts";
+
+const TIMEOUT_MS = 120_000;
+const DONE = /\{"done":true\}/;
+
+/** The measures on a console, between whatever else the guest printed there. */
+export function parseCalls(text: string): Map<string, number> {
+  const values = new Map<string, number>();
+  for (const match of text.matchAll(/\{"measure":"(\w+)","ns":([0-9.]+)\}/g)) {
+    values.set(match[1] as string, Number(match[2]));
+  }
+  return values;
+}
+
+async function oneRun(plan: Plan, guest: Guest): Promise<Map<string, number>> {
+  const { machine, accel, memoryMiB } = plan;
+  const vm = startMachine(guest, { machine, accel, memoryMiB, network: { kind: "none" } });
+  try {
+    await vm.waitFor(DONE, TIMEOUT_MS);
+    return parseCalls(vm.console);
+  } finally {
+    await vm.stop();
+  }
+}
+
+export async function measureCalls(
+  plan: Plan,
+  samples: Samples,
+  progress: Progress,
+): Promise<void> {
+  for (let run = 0; run < plan.runs; run++) {
+    const order = run % 2 === 0 ? plan.guests : [...plan.guests].reverse();
+    for (const guest of order) {
+      const values = await oneRun(plan, guest);
+      for (const [measure, ns] of values) samples.add(guest.name, measure, run, ns);
+      progress(`run ${run + 1}/${plan.runs} ${guest.name}: ${values.size} measures`);
+    }
+  }
+}

@@ -1,0 +1,113 @@
+// The words after `virga bench`, parsed once into a typed value.
+
+import { parseArgs } from "node:util";
+import { BenchError } from "./errors.ts";
+import { MACHINES, type Machine } from "./guest.ts";
+import type { LinuxRoot } from "./linux-guest.ts";
+import { CALLS_MEASURES, measuresNamed, REDIS_MEASURES } from "./plan.ts";
+import type { GuestName, Measure } from "./report.ts";
+
+export const USAGE = `usage: virga bench redis|calls [options]
+
+Measures Virga and a Linux guest side by side: the same program, the same QEMU, alternating runs.
+
+  --json            print {"rows": […]} instead of a table
+  --runs N          pairs of runs (5)
+  --only A,B        these measures only
+  --machine M       microvm, microvm-pci, q35 or pc (microvm)
+  --memory MIB      memory of the guests (256)
+  --requests N      requests per unpipelined load (30000; five times as many with -P 16)
+  --guests A,B      virga,linux or one of them (both)
+  --linux-root R    where Linux has its root: initramfs or disk (initramfs)
+  --append WORDS    more words for Linux's command line
+  --network N       tap or user (tap where a network namespace is possible)
+  --accel A         tcg or kvm (tcg)
+`;
+
+export interface BenchOptions {
+  readonly kind: "redis" | "calls";
+  readonly json: boolean;
+  readonly runs: number;
+  readonly measures: readonly Measure[];
+  readonly machine: Machine;
+  readonly memoryMiB: number;
+  readonly requests: number;
+  readonly guests: readonly GuestName[];
+  readonly linuxRoot: LinuxRoot;
+  readonly extraAppend: string;
+  readonly network: "tap" | "user" | null;
+  readonly accel: "tcg" | "kvm";
+}
+
+function oneOf<T extends string>(name: string, value: string, allowed: readonly T[]): T {
+  const found = allowed.find((candidate) => candidate === value);
+  if (found === undefined) {
+    throw new BenchError(`--${name} ${value}: must be one of ${allowed.join(", ")}`);
+  }
+  return found;
+}
+
+function count(name: string, value: string): number {
+  const number = Number(value);
+  if (!Number.isInteger(number) || number < 1) {
+    throw new BenchError(`--${name} ${value}: must be a whole number above zero`);
+  }
+  return number;
+}
+
+function list(value: string | undefined): string[] {
+  return (value ?? "").split(",").filter((word) => word !== "");
+}
+
+const STRING = { type: "string" } as const;
+
+const OPTIONS = {
+  json: { type: "boolean", default: false },
+  runs: { ...STRING, default: "5" },
+  only: STRING,
+  machine: { ...STRING, default: "microvm" },
+  memory: { ...STRING, default: "256" },
+  requests: { ...STRING, default: "30000" },
+  guests: { ...STRING, default: "virga,linux" },
+  "linux-root": { ...STRING, default: "initramfs" },
+  append: { ...STRING, default: "" },
+  network: STRING,
+  accel: { ...STRING, default: "tcg" },
+} as const;
+
+function words(args: string[]) {
+  try {
+    return parseArgs({ args, options: OPTIONS, allowPositionals: true });
+  } catch (error) {
+    throw new BenchError((error as Error).message);
+  }
+}
+
+export function parseOptions(args: string[]): BenchOptions {
+  const { values, positionals } = words(args);
+  const [first, ...more] = positionals;
+  if (first === undefined || more.length > 0) throw new BenchError(USAGE.trimEnd());
+  const kind = oneOf("benchmark", first, ["redis", "calls"] as const);
+  const all = kind === "redis" ? REDIS_MEASURES : CALLS_MEASURES;
+  const only = list(values.only);
+  const names = all.map((measure) => measure.name);
+  for (const name of only) oneOf("only", name, names);
+  const guests = list(values.guests).map((g) => oneOf("guests", g, ["virga", "linux"] as const));
+  return {
+    kind,
+    json: values.json,
+    runs: count("runs", values.runs),
+    measures: measuresNamed(all, only),
+    machine: oneOf("machine", values.machine, MACHINES),
+    memoryMiB: count("memory", values.memory),
+    requests: count("requests", values.requests),
+    guests,
+    linuxRoot: oneOf("linux-root", values["linux-root"], ["initramfs", "disk"] as const),
+    extraAppend: values.append,
+    network:
+      values.network === undefined
+        ? null
+        : oneOf("network", values.network, ["tap", "user"] as const),
+    accel: oneOf("accel", values.accel, ["tcg", "kvm"] as const),
+  };
+}

@@ -1,0 +1,53 @@
+// What is to be measured, as plain data: made outside the network namespace, where packages can still be
+// fetched, and carried out inside it. It crosses the boundary as JSON.
+
+import type { Guest, Machine, Program } from "./guest.ts";
+import type { Measure } from "./report.ts";
+
+export const REDIS_MEASURES: readonly Measure[] = [
+  { name: "boot_to_ping", unit: "ms", better: "lower" },
+  { name: "get", unit: "req/s", better: "higher" },
+  { name: "set", unit: "req/s", better: "higher" },
+  { name: "get_p16", unit: "req/s", better: "higher" },
+  { name: "set_p16", unit: "req/s", better: "higher" },
+  { name: "p99", unit: "ms", better: "lower" },
+  { name: "memory_min", unit: "MiB", better: "lower" },
+  { name: "image_overhead", unit: "MiB", better: "lower" },
+];
+
+const NS = { unit: "ns", better: "lower" } as const;
+
+export const CALLS_MEASURES: readonly Measure[] = [
+  { name: "getpid", ...NS },
+  { name: "clock_gettime", ...NS },
+  { name: "write_null", ...NS },
+  { name: "read_zero", ...NS },
+  { name: "pipe_write_read", ...NS },
+  { name: "pipe_pingpong", ...NS },
+  { name: "futex_pingpong", ...NS },
+  { name: "thread_switch", ...NS },
+  { name: "futex_wake", ...NS },
+  { name: "page_fault", ...NS },
+  { name: "mmap_touch_1m", ...NS },
+  { name: "thread_create", ...NS },
+  { name: "epoll_idle", ...NS },
+  { name: "epoll_ready", ...NS },
+];
+
+export interface Plan {
+  readonly kind: "redis" | "calls";
+  readonly network: "tap" | "user" | "none";
+  readonly machine: Machine;
+  readonly accel: "tcg" | "kvm";
+  readonly memoryMiB: number;
+  readonly runs: number;
+  readonly requests: number;
+  readonly measures: readonly Measure[];
+  readonly guests: readonly Guest[];
+  readonly program: Program;
+  readonly verbose: boolean;
+}
+
+export function measuresNamed(all: readonly Measure[], only: readonly string[]): Measure[] {
+  return only.length === 0 ? [...all] : all.filter((measure) => only.includes(measure.name));
+}
