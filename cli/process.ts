@@ -1,0 +1,53 @@
+/*
+ * The one way to run a tool to its end: `runTool` returns its standard output, or throws a `ToolFailedError` that
+ * has the command and the last lines it printed. A tool that is not installed becomes a `ToolMissingError`.
+ */
+import { spawn } from "node:child_process";
+import { ToolFailedError, ToolMissingError } from "./errors.ts";
+
+export interface ToolOptions {
+  readonly cwd?: string;
+  readonly env?: NodeJS.ProcessEnv;
+  /** Milliseconds until the tool is killed; default 10 minutes, enough for a slow download. */
+  readonly timeoutMs?: number;
+  /** The Debian package to name when the tool is missing. */
+  readonly debianPackage?: string;
+}
+
+const TAIL_LINES = 5;
+
+export async function runTool(
+  tool: string,
+  args: readonly string[],
+  options: ToolOptions = {},
+): Promise<string> {
+  const timeout = options.timeoutMs ?? 600_000;
+  const child = spawn(tool, args, {
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    env: options.env ?? process.env,
+    stdio: ["ignore", "pipe", "pipe"],
+    timeout,
+  });
+  const output: Buffer[] = [];
+  const errors: Buffer[] = [];
+  child.stdout.on("data", (chunk: Buffer) => output.push(chunk));
+  child.stderr.on("data", (chunk: Buffer) => errors.push(chunk));
+  const status = await new Promise<number | NodeJS.Signals | null>((resolve, reject) => {
+    child.once("error", (error: NodeJS.ErrnoException) => {
+      reject(
+        error.code === "ENOENT"
+          ? new ToolMissingError(tool, options.debianPackage ?? tool)
+          : new ToolFailedError(tool, error.message),
+      );
+    });
+    child.once("close", (code, signal) => resolve(code ?? signal));
+  });
+  if (status !== 0) {
+    const text = `${Buffer.concat(output).toString()}\n${Buffer.concat(errors).toString()}`;
+    const lines = text.split("\n").filter((line) => line.trim() !== "");
+    const tail = lines.slice(-TAIL_LINES).join("\n  ");
+    const how = typeof status === "number" ? `status ${status}` : `signal ${status}`;
+    throw new ToolFailedError(`\`${tool} ${args.join(" ")}\``, `${how}\n  ${tail}`);
+  }
+  return Buffer.concat(output).toString();
+}
