@@ -1,0 +1,218 @@
+/*
+ * Debian packages as the source of a root, without installing anything and without being root.
+ *
+ *   PackageSet.open(names)  resolves the closure of the named packages for an empty system, fetches and
+ *                           unpacks the named ones
+ *   .source                 the unpacked packages laid over each other; grows
+ *   .bring(file, neededBy)  fetches the package that `neededBy`'s package depends on and that has `file`
+ *
+ * The closure of redis-server has 41 packages, from adduser to perl; the program's libraries are in 7. Debian policy
+ * (8.6) has every package depend directly on those that have the libraries it links with, so only direct
+ * dependencies are tried, best guess first (libssl.so.3 → libssl3).
+ *
+ * Package files and their unpacked trees stay in build/packages under the file name, which has the version in it.
+ */
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { basename, join } from "node:path";
+import { type FileSource, readElf } from "../elf/index.ts";
+import { layeredSource } from "../elf/source.ts";
+import { ToolFailedError } from "../errors.ts";
+import { buildFolder } from "../paths.ts";
+import { runTool } from "../process.ts";
+
+interface Unpacked {
+  readonly name: string;
+  readonly folder: string;
+  readonly depends: readonly string[];
+}
+
+export class PackageSet {
+  /** Package name → version, as apt would install them. */
+  readonly #closure: ReadonlyMap<string, string>;
+  readonly #apt: Apt;
+  readonly #unpacked = new Map<string, Unpacked>();
+  readonly #layers: string[] = [];
+  readonly source: FileSource = layeredSource(this.#layers);
+
+  private constructor(apt: Apt, closure: ReadonlyMap<string, string>) {
+    this.#apt = apt;
+    this.#closure = closure;
+  }
+
+  static async open(names: readonly string[]): Promise<PackageSet> {
+    const apt = new Apt();
+    const set = new PackageSet(apt, await apt.resolve(names));
+    await set.#fetch(names);
+    return set;
+  }
+
+  /** The versions that went in, as `name_version`. */
+  get versions(): string[] {
+    return [...this.#unpacked.keys()].map((name) => `${name}_${this.#closure.get(name) ?? ""}`);
+  }
+
+  async bring(file: string, neededByHostPath: string): Promise<boolean> {
+    const owner = [...this.#unpacked.values()].find((each) =>
+      neededByHostPath.startsWith(`${each.folder}/`),
+    );
+    if (owner === undefined) return false;
+    // One call of apt costs most of a second, so the guesses for all that the same file needs come along.
+    const wanted = [file, ...readElf(neededByHostPath).needed];
+    const guesses = wanted.flatMap((name) => guessPackages(name, owner.depends));
+    const candidates = owner.depends.filter((name) => this.#isMissing(name));
+    const first = [...new Set(guesses)].filter((name) => this.#isMissing(name));
+    if (first.length > 0) {
+      await this.#fetch(first);
+      if (this.#holds(file)) return true;
+    }
+    for (const name of candidates.filter((each) => this.#isMissing(each))) {
+      await this.#fetch([name]);
+      if (this.#holds(file)) return true;
+    }
+    return false;
+  }
+
+  #isMissing(name: string): boolean {
+    return this.#closure.has(name) && !this.#unpacked.has(name);
+  }
+
+  #holds(file: string): boolean {
+    if (file.startsWith("/")) return this.source.locate(file) !== null;
+    return this.#layers.some((layer) =>
+      readdirSync(layer, { recursive: true }).some((path) => basename(path.toString()) === file),
+    );
+  }
+
+  async #fetch(names: readonly string[]): Promise<void> {
+    const chosen = names.flatMap((name): [string, string][] => {
+      const version = this.#closure.get(name);
+      return version === undefined || this.#unpacked.has(name) ? [] : [[name, version]];
+    });
+    for (const [name, deb] of await this.#apt.download(chosen)) {
+      const { folder, depends } = await unpack(deb);
+      this.#unpacked.set(name, { name, folder, depends });
+      this.#layers.push(folder);
+    }
+  }
+}
+
+/** Which of `packages` have names that `file` suggests, by Debian's rule for library packages (policy 8.1). */
+export function guessPackages(file: string, packages: readonly string[]): string[] {
+  const name = basename(file);
+  if (/^(ld-linux|lib(c|m|dl|rt|pthread|resolv|util|anl)\.so)/.test(name)) {
+    return packages.filter((each) => each === "libc6");
+  }
+  if (name === "libz.so.1") return packages.filter((each) => each === "zlib1g");
+  const match = /^(.+)-([0-9.]+)\.so$/.exec(name) ?? /^(.+?)\.so(?:\.([0-9]+))?/.exec(name);
+  if (match === null) return [];
+  const stem = (match[1] ?? "").toLowerCase().replaceAll("_", "-");
+  const version = match[2] ?? "";
+  // A name that ends in a digit takes a dash: libfoo2.so.3 → libfoo2-3.
+  const wanted = /[0-9]$/.test(stem) && version !== "" ? `${stem}-${version}` : stem + version;
+  const isVariant = (each: string): boolean =>
+    [wanted, `${stem}-${version}`, `${wanted}t64`, `${wanted}debian`].includes(each);
+  return packages.filter(isVariant);
+}
+
+async function unpack(deb: string): Promise<{ folder: string; depends: string[] }> {
+  const folder = deb.replace(/\.deb$/, "");
+  if (!existsSync(folder)) {
+    const work = mkdtempSync(`${folder}.work-`);
+    await runTool("dpkg-deb", ["--extract", deb, work], { debianPackage: "dpkg" });
+    try {
+      renameSync(work, folder);
+    } catch {
+      rmSync(work, { recursive: true, force: true }); // another run was faster
+    }
+  }
+  const fields = await runTool("dpkg-deb", ["--field", deb, "Depends", "Pre-Depends"]);
+  return { folder, depends: parseDepends(fields) };
+}
+
+/** Package names of `Depends:` lines: all alternatives, without versions and architectures. */
+export function parseDepends(fields: string): string[] {
+  const names = fields
+    .replace(/^[A-Za-z-]+:/gm, ",")
+    .split(/[,|\n]/)
+    .map((part) => part.trim().replace(/[ (:].*$/, ""));
+  return [...new Set(names.filter((name) => name !== ""))];
+}
+
+/** apt-get with an empty package status; on the host's package lists, or on our own where those are missing or stale. */
+class Apt {
+  #options: string[] = ["-o", "Dir::State::status=/dev/null", "-o", "APT::Architecture=amd64"];
+  #hasOwnLists = false;
+
+  async resolve(names: readonly string[]): Promise<Map<string, string>> {
+    const args = ["--simulate", "--no-install-recommends", "install", ...names];
+    const output = await this.#run(args);
+    const closure = new Map<string, string>();
+    for (const match of output.matchAll(/^Inst (\S+) \((\S+) /gm)) {
+      closure.set(match[1] ?? "", match[2] ?? "");
+    }
+    for (const name of names) {
+      if (!closure.has(name)) throw new ToolFailedError("apt-get", `there is no package ${name}`);
+    }
+    return closure;
+  }
+
+  /** Fetches what is not there yet; package name → .deb file. */
+  async download(packages: readonly [string, string][]): Promise<Map<string, string>> {
+    const folder = buildFolder("packages");
+    const find = (name: string, version: string): string | undefined => {
+      const prefix = `${name}_${version.replaceAll(":", "%3a")}_`;
+      const file = readdirSync(folder).find(
+        (each) => each.startsWith(prefix) && each.endsWith(".deb"),
+      );
+      return file === undefined ? undefined : join(folder, file);
+    };
+    const missing = packages.filter(([name, version]) => find(name, version) === undefined);
+    if (missing.length > 0) {
+      const work = mkdtempSync(join(folder, "work-"));
+      try {
+        const wanted = missing.map(([name, version]) => `${name}=${version}`);
+        await this.#run(["download", ...wanted], work);
+        for (const file of readdirSync(work)) renameSync(join(work, file), join(folder, file));
+      } finally {
+        rmSync(work, { recursive: true, force: true });
+      }
+    }
+    const files = new Map<string, string>();
+    for (const [name, version] of packages) {
+      const file = find(name, version);
+      if (file === undefined) throw new ToolFailedError("apt-get", `did not fetch ${name}`);
+      files.set(name, file);
+    }
+    return files;
+  }
+
+  async #run(args: readonly string[], cwd?: string): Promise<string> {
+    const run = (): Promise<string> =>
+      runTool("apt-get", [...this.#options, ...args], {
+        env: { ...process.env, LC_ALL: "C", DEBIAN_FRONTEND: "noninteractive" },
+        ...(cwd === undefined ? {} : { cwd }),
+        debianPackage: "apt",
+      });
+    try {
+      return await run();
+    } catch (error) {
+      if (this.#hasOwnLists || !(error instanceof ToolFailedError)) throw error;
+      await this.#useOwnLists();
+      return await run();
+    }
+  }
+
+  /** Fresh lists of our own need no root, and nothing else on this host sees them. */
+  async #useOwnLists(): Promise<void> {
+    const state = buildFolder("apt", "state");
+    const cache = buildFolder("apt", "cache");
+    mkdirSync(join(state, "lists", "partial"), { recursive: true });
+    mkdirSync(join(cache, "archives", "partial"), { recursive: true });
+    this.#hasOwnLists = true;
+    this.#options = [
+      ...["-o", `Dir::State=${state}`, "-o", `Dir::Cache=${cache}`],
+      ...["-o", "APT::Sandbox::User=root", ...this.#options],
+    ];
+    await runTool("apt-get", [...this.#options, "update"], { debianPackage: "apt" });
+  }
+}
