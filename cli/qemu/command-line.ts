@@ -1,0 +1,38 @@
+/*
+ * The kernel's command line, as docs/boot-protocol.md has it: `key=value … -- argv0 argv1 …`, words separated by
+ * blanks, a word in double quotes where it has blanks, quotes or backslashes in it, or nothing at all.
+ */
+
+export type LogLevel = "error" | "warn" | "info" | "debug";
+
+export interface BootOptions {
+  readonly argv: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  readonly root?: "disk" | "module";
+  /** `dhcp`, `none` or `address/prefix,gateway`. */
+  readonly ip?: string;
+  readonly dns?: readonly string[];
+  readonly hostname?: string;
+  readonly log?: LogLevel;
+}
+
+export function kernelCommandLine(options: BootOptions): string {
+  const words: string[] = [];
+  const put = (key: string, value: string | undefined): void => {
+    if (value !== undefined) words.push(quoteWord(`${key}=${value}`));
+  };
+  put("root", options.root);
+  put("cwd", options.cwd);
+  put("ip", options.ip);
+  for (const server of options.dns ?? []) put("dns", server);
+  put("hostname", options.hostname);
+  put("log", options.log);
+  for (const [name, value] of Object.entries(options.env ?? {})) put("env", `${name}=${value}`);
+  return [...words, "--", ...options.argv.map(quoteWord)].join(" ");
+}
+
+export function quoteWord(word: string): string {
+  if (/^[^\s"\\]+$/.test(word)) return word;
+  return `"${word.replace(/["\\]/g, "\\$&")}"`;
+}

@@ -1,0 +1,29 @@
+/* QEMU: its command line, its process, what the guest says. */
+export { chooseAccelerator } from "./accelerator.ts";
+export { QEMU, qemuArguments } from "./arguments.ts";
+export { type BootOptions, kernelCommandLine, type LogLevel } from "./command-line.ts";
+export { EventParser, type MachineEvent, parseEvent } from "./events.ts";
+export {
+  CONSOLE_LOG,
+  EVENTS_LOG,
+  type Machine,
+  type MachineEnd,
+  QEMU_LOG,
+  QMP_SOCKET,
+  type StartOptions,
+  startMachine,
+  stopQemu,
+} from "./machine.ts";
+export {
+  ACCELERATORS,
+  type Accelerator,
+  type Channel,
+  type Disk,
+  type Forward,
+  MACHINE_TYPES,
+  type MachineType,
+  type Network,
+  type Protocol,
+  type QemuOptions,
+} from "./options.ts";
+export { qmp } from "./qmp.ts";

@@ -1,0 +1,208 @@
+/*
+ * A running QEMU: `startMachine` spawns it, hands out the guest's console and events as they come, and tells in the
+ * end how it went. What becomes of these is the caller's business; nothing here prints.
+ *
+ * Sockets live in a folder of the caller's. The events come through a socket on which we listen before
+ * QEMU starts, so none is lost; QEMU writes them to a log file as well, for a machine that outlives its runner.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { closeSync, openSync, rmSync } from "node:fs";
+import { createServer, type Server, type Socket } from "node:net";
+import { join } from "node:path";
+import { ToolFailedError, ToolMissingError } from "../errors.ts";
+import { QEMU, qemuArguments } from "./arguments.ts";
+import { EventParser, type MachineEvent } from "./events.ts";
+import type { QemuOptions } from "./options.ts";
+import { qmp } from "./qmp.ts";
+
+export type MachineEnd =
+  | { readonly kind: "exit"; readonly code: number }
+  | { readonly kind: "signal"; readonly signal: number; readonly name: string }
+  | { readonly kind: "panic"; readonly reason: string }
+  /** We ended it. */
+  | { readonly kind: "stopped" }
+  /** QEMU ended and nobody said why: a triple fault, or QEMU was killed or refused to start. */
+  | { readonly kind: "vanished"; readonly detail: string };
+
+export interface StartOptions {
+  /** A folder for sockets and logs; its path is to be short (UNIX sockets take 107 bytes). */
+  readonly folder: string;
+  readonly qemu: Omit<QemuOptions, "console" | "events" | "qmpSocket">;
+  readonly onConsole?: (bytes: Buffer) => void;
+  /** `atMs` counts from just before QEMU's process was made. */
+  readonly onEvent?: (event: MachineEvent, atMs: number) => void;
+  /** The machine is to outlive this process; its console then goes to the log file only. */
+  readonly detached?: boolean;
+}
+
+export interface Machine {
+  readonly pid: number;
+  readonly ended: Promise<MachineEnd>;
+  /** Ends it: by QMP, and if that does not help, by its process id. Returns when it has ended. */
+  stop(): Promise<void>;
+  /** Lets go of a detached machine, so that this process can end. */
+  release(): void;
+}
+
+export const CONSOLE_LOG = "console.log";
+export const EVENTS_LOG = "events.log";
+export const QEMU_LOG = "qemu.log";
+export const QMP_SOCKET = "qmp.sock";
+const EVENTS_SOCKET = "events.sock";
+
+/** How long the machine may take to power off after its last event, and QEMU to obey. */
+const POWER_OFF_MS = 3_000;
+
+export async function startMachine(options: StartOptions): Promise<Machine> {
+  const { folder } = options;
+  const parser = new EventParser();
+  let begin = performance.now();
+  let last: MachineEvent | null = null;
+  let onLast = (): void => {};
+  const events = await listenForEvents(join(folder, EVENTS_SOCKET), (text) => {
+    for (const event of parser.push(text)) {
+      options.onEvent?.(event, performance.now() - begin);
+      if (event.event === "exit" || event.event === "signal" || event.event === "panic") {
+        last ??= event;
+        onLast();
+      }
+    }
+  });
+  begin = performance.now();
+  const child = await spawnQemu(options).catch((error: unknown) => {
+    events.close();
+    throw error;
+  });
+  const pid = child.pid ?? 0;
+  let isStopping = false;
+  let complaint = "";
+  child.stderr?.on("data", (chunk: Buffer) => {
+    complaint = (complaint + chunk.toString()).slice(-4096);
+  });
+  if (options.onConsole) child.stdout?.on("data", options.onConsole);
+  onLast = () => setTimeout(() => child.kill("SIGTERM"), POWER_OFF_MS).unref();
+
+  const ended = new Promise<MachineEnd>((resolve) => {
+    child.once("close", async (code, signal) => {
+      await events.drained();
+      events.close();
+      resolve(endOf(last, isStopping, complaint || (signal ?? `status ${code}`)));
+    });
+  });
+  return {
+    pid,
+    ended,
+    async stop() {
+      isStopping = true;
+      await stopQemu(pid, join(folder, QMP_SOCKET));
+      await ended;
+    },
+    release() {
+      events.close();
+      child.unref();
+    },
+  };
+}
+
+/** Asks QEMU to end, and makes it if it does not. Returns when the process is gone. */
+export async function stopQemu(pid: number, socket: string): Promise<void> {
+  await qmp(socket, "quit").catch(() => kill(pid, "SIGTERM"));
+  const deadline = performance.now() + POWER_OFF_MS;
+  while (kill(pid, 0)) {
+    if (performance.now() > deadline) kill(pid, "SIGKILL");
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+function kill(pid: number, signal: NodeJS.Signals | 0): boolean {
+  try {
+    return process.kill(pid, signal);
+  } catch {
+    return false;
+  }
+}
+
+async function spawnQemu(options: StartOptions): Promise<ChildProcess> {
+  const { folder, detached = false } = options;
+  const consoleLog = join(folder, CONSOLE_LOG);
+  const args = qemuArguments({
+    ...options.qemu,
+    console: detached ? { kind: "file", path: consoleLog } : { kind: "stdio", logFile: consoleLog },
+    events: {
+      kind: "socket",
+      path: join(folder, EVENTS_SOCKET),
+      logFile: join(folder, EVENTS_LOG),
+    },
+    qmpSocket: join(folder, QMP_SOCKET),
+  });
+  const log = detached ? openSync(join(folder, QEMU_LOG), "w") : null;
+  const child = spawn(QEMU, args, {
+    stdio: log === null ? ["ignore", "pipe", "pipe"] : ["ignore", log, log],
+    detached,
+  });
+  if (log !== null) closeSync(log);
+  await new Promise<void>((resolve, reject) => {
+    child.once("spawn", resolve);
+    child.once("error", (error: NodeJS.ErrnoException) =>
+      reject(
+        error.code === "ENOENT"
+          ? new ToolMissingError(QEMU, "qemu-system-x86")
+          : new ToolFailedError(QEMU, error.message),
+      ),
+    );
+  });
+  return child;
+}
+
+function endOf(last: MachineEvent | null, isStopping: boolean, detail: string): MachineEnd {
+  switch (last?.event) {
+    case "exit":
+      return { kind: "exit", code: last.code };
+    case "signal":
+      return { kind: "signal", signal: last.signal, name: last.name };
+    case "panic":
+      return { kind: "panic", reason: last.reason };
+    default:
+      return isStopping ? { kind: "stopped" } : { kind: "vanished", detail: detail.trim() };
+  }
+}
+
+interface EventListener {
+  /** When all that QEMU sent has been seen. */
+  drained(): Promise<void>;
+  close(): void;
+}
+
+async function listenForEvents(
+  path: string,
+  onText: (text: string) => void,
+): Promise<EventListener> {
+  rmSync(path, { force: true });
+  let connection: Socket | null = null;
+  let isClosed = false;
+  const server: Server = createServer((socket) => {
+    connection = socket;
+    socket.setEncoding("utf8");
+    socket.on("data", onText);
+    socket.on("error", () => {}); // QEMU was killed; `close` follows
+    socket.once("close", () => {
+      isClosed = true;
+    });
+    server.close();
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(path, resolve);
+  });
+  return {
+    async drained() {
+      const socket = connection;
+      if (socket === null || isClosed) return;
+      await new Promise<void>((resolve) => socket.once("close", resolve));
+    },
+    close() {
+      connection?.destroy();
+      server.close();
+    },
+  };
+}

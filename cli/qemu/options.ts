@@ -1,0 +1,62 @@
+/*
+ * What a virtual machine is made of, as far as the runner, the tests and the benchmark choose it.
+ */
+
+export type MachineType = "microvm" | "q35" | "pc";
+export type Accelerator = "tcg" | "kvm";
+export type Protocol = "tcp" | "udp";
+
+export const MACHINE_TYPES: readonly MachineType[] = ["microvm", "q35", "pc"];
+export const ACCELERATORS: readonly Accelerator[] = ["tcg", "kvm"];
+
+export interface Forward {
+  /** A port of 127.0.0.1 on this host. */
+  readonly hostPort: number;
+  readonly guestPort: number;
+  readonly protocol: Protocol;
+}
+
+export type Network =
+  | { readonly kind: "none" }
+  /** QEMU's own network: guest 10.0.2.15, gateway 10.0.2.2, name server 10.0.2.3. */
+  | { readonly kind: "user"; readonly forwards: readonly Forward[] }
+  /** A tap device that exists and is up. */
+  | { readonly kind: "tap"; readonly interface: string };
+
+/** Where one end of a byte stream of the guest is on the host. */
+export type Channel =
+  | { readonly kind: "stdio"; readonly logFile?: string }
+  | { readonly kind: "file"; readonly path: string }
+  /** A UNIX socket that somebody listens on already. */
+  | { readonly kind: "socket"; readonly path: string; readonly logFile?: string };
+
+export interface Disk {
+  readonly path: string;
+  readonly readOnly: boolean;
+}
+
+export interface QemuOptions {
+  readonly machine: MachineType;
+  readonly accelerator: Accelerator;
+  readonly memoryBytes: number;
+  readonly cpus: number;
+  /** A PVH ELF kernel or a Linux bzImage. */
+  readonly kernel: string;
+  readonly commandLine: string;
+  /** A boot module, or an initramfs. */
+  readonly initrd?: string;
+  readonly disks?: readonly Disk[];
+  readonly network: Network;
+  /** The first serial port. */
+  readonly console: Channel;
+  /** The debug console at port 0xe9. */
+  readonly events?: Channel;
+  /** Path of a UNIX socket that QEMU is to make for QMP. */
+  readonly qmpSocket?: string;
+  /** What QEMU's gdb server is to listen on, e.g. `tcp:127.0.0.1:1234`. */
+  readonly gdb?: string;
+  /** Holds the CPU before its first instruction. */
+  readonly startStopped?: boolean;
+  /** Further arguments, as they are. */
+  readonly extra?: readonly string[];
+}
