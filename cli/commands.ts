@@ -1,0 +1,121 @@
+/*
+ * The commands: one row each, with all of `--help`. Dispatch, the overview and the help derive from this table.
+ */
+import { recipes } from "../apps/index.ts";
+import { callCommand } from "./modules.ts";
+
+export interface Command {
+  readonly name: string;
+  readonly summary: string;
+  readonly usage: readonly string[];
+  readonly help: string;
+  /** Loads what the command needs and runs it; returns its exit status. */
+  readonly run: (args: string[]) => Promise<number>;
+}
+
+const RUN_HELP = `Boots one program in a virtual machine of its own: a recipe, a Linux program of this
+host with the libraries it needs, or a program in a folder that is taken as the root.
+
+  --memory SIZE        memory of the machine, e.g. 24M or 1G (default: the recipe's, or 128M)
+  --cpus N             virtual CPUs (1)
+  --port HOST:GUEST    forward a port of 127.0.0.1; repeatable; PORT for the same on both
+                       sides, with /udp behind for UDP
+  --machine TYPE       microvm, q35 or pc (microvm)
+  --accel NAME         tcg or kvm (kvm where it really works)
+  --env NAME=VALUE     an environment variable of the program; repeatable
+  --root FOLDER        the root file system; the program is a path in it
+  --detach             return when it is reachable, and leave it running
+  --name NAME          for ps, logs and stop (default: the program's name)
+  --json               what Virga has to say as JSON on stdout, the console on stderr
+  --debug              debug kernel, more log, gdb server on 127.0.0.1:1234
+  --kernel FILE        another kernel than this repository's
+
+The program's exit status is the command's; 128+N if signal N ended it, 70 for a kernel
+panic, 125 if Virga failed, 126 not executable, 127 not found, 2 wrong usage.
+
+Recipes:
+${recipes.map((recipe) => `  ${recipe.name.padEnd(20)} ${recipe.summary}`).join("\n")}`;
+
+export const commands: readonly Command[] = [
+  {
+    name: "run",
+    summary: "boot a program in a virtual machine",
+    usage: [
+      "run [options] RECIPE [options] [-- arguments]",
+      "run [options] PROGRAM [arguments]",
+      "run [options] --root FOLDER -- /PROGRAM [arguments]",
+    ],
+    help: RUN_HELP,
+    run: async (args) => (await import("./run/index.ts")).run(args),
+  },
+  {
+    name: "ps",
+    summary: "list machines",
+    usage: ["ps [--all] [--json]"],
+    help: "  --all     those that have ended too\n  --json    as JSON",
+    run: async (args) => (await import("./machines/commands.ts")).ps(args),
+  },
+  {
+    name: "logs",
+    summary: "print a machine's console",
+    usage: ["logs [--follow] NAME"],
+    help: "  --follow  go on as it says more, until it ends",
+    run: async (args) => (await import("./machines/commands.ts")).logs(args),
+  },
+  {
+    name: "stop",
+    summary: "stop a machine",
+    usage: ["stop NAME", "stop --all"],
+    help: "Stops a machine and forgets it with its log.",
+    run: async (args) => (await import("./machines/commands.ts")).stop(args),
+  },
+  {
+    name: "build-kernel",
+    summary: "compile the kernel and print its path",
+    usage: ["build-kernel [--debug]"],
+    help: "  --debug   with assertions and checks",
+    run: async (args) => (await import("./build-kernel.ts")).buildKernelCommand(args),
+  },
+  {
+    name: "gdb",
+    summary: "attach gdb to a machine run with --debug",
+    usage: ["gdb [arguments]"],
+    help: "Attaches gdb, with the kernel's symbols, to a machine run with --debug.",
+    run: (args) => callCommand("toolchain/gdb.ts", "runGdb", args),
+  },
+  {
+    name: "test",
+    summary: "run the tests",
+    usage: ["test [unit|sim|system] [arguments]"],
+    help: "Formatter, linter, types, then unit tests, simulations and tests in QEMU.",
+    run: (args) => callCommand("test/main.ts", "runTests", args),
+  },
+  {
+    name: "bench",
+    summary: "compare with a Linux guest",
+    usage: ["bench redis [--json]", "bench calls [--json]"],
+    help: "The same program on the same machine, once on Virga and once on Linux.",
+    run: (args) => callCommand("bench/main.ts", "runBench", args),
+  },
+];
+
+export function overview(): string {
+  const rows = commands.map((each) => `  ${each.name.padEnd(14)} ${each.summary}`);
+  return [
+    "Virga: one virtual machine, one unmodified Linux program.",
+    "",
+    "usage: virga COMMAND [arguments]",
+    "",
+    ...rows,
+    "",
+    "virga COMMAND --help says more. Start with: virga run redis",
+    "",
+  ].join("\n");
+}
+
+export function helpOf(command: Command): string {
+  const usage = command.usage.map(
+    (line, index) => `${index === 0 ? "usage:" : "      "} virga ${line}`,
+  );
+  return `${usage.join("\n")}\n\n${command.help}\n`;
+}

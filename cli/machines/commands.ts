@@ -1,0 +1,136 @@
+/*
+ * `virga ps`, `virga logs`, `virga stop`: what is running, what it said, and its end.
+ */
+import { closeSync, openSync, readSync } from "node:fs";
+import { join } from "node:path";
+import { parseOptions } from "../arguments.ts";
+import { UsageError } from "../errors.ts";
+import { loadSymbolizer } from "../modules.ts";
+import { note } from "../progress.ts";
+import { CONSOLE_LOG, QMP_SOCKET, stopQemu } from "../qemu/index.ts";
+import { ConsoleFilter } from "../run/console.ts";
+import { formatSize } from "../values.ts";
+import { findMachine, forget, listMachines, type MachineState } from "./registry.ts";
+
+const FOLLOW_MS = 50;
+const CHUNK_BYTES = 64 * 1024;
+
+export async function ps(args: readonly string[]): Promise<number> {
+  const { values, positionals } = parseOptions(args, {
+    json: { type: "boolean" },
+    all: { type: "boolean", short: "a" },
+  });
+  if (positionals.length > 0) throw new UsageError(`ps takes no argument: ${positionals[0]}`);
+  const machines = listMachines().filter((each) => values.all || each.isRunning);
+  if (values.json) process.stdout.write(`${JSON.stringify(machines.map(describe), null, 2)}\n`);
+  else process.stdout.write(table(machines));
+  return 0;
+}
+
+export async function logs(args: readonly string[]): Promise<number> {
+  const { values, positionals } = parseOptions(args, { follow: { type: "boolean", short: "f" } });
+  const machine = findMachine(oneName("logs", positionals));
+  const symbolize = await loadSymbolizer(machine.kernel);
+  const filter = new ConsoleFilter(symbolize, (bytes) => process.stdout.write(bytes));
+  const file = openSync(join(machine.folder, CONSOLE_LOG), "r");
+  try {
+    for (;;) {
+      // Asked before reading, so that what the machine wrote last is read after it is known to be gone.
+      const isLast = !values.follow || !findMachine(machine.name).isRunning;
+      copyRest(file, filter);
+      if (isLast) break;
+      await new Promise((resolve) => setTimeout(resolve, FOLLOW_MS));
+    }
+  } finally {
+    closeSync(file);
+  }
+  filter.end();
+  return 0;
+}
+
+export async function stop(args: readonly string[]): Promise<number> {
+  const { values, positionals } = parseOptions(args, { all: { type: "boolean", short: "a" } });
+  const machines = values.all ? listMachines() : [findMachine(oneName("stop", positionals))];
+  for (const machine of machines) {
+    if (machine.isRunning) {
+      await stopQemu(machine.pid, join(machine.folder, QMP_SOCKET));
+      note(`${machine.name} stopped`);
+    } else if (!values.all) {
+      note(`${machine.name} had ended already (${statusOf(machine)})`);
+    }
+    forget(machine.folder);
+  }
+  return 0;
+}
+
+function oneName(command: string, positionals: readonly string[]): string {
+  const [name, ...more] = positionals;
+  if (name === undefined || more.length > 0) {
+    throw new UsageError(`${command} takes the name of one machine; \`virga ps\` lists them`);
+  }
+  return name;
+}
+
+function copyRest(file: number, filter: ConsoleFilter): void {
+  const buffer = Buffer.alloc(CHUNK_BYTES);
+  for (let read = readSync(file, buffer); read > 0; read = readSync(file, buffer)) {
+    filter.push(Buffer.from(buffer.subarray(0, read)));
+  }
+}
+
+/** What scripts get to see of a machine. */
+function describe(machine: MachineState): Record<string, unknown> {
+  const { name, pid, program, forwards, memoryBytes, cpus, isRunning, startedAt, end } = machine;
+  return {
+    name,
+    status: isRunning ? "running" : "ended",
+    ...(end === null ? {} : { end }),
+    pid,
+    program,
+    ports: forwards.map((each) => ({ address: `127.0.0.1:${each.hostPort}`, ...each })),
+    memoryBytes,
+    cpus,
+    machine: machine.machine,
+    startedAt: new Date(startedAt).toISOString(),
+  };
+}
+
+function table(machines: readonly MachineState[]): string {
+  const rows = machines.map((machine) => [
+    machine.name,
+    statusOf(machine),
+    String(machine.pid),
+    formatSize(machine.memoryBytes),
+    machine.forwards.map((each) => `${each.hostPort}→${each.guestPort}`).join(" ") || "-",
+    machine.program,
+  ]);
+  const all = [["NAME", "STATUS", "PID", "MEMORY", "PORTS", "PROGRAM"], ...rows];
+  const widths = (all[0] ?? []).map((_, at) => Math.max(...all.map((row) => row[at]?.length ?? 0)));
+  const line = (row: readonly string[]): string =>
+    row
+      .map((cell, at) => cell.padEnd(widths[at] ?? 0))
+      .join("  ")
+      .trimEnd();
+  return `${all.map(line).join("\n")}\n`;
+}
+
+function statusOf(machine: MachineState): string {
+  if (machine.isRunning) return `up ${duration(Date.now() - machine.startedAt)}`;
+  switch (machine.end?.event) {
+    case "exit":
+      return `exited ${machine.end.code}`;
+    case "signal":
+      return machine.end.name;
+    case "panic":
+      return "kernel panic";
+    default:
+      return "gone";
+  }
+}
+
+function duration(ms: number): string {
+  const seconds = Math.max(0, Math.floor(ms / 1000));
+  if (seconds < 60) return `${seconds}s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)}m`;
+  return `${Math.floor(seconds / 3600)}h${Math.floor((seconds % 3600) / 60)}m`;
+}

@@ -1,0 +1,47 @@
+/*
+ * The entry of the `virga` command: finds the command, runs it, and turns what it throws into one line on stderr
+ * and an exit status. Nothing else in the tools prints an error or ends the process.
+ */
+import { commands, helpOf, overview } from "./commands.ts";
+import { EXIT_RUNNER, UsageError, VirgaError } from "./errors.ts";
+
+async function main(args: readonly string[]): Promise<number> {
+  const [name, ...rest] = args;
+  if (name === undefined || name === "--help" || name === "-h" || name === "help") {
+    const topic = commands.find((each) => each.name === rest[0]);
+    process.stdout.write(topic === undefined ? overview() : helpOf(topic));
+    return name === undefined ? new UsageError("").exitCode : 0;
+  }
+  const command = commands.find((each) => each.name === name);
+  if (command === undefined) {
+    throw new UsageError(`no such command: ${name}; \`virga --help\` lists them`);
+  }
+  if (asksForHelp(rest)) {
+    process.stdout.write(helpOf(command));
+    return 0;
+  }
+  return await command.run(rest);
+}
+
+/** `--help` first, or among the options before the first word: `run ./program --help` is the program's. */
+function asksForHelp(args: readonly string[]): boolean {
+  const firstWord = args.findIndex((arg) => !arg.startsWith("-") || arg === "--");
+  const own = firstWord < 0 ? args : args.slice(0, firstWord);
+  return own.includes("--help") || own.includes("-h");
+}
+
+function report(error: unknown): number {
+  if (error instanceof VirgaError) {
+    process.stderr.write(`virga: ${error.message}\n`);
+    return error.exitCode;
+  }
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  process.stderr.write(`virga: unexpected error: ${text}\n`);
+  return EXIT_RUNNER;
+}
+
+// A reader that went away (`virga ps | head -1`) is no error of ours.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+});
+process.exitCode = await main(process.argv.slice(2)).catch(report);

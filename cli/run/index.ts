@@ -1,0 +1,190 @@
+/*
+ * `virga run`: composes the image and builds the kernel, starts the machine, passes its console on, says when and where it
+ * is reachable, and ends with the program's status.
+ */
+import { basename } from "node:path";
+import { EXIT_PANIC, EXIT_RUNNER, ToolFailedError, UsageError } from "../errors.ts";
+import { imageOfFolder, imageOfProgram, imageOfRecipe, type RootImage } from "../image/index.ts";
+import { claimName, forget, writeRecord } from "../machines/registry.ts";
+import { loadSymbolizer, loadToolchain } from "../modules.ts";
+import { note, withProgress } from "../progress.ts";
+import {
+  kernelCommandLine,
+  type Machine,
+  type MachineEnd,
+  type MachineEvent,
+  type StartOptions,
+  startMachine,
+} from "../qemu/index.ts";
+import { ConsoleFilter } from "./console.ts";
+import { parseRun, type RunOptions } from "./options.ts";
+import { checkPorts } from "./ports.ts";
+import { Reporter } from "./report.ts";
+
+/** How long `--detach` waits for the program to be reachable. */
+const DETACH_WAIT_MS = 60_000;
+
+export async function run(args: readonly string[]): Promise<number> {
+  const options = parseRun(args);
+  await checkPorts(options.forwards);
+  const [kernel, image] = await Promise.all([kernelFor(options), imageFor(options)]);
+  const { name, folder } = claimName(options.name, options.isNameFixed);
+  const reporter = new Reporter(name, options);
+  let isKept = false;
+  try {
+    const symbolize = loadSymbolizer(kernel);
+    const filter = new ConsoleFilter(await symbolize, (bytes) => reporter.console(bytes));
+    let onReady = (): void => {};
+    const ready = new Promise<"ready">((resolve) => {
+      onReady = () => resolve("ready");
+    });
+    const machine = await startMachine({
+      folder,
+      qemu: machineFor(options, kernel, image),
+      detached: options.isDetached,
+      onConsole: (bytes) => filter.push(bytes),
+      onEvent: (event: MachineEvent, atMs: number) => {
+        if (reporter.event(event, atMs)) onReady();
+      },
+    });
+    reporter.pid = machine.pid;
+    writeRecord(folder, recordOf(options, name, machine, kernel));
+    if (options.isDetached) {
+      isKept = true;
+      return await detach(machine, ready, reporter);
+    }
+    const end = await attend(machine);
+    filter.end();
+    return statusOf(end.end, end.signal, reporter);
+  } finally {
+    if (!isKept) forget(folder);
+  }
+}
+
+async function kernelFor(options: RunOptions): Promise<string> {
+  if (options.kernel !== null) return options.kernel;
+  const profile = options.isDebug ? "debug" : "release";
+  return await withProgress(`building the kernel (${profile})`, async () => {
+    const { buildKernel } = await loadToolchain();
+    return (await buildKernel({ profile })).elfPath;
+  });
+}
+
+async function imageFor(options: RunOptions): Promise<RootImage> {
+  const { subject, env } = options;
+  switch (subject.kind) {
+    case "recipe":
+      return await imageOfRecipe(subject.recipe);
+    case "program": {
+      const libraryPath = (env.LD_LIBRARY_PATH ?? "").split(":").filter(Boolean);
+      return await imageOfProgram(subject.path, libraryPath);
+    }
+    case "folder":
+      return await imageOfFolder(subject.folder, subject.program);
+  }
+}
+
+function machineFor(options: RunOptions, kernel: string, image: RootImage): StartOptions["qemu"] {
+  const { subject } = options;
+  const cwd = subject.kind === "recipe" ? subject.recipe.cwd : undefined;
+  const commandLine = kernelCommandLine({
+    argv: [image.program, ...options.args],
+    env: options.env,
+    ...(cwd === undefined ? {} : { cwd }),
+    // QEMU's user network always gives this address, and asking for it by DHCP would cost a round trip or two.
+    ip: "10.0.2.15/24,10.0.2.2",
+    dns: ["10.0.2.3"],
+    ...(options.isDebug ? { log: "info" as const } : {}),
+  });
+  if (commandLine.length > COMMAND_LINE_MAX) {
+    throw new UsageError(`arguments and environment are too long: ${commandLine.length} bytes`);
+  }
+  return {
+    machine: options.machine,
+    accelerator: options.accelerator,
+    memoryBytes: options.memoryBytes,
+    cpus: options.cpus,
+    kernel,
+    commandLine,
+    disks: [{ path: image.path, readOnly: true }],
+    network: { kind: "user", forwards: options.forwards },
+    ...(options.isDebug ? { gdb: "tcp:127.0.0.1:1234" } : {}),
+  };
+}
+
+/** QEMU's boot loader takes 4 KiB and a little less, with what microvm appends. */
+const COMMAND_LINE_MAX = 3_500;
+
+function recordOf(options: RunOptions, name: string, machine: Machine, kernel: string) {
+  const { subject } = options;
+  const program = subject.kind === "recipe" ? subject.recipe.name : programOf(subject);
+  return {
+    name,
+    pid: machine.pid,
+    program: [program, ...(subject.kind === "recipe" ? [] : options.args)].join(" "),
+    forwards: options.forwards,
+    memoryBytes: options.memoryBytes,
+    cpus: options.cpus,
+    machine: options.machine,
+    kernel,
+    startedAt: Date.now(),
+  };
+}
+
+function programOf(subject: Exclude<RunOptions["subject"], { kind: "recipe" }>): string {
+  return basename(subject.kind === "program" ? subject.path : subject.program);
+}
+
+/** Waits for the end; the first SIGINT or SIGTERM stops the machine, the second kills it. */
+async function attend(machine: Machine): Promise<{ end: MachineEnd; signal: number }> {
+  let signal = 0;
+  const onSignal = (name: NodeJS.Signals): void => {
+    if (signal !== 0) process.kill(machine.pid, "SIGKILL");
+    else void machine.stop();
+    signal ||= SIGNALS[name] ?? 0;
+  };
+  const names = Object.keys(SIGNALS) as NodeJS.Signals[];
+  for (const name of names) process.on(name, onSignal);
+  const end = await machine.ended;
+  for (const name of names) process.off(name, onSignal);
+  return { end, signal };
+}
+
+const SIGNALS: Partial<Record<NodeJS.Signals, number>> = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 };
+
+async function detach(
+  machine: Machine,
+  ready: Promise<"ready">,
+  reporter: Reporter,
+): Promise<number> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<"late">((resolve) => {
+    timer = setTimeout(() => resolve("late"), DETACH_WAIT_MS);
+  });
+  const first = await Promise.race([ready, late, machine.ended]);
+  clearTimeout(timer);
+  machine.release();
+  if (first === "ready") return 0;
+  if (first !== "late") return statusOf(first, 0, reporter);
+  note(`${reporter.name} runs but is not reachable yet; see \`virga logs ${reporter.name}\``);
+  return EXIT_RUNNER;
+}
+
+function statusOf(end: MachineEnd, signal: number, reporter: Reporter): number {
+  reporter.end(end);
+  switch (end.kind) {
+    case "exit":
+      return end.code;
+    case "signal":
+      return 128 + end.signal;
+    case "panic":
+      return EXIT_PANIC;
+    case "stopped":
+      return 128 + signal;
+    case "vanished":
+      throw new ToolFailedError(
+        "the machine",
+        `it ended without saying why (QEMU: ${end.detail.split("\n").at(-1)})`,
+      );
+  }
+}
