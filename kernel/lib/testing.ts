@@ -1,0 +1,47 @@
+/**
+ * Unit tests of kernel modules: they run in Node, on the very wasm code that ships, with a fake of the hardware.
+ *
+ *     test("a freed page merges with its buddy", () => {
+ *       expect(pages.free() == before, "all pages are back");
+ *     });
+ *
+ * A test file is `x.test.ts` beside `x.ts`. Each test runs in a fresh instance of the module, so tests share no
+ * state. Functions passed to `test` can't capture variables. `toolchain/unit.ts` is the runner.
+ */
+class TestCase {
+  constructor(
+    public name: string,
+    public run: () => void,
+  ) {}
+}
+
+const cases: TestCase[] = [];
+
+/** Registers a test; call it at the top level of a test file. */
+export function test(name: string, run: () => void): void {
+  cases.push(new TestCase(name, run));
+}
+
+/** Fails the running test unless `condition` holds; `message` says what should have been. */
+export function expect(condition: bool, message: string): void {
+  if (!condition) abort(message);
+}
+
+/** As `expect`, for numbers: the failure shows both. */
+export function expectEqual(actual: i64, wanted: i64, message: string): void {
+  if (actual != wanted) {
+    abort(message + ": got " + actual.toString() + ", wanted " + wanted.toString());
+  }
+}
+
+export function testCount(): i32 {
+  return cases.length;
+}
+
+export function testName(index: i32): string {
+  return cases[index].name;
+}
+
+export function testRun(index: i32): void {
+  cases[index].run();
+}

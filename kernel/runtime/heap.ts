@@ -1,0 +1,227 @@
+/**
+ * The kernel heap: what `new` takes from and `free` gives back to.
+ *
+ *     heapAlloc(size) → pointer        heapFree(pointer)        heapUsableSize(pointer)
+ *
+ * Small objects come from size classes. A slab is one page: a 16-byte header, then objects of one class; free
+ * ones are linked through their first word. Slabs with room form a list per class. Objects above half a page
+ * get a span of whole pages with the same header in front; free spans are kept in an address-ordered list and
+ * merge with their neighbours. So the header at the start of a pointer's page always tells what it is.
+ *
+ *     page: | magic kind class | freeCount | next | freeList | object | object | …
+ *
+ * Linear memory only grows (hw.growLinear). The heap is entered from thread context alone, never from an
+ * interrupt handler, and threads are not preempted inside the kernel; so it needs no lock on one CPU. With
+ * more CPUs there is one heap per CPU, and a remote free goes through the owner's incoming queue.
+ */
+import { growLinear } from "../arch/hw";
+import { VERIFY } from "../lib/verify";
+
+const PAGE: usize = 4096;
+const PAGE_MASK: usize = PAGE - 1;
+/** A grown heap is extended by at least this much, so that growth is rare. */
+const GROW_STEP: usize = 16 * PAGE;
+
+const MAGIC_SLAB: u16 = 0x51ab;
+const MAGIC_SPAN: u16 = 0x59a1;
+const MAGIC_FREE: u16 = 0xf4ee;
+const POISON: u8 = 0xdb;
+
+const HEADER: usize = 16;
+const CLASS_COUNT = 15;
+const LARGEST_CLASS: usize = 2032;
+
+@unmanaged
+class PageHeader {
+  magic: u16;
+  /** Size class of a slab. */
+  sizeClass: u16;
+  /** Free objects of a slab; pages of a span. */
+  count: u32;
+  /** Next slab with room, or next free span. */
+  next: PageHeader | null;
+  /** First free object of a slab, 0 when it is full. */
+  free: usize;
+}
+if (offsetof<PageHeader>() != 16) ERROR("a page header is one minimal object long");
+
+// The tables are static data and not arrays, because arrays come from this heap.
+/** Usable size of each class: multiples of 16, the alignment of every object. */
+const CLASS_SIZES: usize = memory.data<u16>([
+  16, 32, 48, 64, 80, 96, 128, 160, 208, 256, 336, 512, 672, 1008, 2032,
+]);
+/** Class for each size, in units of 16 bytes. */
+const CLASS_OF_SIZE: usize = memory.data(128);
+/** First slab with room, per class. */
+const SLABS: usize = memory.data(CLASS_COUNT * sizeof<usize>(), 8);
+let freeSpans: PageHeader | null = null;
+/** End of what has been handed out, and end of what is mapped. */
+let top: usize = 0;
+let limit: usize = 0;
+let bytesInUse: usize = 0;
+
+function classSize(sizeClass: u32): usize {
+  return load<u16>(CLASS_SIZES + ((<usize>sizeClass) << 1));
+}
+
+function firstSlab(sizeClass: u32): PageHeader | null {
+  return changetype<PageHeader | null>(load<usize>(SLABS + ((<usize>sizeClass) << 2)));
+}
+
+function setFirstSlab(sizeClass: u32, slab: PageHeader | null): void {
+  store<usize>(SLABS + ((<usize>sizeClass) << 2), changetype<usize>(slab));
+}
+
+function initialize(): void {
+  let sizeClass: u32 = 0;
+  for (let units: usize = 0; units < 128; units++) {
+    while (classSize(sizeClass) < units * 16) sizeClass++;
+    store<u8>(CLASS_OF_SIZE + units, <u8>sizeClass);
+  }
+  top = (__heap_base + PAGE_MASK) & ~PAGE_MASK;
+  limit = (<usize>memory.size()) << 16;
+}
+
+/** Bytes handed out and not yet freed, headers left aside. */
+export function heapBytesInUse(): usize {
+  return bytesInUse;
+}
+
+/** End of the memory the heap has taken. */
+export function heapTop(): usize {
+  return top;
+}
+
+function spanTake(pages: u32): PageHeader | null {
+  let previous: PageHeader | null = null;
+  let span = freeSpans;
+  while (span) {
+    if (span.count >= pages) {
+      if (span.count > pages) {
+        span.count -= pages;
+        const taken = changetype<PageHeader>(changetype<usize>(span) + <usize>span.count * PAGE);
+        taken.count = pages;
+        return taken;
+      }
+      if (previous) previous.next = span.next;
+      else freeSpans = span.next;
+      return span;
+    }
+    previous = span;
+    span = span.next;
+  }
+  if (top == 0) initialize();
+  const size = <usize>pages * PAGE;
+  if (top + size > limit) {
+    const wanted = top + max(size, GROW_STEP);
+    if (growLinear(wanted)) limit = wanted;
+    else if (growLinear(top + size)) limit = top + size;
+    else return null;
+  }
+  const fresh = changetype<PageHeader>(top);
+  top += size;
+  fresh.count = pages;
+  return fresh;
+}
+
+function spanGive(span: PageHeader): void {
+  span.magic = MAGIC_FREE;
+  let previous: PageHeader | null = null;
+  let next = freeSpans;
+  while (next && changetype<usize>(next) < changetype<usize>(span)) {
+    previous = next;
+    next = next.next;
+  }
+  span.next = next;
+  if (next && changetype<usize>(span) + <usize>span.count * PAGE == changetype<usize>(next)) {
+    span.count += next.count;
+    span.next = next.next;
+  }
+  if (!previous) {
+    freeSpans = span;
+  } else if (
+    changetype<usize>(previous) + <usize>previous.count * PAGE ==
+    changetype<usize>(span)
+  ) {
+    previous.count += span.count;
+    previous.next = span.next;
+  } else {
+    previous.next = span;
+  }
+}
+
+function slabCreate(sizeClass: u16): PageHeader | null {
+  const slab = spanTake(1);
+  if (!slab) return null;
+  const size = classSize(sizeClass);
+  slab.magic = MAGIC_SLAB;
+  slab.sizeClass = sizeClass;
+  slab.count = <u32>((PAGE - HEADER) / size);
+  slab.next = null;
+  let object = changetype<usize>(slab) + HEADER;
+  slab.free = object;
+  for (let i: u32 = 1; i < slab.count; i++) {
+    store<usize>(object, object + size);
+    object += size;
+  }
+  store<usize>(object, 0);
+  setFirstSlab(sizeClass, slab);
+  return slab;
+}
+
+/** Returns uninitialised memory, aligned to 16 bytes, or 0 when none is left. */
+export function heapAlloc(size: usize): usize {
+  if (size > LARGEST_CLASS) {
+    const pages = <u32>((size + HEADER + PAGE_MASK) / PAGE);
+    const span = spanTake(pages);
+    if (!span) return 0;
+    span.magic = MAGIC_SPAN;
+    bytesInUse += <usize>pages * PAGE;
+    return changetype<usize>(span) + HEADER;
+  }
+  if (top == 0) initialize();
+  const sizeClass: u16 = load<u8>(CLASS_OF_SIZE + ((size + 15) >> 4));
+  let slab = firstSlab(sizeClass);
+  if (!slab) {
+    slab = slabCreate(sizeClass);
+    if (!slab) return 0;
+  }
+  const object = slab.free;
+  slab.free = load<usize>(object);
+  slab.count--;
+  if (slab.count == 0) setFirstSlab(sizeClass, slab.next);
+  bytesInUse += classSize(sizeClass);
+  return object;
+}
+
+/** Gives back what `heapAlloc` returned. A pointer that is not such is a bug, and found out in debug builds. */
+export function heapFree(pointer: usize): void {
+  const header = changetype<PageHeader>(pointer & ~PAGE_MASK);
+  if (header.magic == MAGIC_SPAN) {
+    bytesInUse -= <usize>header.count * PAGE;
+    spanGive(header);
+    return;
+  }
+  assert(header.magic == MAGIC_SLAB, "free of a pointer that the heap did not hand out");
+  const size = classSize(header.sizeClass);
+  if (VERIFY) {
+    for (let free = header.free; free != 0; free = load<usize>(free)) {
+      assert(free != pointer, "double free");
+    }
+    memory.fill(pointer, POISON, size);
+  }
+  store<usize>(pointer, header.free);
+  header.free = pointer;
+  bytesInUse -= size;
+  if (header.count++ == 0) {
+    header.next = firstSlab(header.sizeClass);
+    setFirstSlab(header.sizeClass, header);
+  }
+}
+
+/** How many bytes may be used at `pointer`: at least the size that was asked for. */
+export function heapUsableSize(pointer: usize): usize {
+  const header = changetype<PageHeader>(pointer & ~PAGE_MASK);
+  if (header.magic == MAGIC_SPAN) return <usize>header.count * PAGE - HEADER;
+  return classSize(header.sizeClass);
+}

@@ -1,0 +1,42 @@
+/**
+ * Step 1: AssemblyScript to WebAssembly. The same step makes the kernel and the modules of the unit tests.
+ */
+import path from "node:path";
+import { kernelDirectory, modulesBin, repositoryRoot } from "./paths.ts";
+import { runTool } from "./process.ts";
+
+export interface WasmOptions {
+  /** Entry files, absolute. */
+  entries: string[];
+  output: string;
+  /** Keeps assertions and the `VERIFY` checks. */
+  debug: boolean;
+}
+
+/**
+ * Where static data begins in linear memory. Below it lie the unmapped first page (a null dereference
+ * faults), the guard and the boot stack: see kernel/arch/x86_64/boot.S.
+ */
+export const MEMORY_BASE = 0x8000;
+
+export async function compileWasm(options: WasmOptions): Promise<void> {
+  const args = [
+    ...options.entries.map((entry) => path.relative(repositoryRoot, entry)),
+    "--runtime",
+    path.relative(repositoryRoot, path.join(kernelDirectory, "runtime", "index")),
+    "--transform",
+    "./toolchain/assemblyscript-runtime.mjs",
+    "--exportStart",
+    "initializeGlobals",
+    "--memoryBase",
+    String(MEMORY_BASE),
+    "--enable",
+    "threads",
+    "--debug",
+    "-O2",
+    "--outFile",
+    path.relative(repositoryRoot, options.output),
+  ];
+  if (!options.debug) args.push("--noAssert");
+  await runTool(path.join(modulesBin, "asc"), args, repositoryRoot);
+}

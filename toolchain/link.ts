@@ -1,0 +1,78 @@
+/**
+ * Steps 3 and 4: C and assembly to objects by clang, objects to the kernel's ELF file by lld.
+ */
+import path from "node:path";
+import { machineDirectory, repositoryRoot } from "./paths.ts";
+import { runTool } from "./process.ts";
+
+export const CLANG = "clang-19";
+export const LLD = "ld.lld-19";
+
+/**
+ * No vector registers (a system call then saves none), no red zone (an interrupt pushes on the same stack),
+ * the code model of the top 2 GiB, frame pointers for backtraces.
+ */
+const MACHINE_FLAGS = [
+  "--target=x86_64-unknown-none-elf",
+  "-ffreestanding",
+  "-fno-pic",
+  "-fno-stack-protector",
+  "-mno-red-zone",
+  "-mcmodel=kernel",
+  "-mgeneral-regs-only",
+  "-fno-strict-aliasing",
+  "-fno-omit-frame-pointer",
+  "-momit-leaf-frame-pointer",
+  "-ffunction-sections",
+  "-Wall",
+  "-Wno-unused",
+  "-DWASM_RT_MEMCHECK_GUARD_PAGES=1",
+  "-DWASM_RT_NONCONFORMING_UNCHECKED_STACK_EXHAUSTION=1",
+];
+
+export async function compileObject(
+  source: string,
+  directory: string,
+  profile: string,
+): Promise<string> {
+  const object = path.join(directory, `${path.basename(source).replace(/\.\w+$/, "")}.o`);
+  const profileFlags = profile === "debug" ? ["-O1", "-DVIRGA_DEBUG=1"] : ["-O2"];
+  await runTool(
+    CLANG,
+    [
+      ...MACHINE_FLAGS,
+      ...profileFlags,
+      "-I",
+      machineDirectory,
+      "-I",
+      directory,
+      "-c",
+      source,
+      "-o",
+      object,
+    ],
+    repositoryRoot,
+  );
+  return object;
+}
+
+export async function linkKernel(objects: string[], output: string): Promise<void> {
+  const script = path.join(machineDirectory, "kernel.ld");
+  await runTool(
+    LLD,
+    [
+      "-static",
+      "--gc-sections",
+      "-z",
+      "max-page-size=4096",
+      "-z",
+      "norelro",
+      "-T",
+      script,
+      ...objects,
+      "-o",
+      output,
+    ],
+    repositoryRoot,
+  );
+}

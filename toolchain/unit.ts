@@ -1,0 +1,79 @@
+/**
+ * Runs the kernel's unit tests: `kernel/**\/*.test.ts`, compiled into one wasm module, each test in a fresh
+ * instance with fake hardware, reported through node:test.
+ *
+ *     node --import tsx toolchain/unit.ts [pattern]      only files whose path contains the pattern
+ */
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { test } from "node:test";
+import { cached, hashInputs, listFiles } from "./cache.ts";
+import { compileWasm } from "./compile-wasm.ts";
+import { createFakeHardware, readString } from "./fake-hardware.ts";
+import { buildDirectory, kernelDirectory, repositoryRoot } from "./paths.ts";
+
+const PHYSICAL_BYTES = 64 * 1024 * 1024;
+
+interface TestExports {
+  initializeGlobals(): void;
+  testCount(): number;
+  testName(index: number): number;
+  testRun(index: number): void;
+  memory: WebAssembly.Memory;
+}
+
+/** Compiles the test files whose path contains `pattern`; returns the module, or null when there are none. */
+async function compileTests(pattern: string): Promise<WebAssembly.Module | null> {
+  const files = listFiles(kernelDirectory, (name) => name.endsWith(".test.ts")).filter((file) =>
+    file.includes(pattern),
+  );
+  if (files.length === 0) return null;
+  const directory = path.join(buildDirectory, "unit", pattern.replace(/\W/g, "-") || "all");
+  mkdirSync(directory, { recursive: true });
+  const entry = path.join(directory, "entry.ts");
+  const fromEntry = (file: string) => path.relative(directory, file).replace(/\.ts$/, "");
+  const testing = fromEntry(path.join(kernelDirectory, "lib", "testing.ts"));
+  writeFileSync(
+    entry,
+    [
+      ...files.map((file) => `import "${fromEntry(file)}";`),
+      `export { testCount, testName, testRun } from "${testing}";`,
+      "",
+    ].join("\n"),
+  );
+  const output = path.join(directory, "tests.wasm");
+  const sources = listFiles(kernelDirectory, (name) => name.endsWith(".ts"));
+  const tools = listFiles(path.join(repositoryRoot, "toolchain"), (name) =>
+    /\.m?[jt]s$/.test(name),
+  );
+  await cached(output, hashInputs([...sources, ...tools, entry], []), () =>
+    compileWasm({ entries: [entry], output, debug: true }),
+  );
+  return new WebAssembly.Module(readFileSync(output));
+}
+
+function instantiate(module: WebAssembly.Module): TestExports {
+  const hardware = createFakeHardware(PHYSICAL_BYTES);
+  const instance = new WebAssembly.Instance(module, hardware.imports);
+  hardware.attach(instance);
+  const exports = instance.exports as unknown as TestExports;
+  exports.initializeGlobals();
+  return exports;
+}
+
+/** Registers one node:test per kernel test; returns how many. */
+export async function registerKernelUnitTests(pattern = ""): Promise<number> {
+  const module = await compileTests(pattern);
+  if (module === null) return 0;
+  const listing = instantiate(module);
+  const count = listing.testCount();
+  for (let index = 0; index < count; index++) {
+    const name = readString(listing.memory, listing.testName(index));
+    test(name, () => instantiate(module).testRun(index));
+  }
+  return count;
+}
+
+if (process.argv[1] !== undefined && import.meta.filename === path.resolve(process.argv[1])) {
+  await registerKernelUnitTests(process.argv[2]);
+}

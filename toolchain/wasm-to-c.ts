@@ -1,0 +1,157 @@
+/**
+ * Step 2: WebAssembly to C, by wabt's wasm2c, and what the kernel changes in its output.
+ *
+ * wasm2c writes for a program that has many instances of a module, each with a memory that may move. The
+ * kernel is one instance, and its memory lies at a constant address. So here
+ *  - a wasm pointer p is the address LINEAR_MEMORY + p: one `mov disp32(%reg)`;
+ *  - the instance is a static variable and no parameter;
+ *  - the function table is a constant array, and an indirect call is one load and a call (its index and type
+ *    are checked in debug builds only: the AssemblyScript type checker has done it already);
+ *  - functions carry their TypeScript names in the symbol table.
+ */
+import { readFileSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { readableName } from "./names.ts";
+import { modulesBin, repositoryRoot } from "./paths.ts";
+import { runTool, ToolError } from "./process.ts";
+
+/** Replaces `pattern`, which must be there: wasm2c's output is checked, not trusted. */
+function replaceRequired(text: string, pattern: RegExp, replacement: string): string {
+  if (text.search(pattern) < 0) {
+    throw new ToolError(`wasm2c's output has changed: ${pattern} does not occur in it`);
+  }
+  return text.replace(pattern, replacement);
+}
+
+/** Takes the instance (and the instances of imported modules) out of parameters and arguments. */
+function dropInstances(text: string): string {
+  return text
+    .replace(/\((?:struct )?w2c_(?:kernel|hw|env)\s?\*\s?(?:instance)?, /g, "(")
+    .replace(/\((?:struct )?w2c_(?:kernel|hw|env)\s?\*\s?(?:instance)?\)/g, "(void)")
+    .replace(/\(instance(?:->w2c_(?:hw|env)_instance)?, /g, "(")
+    .replace(/\(instance(?:->w2c_(?:hw|env)_instance)?\)/g, "()")
+    .replace(/\binstance->/g, "kernel_instance.");
+}
+
+/** The names of the functions in the table, from its element segments, in order. */
+function tableFunctions(text: string): string[] {
+  const functions: string[] = [];
+  for (const match of text.matchAll(
+    /\{RefFunc, w2c_kernel_t\d+, \(wasm_rt_function_ptr_t\)wrap_(\w+),/g,
+  )) {
+    functions.push(match[1] ?? "");
+  }
+  return functions;
+}
+
+function rewriteIndirectCalls(text: string): string {
+  const functions = tableFunctions(text);
+  const table = [
+    "typedef void (*kernel_function)(void);",
+    "static const kernel_function kernel_table[] = {",
+    "  0,",
+    ...functions.map((name) => `  (kernel_function)${name},`),
+    "};",
+    "",
+  ].join("\n");
+  let result = text.replace(
+    /CALL_INDIRECT\(instance->w2c_0, (\S+) \(\*\)\(void\*(?:, )?([^)]*)\), w2c_kernel_t\d+, (\w+), instance->w2c_0\.data\[\w+\]\.module_instance(?:, )?/g,
+    (_, result: string, parameters: string, index: string) =>
+      `((${result} (*)(${parameters || "void"}))kernel_table[TABLE_INDEX(${index}, ${functions.length + 1})])(`,
+  );
+  result = result.replace(/static (?:\w+) wrap_w2c_kernel[\s\S]*?\n\}\n/g, "");
+  result = result.replace(/static const wasm_elem_segment_expr_t[\s\S]*?\n\};\n/g, "");
+  result = result.replace(
+    /(static void init_tables\(w2c_kernel\* instance\) \{\n)[\s\S]*?\n\}/,
+    "$1}",
+  );
+  return replaceRequired(result, /static void init_globals/, `${table}\nstatic void init_globals`);
+}
+
+/** Gives every internal function its TypeScript name as its symbol. */
+function nameSymbols(text: string): string {
+  return text.replace(
+    /^(static \w+ )(w2c_kernel_\w+)(\([^;{]*\));$/gm,
+    (line, head: string, name: string, tail: string) =>
+      name.includes("0x2F") || name.includes("0x7E")
+        ? `${head}${name}${tail} __asm__("${readableName(name)}");`
+        : line,
+  );
+}
+
+export function rewriteC(source: string): string {
+  let text = source;
+  text = replaceRequired(
+    text,
+    /#define MEM_ADDR\(mem, addr, n\) &\(\(mem\)->data\[addr\]\)/,
+    "#define MEM_ADDR(mem, addr, n) ((uint8_t*)(LINEAR_MEMORY + (addr)))",
+  );
+  text = replaceRequired(
+    text,
+    /^#define RANGE_CHECK[\s\S]*?while \(0\);$/m,
+    "#define RANGE_CHECK(mem, offset, len)",
+  );
+  text = replaceRequired(
+    text,
+    /^#define LOAD_DATA[\s\S]*?while \(0\)$/m,
+    "#define LOAD_DATA(m, o, i, s) load_data(MEM_ADDR(&m, o, s), i, s)",
+  );
+  text = replaceRequired(
+    text,
+    /static inline void load_data/,
+    "static __attribute__((noinline)) void load_data",
+  );
+  // Floating point and tables of references: the kernel uses neither.
+  text = replaceRequired(
+    text,
+    /^static float quiet_nanf[\s\S]*?(?=^static inline void memory_fill)/m,
+    "",
+  );
+  text = replaceRequired(
+    text,
+    /^typedef enum \{ RefFunc[\s\S]*?(?=^#if defined\(__GNUC__\) \|\| defined\(__clang__\)\n#define FUNC_TYPE_DECL)/m,
+    "",
+  );
+  text = replaceRequired(
+    text,
+    /#define FORCE_READ_INT\(var\) __asm__.*/,
+    "#define FORCE_READ_INT(var)",
+  );
+  text = text.replace(/^wasm_rt_func_type_t wasm2c_kernel_get_func_type[\s\S]*?^\}\n/m, "");
+  text = text.replace(/^void wasm2c_kernel_free[\s\S]*?^\}\n/m, "");
+  text = text.replace(/^static void init_instance_import[\s\S]*?^\}\n/m, "");
+  text = text.replace(/^ {2}(init_instance_import|assert)\(.*\n/gm, "");
+  text = text.replace(/^FUNC_TYPE_T.*\n/gm, "");
+  text = text.replace(/^#include <(?:assert|math|malloc|stdlib|alloca|string)\.h>$/gm, "");
+  text = text.replace(/wasm_rt_allocate_memory\(.*\n/, "\n");
+  text = rewriteIndirectCalls(text);
+  text = dropInstances(text);
+  text = text.replace(
+    /^void wasm2c_kernel_instantiate\(.*\{/m,
+    "void wasm2c_kernel_instantiate(void) {",
+  );
+  return nameSymbols(text);
+}
+
+export function rewriteHeader(source: string): string {
+  let text = source.replace(/^void wasm2c_kernel_(?:instantiate|free).*$/gm, "");
+  text = text.replace(/^wasm_rt_func_type_t wasm2c_kernel_get_func_type.*$/gm, "");
+  text = dropInstances(text);
+  return text.replace(
+    /\} w2c_kernel;/,
+    "} w2c_kernel;\n\nstatic w2c_kernel kernel_instance;\nvoid wasm2c_kernel_instantiate(void);",
+  );
+}
+
+/** Makes `kernel.c` and `kernel.h` in `directory` from `wasm`. */
+export async function wasmToC(wasm: string, directory: string): Promise<void> {
+  const output = path.join(directory, "kernel.c");
+  const header = path.join(directory, "kernel.h");
+  await runTool(
+    path.join(modulesBin, "wasm2c"),
+    [wasm, "-o", output, "-n", "kernel", "--enable-threads"],
+    repositoryRoot,
+  );
+  writeFileSync(output, rewriteC(readFileSync(output, "utf8")));
+  writeFileSync(header, rewriteHeader(readFileSync(header, "utf8")));
+}
