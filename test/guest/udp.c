@@ -1,0 +1,164 @@
+/* UDP over loopback: datagrams, connected sockets, errors, and the message calls. */
+#include "net.h"
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/uio.h>
+
+static int udp_bound(int *port) {
+  int fd = socket(AF_INET, SOCK_DGRAM, 0);
+  if (fd < 0 || bind_to(fd, 0) != 0)
+    return -1;
+  *port = port_of(fd);
+  return fd;
+}
+
+static ssize_t send_to(int fd, const void *data, size_t size, int port) {
+  struct sockaddr_in to = loopback(port);
+  return sendto(fd, data, size, 0, (struct sockaddr *)&to, sizeof to);
+}
+
+static void test_datagrams(void) {
+  int port_a, port_b, a = udp_bound(&port_a), b = udp_bound(&port_b), count = -1;
+  char buffer[64] = "";
+  struct sockaddr_in from;
+  socklen_t length = sizeof from;
+  REQUIRE("two bound sockets", a >= 0 && b >= 0 && port_a != port_b);
+  CHECK_EQ("sendto", send_to(a, "one", 3, port_b), 3);
+  CHECK_EQ("sendto again", send_to(a, "second", 6, port_b), 6);
+  CHECK_EQ("an empty one", send_to(a, "", 0, port_b), 0);
+  struct pollfd set = {b, POLLIN, 0};
+  CHECK_EQ("poll", poll(&set, 1, 5000), 1);
+  CHECK("FIONREAD is the next datagram", ioctl(b, FIONREAD, &count) == 0 && count == 3);
+  CHECK("recvfrom", recvfrom(b, buffer, 64, 0, (struct sockaddr *)&from, &length) == 3 &&
+                        !memcmp(buffer, "one", 3));
+  CHECK("tells the sender", length == sizeof from && ntohs(from.sin_port) == port_a &&
+                                from.sin_addr.s_addr == htonl(INADDR_LOOPBACK));
+  CHECK("too short a buffer cuts off", recv(b, buffer, 2, 0) == 2 && !memcmp(buffer, "se", 2));
+  CHECK_EQ("an empty datagram", recv(b, buffer, 64, 0), 0);
+  CHECK_ERR("then nothing", recv(b, buffer, 64, MSG_DONTWAIT), EAGAIN);
+  CHECK_EQ("send for MSG_TRUNC", send_to(a, "truncated", 9, port_b), 9);
+  poll(&set, 1, 5000);
+  CHECK_EQ("MSG_TRUNC tells the real length", recv(b, buffer, 2, MSG_TRUNC), 9);
+  CHECK_EQ("send for MSG_PEEK", send_to(a, "peek", 4, port_b), 4);
+  poll(&set, 1, 5000);
+  CHECK("MSG_PEEK leaves it", recv(b, buffer, 64, MSG_PEEK) == 4 && recv(b, buffer, 64, 0) == 4);
+  close(a);
+  close(b);
+}
+
+static void test_large(void) {
+  int port, a = socket(AF_INET, SOCK_DGRAM, 0), b = udp_bound(&port);
+  static unsigned char out[65507], in[65536];
+  for (unsigned i = 0; i < sizeof out; i++)
+    out[i] = i * 7;
+  CHECK_EQ("the largest datagram", send_to(a, out, sizeof out, port), sizeof out);
+  struct pollfd set = {b, POLLIN, 0};
+  CHECK("arrives whole", poll(&set, 1, 5000) == 1 && recv(b, in, sizeof in, 0) == sizeof out &&
+                             !memcmp(in, out, sizeof out));
+  CHECK_ERR("one byte more", send_to(a, in, sizeof out + 1, port), EMSGSIZE);
+  close(a);
+  close(b);
+}
+
+static void test_connected(void) {
+  int port_a, port_b, port_c;
+  int a = udp_bound(&port_a), b = udp_bound(&port_b), c = udp_bound(&port_c);
+  char buffer[16];
+  CHECK_EQ("connect", connect_to(a, port_b), 0);
+  struct sockaddr_in peer;
+  socklen_t length = sizeof peer;
+  CHECK("getpeername", getpeername(a, (struct sockaddr *)&peer, &length) == 0 &&
+                           ntohs(peer.sin_port) == port_b);
+  CHECK_EQ("send without an address", send(a, "x", 1, 0), 1);
+  CHECK("arrives", recv(b, buffer, 16, 0) == 1);
+  CHECK_EQ("from another", send_to(c, "other", 5, port_a), 5);
+  CHECK_EQ("from the peer", send_to(b, "peer", 4, port_a), 4);
+  CHECK("only the peer is heard", recv(a, buffer, 16, 0) == 4 && !memcmp(buffer, "peer", 4));
+  CHECK_ERR("nothing else", recv(a, buffer, 16, MSG_DONTWAIT), EAGAIN);
+  struct sockaddr none = {.sa_family = AF_UNSPEC};
+  CHECK_EQ("disconnect", connect(a, &none, sizeof none), 0);
+  CHECK_ERR("then it needs an address", send(a, "x", 1, 0), EDESTADDRREQ);
+  close(b);
+  connect_to(a, port_b);
+  CHECK_EQ("send to a closed port", send(a, "x", 1, 0), 1);
+  struct pollfd set = {a, POLLIN, 0};
+  poll(&set, 1, 2000);
+  CHECK_ERR("the next call is refused", recv(a, buffer, 16, MSG_DONTWAIT), ECONNREFUSED);
+  close(a);
+  close(c);
+}
+
+static void test_messages(void) {
+  int port, a = socket(AF_INET, SOCK_DGRAM, 0), b = udp_bound(&port);
+  char x[4] = "", y[8] = "", control[64];
+  struct sockaddr_in to = loopback(port), from;
+  struct iovec out[2] = {{"abc", 3}, {"defg", 4}}, in[2] = {{x, 3}, {y, 8}};
+  struct msghdr send = {.msg_name = &to, .msg_namelen = sizeof to, .msg_iov = out, .msg_iovlen = 2};
+  struct msghdr receive = {.msg_name = &from, .msg_namelen = sizeof from, .msg_iov = in,
+                           .msg_iovlen = 2, .msg_control = control,
+                           .msg_controllen = sizeof control};
+  CHECK_EQ("sendmsg gathers", sendmsg(a, &send, 0), 7);
+  CHECK("recvmsg scatters",
+        recvmsg(b, &receive, 0) == 7 && !strcmp(x, "abc") && !strcmp(y, "defg"));
+  CHECK("with the sender, without control data",
+        receive.msg_namelen == sizeof from && receive.msg_controllen == 0 && from.sin_port != 0);
+  in[1].iov_len = 1;
+  sendmsg(a, &send, 0);
+  CHECK("MSG_TRUNC is told", recvmsg(b, &receive, 0) == 4 && (receive.msg_flags & MSG_TRUNC));
+  struct mmsghdr several[3] = {{.msg_hdr = send}, {.msg_hdr = send}, {.msg_hdr = send}};
+  CHECK("sendmmsg", sendmmsg(a, several, 3, 0) == 3 && several[2].msg_len == 7);
+  for (int i = 0; i < 3; i++)
+    several[i].msg_hdr = receive;
+  in[1].iov_len = 8;
+  CHECK("recvmmsg", recvmmsg(b, several, 3, MSG_DONTWAIT, NULL) == 3 && several[1].msg_len == 7);
+  close(a);
+  close(b);
+}
+
+static void test_waiting(void) {
+  int port, a = socket(AF_INET, SOCK_DGRAM, 0), b = udp_bound(&port), epoll = epoll_create1(0);
+  char byte;
+  struct timeval timeout = {0, 20000};
+  setsockopt(b, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
+  int64_t start = now_ns();
+  CHECK_ERR("SO_RCVTIMEO", recv(b, &byte, 1, 0), EAGAIN);
+  CHECK("not too early", now_ns() - start >= 19000000);
+  struct epoll_event event = {.events = EPOLLIN | EPOLLET};
+  epoll_ctl(epoll, EPOLL_CTL_ADD, b, &event);
+  CHECK_EQ("epoll: nothing", epoll_wait(epoll, &event, 1, 0), 0);
+  send_to(a, "x", 1, port);
+  CHECK_EQ("epoll: a datagram", epoll_wait(epoll, &event, 1, 5000), 1);
+  CHECK_EQ("edge: no more", epoll_wait(epoll, &event, 1, 0), 0);
+  send_to(a, "y", 1, port);
+  CHECK_EQ("edge: another one", epoll_wait(epoll, &event, 1, 5000), 1);
+  close(epoll);
+  close(a);
+  close(b);
+}
+
+static void test_errors(void) {
+  int port, a = udp_bound(&port), b = socket(AF_INET, SOCK_DGRAM, 0);
+  CHECK_ERR("bind to a port in use", bind_to(b, port), EADDRINUSE);
+  CHECK_ERR("bind twice", bind_to(a, 0), EINVAL);
+  CHECK_ERR("listen", listen(a, 1), EOPNOTSUPP);
+  CHECK_ERR("accept", accept(a, NULL, NULL), EOPNOTSUPP);
+  CHECK_ERR("an unknown family", socket(99, SOCK_DGRAM, 0), EAFNOSUPPORT);
+  CHECK_ERR("an unknown type", socket(AF_INET, 99, 0), EINVAL);
+  CHECK_ERR("an unknown protocol", socket(AF_INET, SOCK_DGRAM, IPPROTO_TCP), EPROTONOSUPPORT);
+  close(a);
+  a = socket(AF_INET, SOCK_DGRAM, 0);
+  set_option(a, SOL_SOCKET, SO_REUSEPORT, 1);
+  set_option(b, SOL_SOCKET, SO_REUSEPORT, 1);
+  CHECK("two with SO_REUSEPORT", bind_to(a, port) == 0 && bind_to(b, port) == 0);
+  close(a);
+  close(b);
+}
+
+static const struct group groups[] = {
+    {"datagrams", test_datagrams}, {"large", test_large},     {"connected", test_connected},
+    {"messages", test_messages},   {"waiting", test_waiting}, {"errors", test_errors},
+};
+
+int main(int argc, char **argv) { return check_main(argc, argv, groups, COUNT(groups)); }
