@@ -30,10 +30,11 @@ function asksForHelp(args: readonly string[]): boolean {
   return own.includes("--help") || own.includes("-h");
 }
 
+/** Errors of the other parts have a `code` too; what has none is a mistake of ours and shows its stack. */
 function report(error: unknown): number {
-  if (error instanceof VirgaError) {
+  if (error instanceof Error && "code" in error && !String(error.code).startsWith("ERR_")) {
     process.stderr.write(`virga: ${error.message}\n`);
-    return error.exitCode;
+    return error instanceof VirgaError ? error.exitCode : EXIT_RUNNER;
   }
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
   process.stderr.write(`virga: unexpected error: ${text}\n`);

@@ -3,12 +3,7 @@
  * wait for a compiler to be read in.
  */
 import { VirgaError } from "./errors.ts";
-
-export interface Toolchain {
-  buildKernel(options: { readonly profile: "release" | "debug" }): Promise<{
-    readonly elfPath: string;
-  }>;
-}
+import { note } from "./progress.ts";
 
 interface Symbolizer {
   symbolize(elfPath: string, address: bigint): string | null;
@@ -16,8 +11,13 @@ interface Symbolizer {
 
 type CommandModule = Readonly<Record<string, (args: string[]) => Promise<number | undefined>>>;
 
-export async function loadToolchain(): Promise<Toolchain> {
-  return (await load("toolchain/build.ts")) as Toolchain;
+/** Compiles what has changed of the kernel; returns the path of the ELF file. */
+export async function buildKernel(isDebug: boolean): Promise<string> {
+  const { buildKernel } = await import("../toolchain/build.ts");
+  const profile = isDebug ? "debug" : "release";
+  // Told only of steps that really run, so there is something to wait for.
+  const onStep = (step: string): void => note(`building the kernel (${profile}): ${step} …`);
+  return (await buildKernel({ profile, onStep })).elfPath;
 }
 
 /** Names for addresses in `kernel`; without the symbolizer there are none, and that stops nobody. */

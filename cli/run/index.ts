@@ -6,8 +6,8 @@ import { basename } from "node:path";
 import { EXIT_PANIC, EXIT_RUNNER, ToolFailedError, UsageError } from "../errors.ts";
 import { imageOfFolder, imageOfProgram, imageOfRecipe, type RootImage } from "../image/index.ts";
 import { claimName, forget, writeRecord } from "../machines/registry.ts";
-import { loadSymbolizer, loadToolchain } from "../modules.ts";
-import { note, withProgress } from "../progress.ts";
+import { buildKernel, loadSymbolizer } from "../modules.ts";
+import { note } from "../progress.ts";
 import {
   kernelCommandLine,
   type Machine,
@@ -27,7 +27,10 @@ const DETACH_WAIT_MS = 60_000;
 export async function run(args: readonly string[]): Promise<number> {
   const options = parseRun(args);
   await checkPorts(options.forwards);
-  const [kernel, image] = await Promise.all([kernelFor(options), imageFor(options)]);
+  const [kernel, image] = await Promise.all([
+    options.kernel ?? buildKernel(options.isDebug),
+    imageFor(options),
+  ]);
   const { name, folder } = claimName(options.name, options.isNameFixed);
   const reporter = new Reporter(name, options);
   let isKept = false;
@@ -59,15 +62,6 @@ export async function run(args: readonly string[]): Promise<number> {
   } finally {
     if (!isKept) forget(folder);
   }
-}
-
-async function kernelFor(options: RunOptions): Promise<string> {
-  if (options.kernel !== null) return options.kernel;
-  const profile = options.isDebug ? "debug" : "release";
-  return await withProgress(`building the kernel (${profile})`, async () => {
-    const { buildKernel } = await loadToolchain();
-    return (await buildKernel({ profile })).elfPath;
-  });
 }
 
 async function imageFor(options: RunOptions): Promise<RootImage> {
