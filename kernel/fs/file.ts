@@ -47,6 +47,8 @@ export abstract class PollObserver {
   observed: File | null = null;
   /** Called when events of `mask` (POLL*) may have become ready on the file. Must not sleep. */
   abstract ready(mask: u32): void;
+  /** The file's last reference is gone; the observer has been taken off its list already. Must not sleep. */
+  closed(): void {}
 }
 
 export abstract class File {
@@ -131,6 +133,16 @@ export abstract class File {
     observer.previousObserver = null;
   }
 
+  /** Takes all observers off and tells them that the file is no more. */
+  dropObservers(): void {
+    let observer = this.observers;
+    while (observer) {
+      this.removeObserver(observer);
+      observer.closed();
+      observer = this.observers;
+    }
+  }
+
   hasObservers(): bool {
     return this.observers != null;
   }
@@ -153,6 +165,7 @@ export function fileGet(file: File): void {
 /** Gives one reference back. */
 export function filePut(file: File): void {
   if (--file.references > 0) return;
+  file.dropObservers();
   file.release();
   free(file);
 }
