@@ -23,8 +23,8 @@ export function parseCalls(text: string): Map<string, number> {
 }
 
 async function oneRun(plan: Plan, guest: Guest): Promise<Map<string, number>> {
-  const { machine, accel, memoryMiB } = plan;
-  const vm = startMachine(guest, { machine, accel, memoryMiB, network: { kind: "none" } });
+  const { machine, accelerator, memoryMiB } = plan;
+  const vm = startMachine(guest, { machine, accelerator, memoryMiB, network: { kind: "none" } });
   try {
     await vm.waitFor(DONE, TIMEOUT_MS);
     return parseCalls(vm.console);

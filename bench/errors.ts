@@ -1,5 +1,9 @@
 // A benchmark that cannot go on: one line for the person who started it, no stack.
 
-export class BenchError extends Error {
-  readonly code = "BENCH";
+import { VirgaError } from "../cli/errors.ts";
+
+export class BenchError extends VirgaError {
+  constructor(message: string) {
+    super("bench", message);
+  }
 }

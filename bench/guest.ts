@@ -3,11 +3,6 @@
 
 import type { GuestName } from "./report.ts";
 
-/** How virtio devices are attached: which of QEMU's machines, and which transport. */
-export type Machine = "microvm" | "microvm-pci" | "q35" | "pc";
-
-export const MACHINES: readonly Machine[] = ["microvm", "microvm-pci", "q35", "pc"];
-
 export interface Guest {
   readonly name: GuestName;
   readonly kernel: string;
@@ -15,13 +10,16 @@ export interface Guest {
   /** Image of the root file system, attached as a read-only virtio-blk disk. */
   readonly disk: string | null;
   readonly append: string;
+  /** What else this guest's kernel needs of the machine. */
+  readonly extra: readonly string[];
 }
 
-/** What the guests run: a root folder, the program in it, and what the program alone weighs. */
+/** What the guests run: its root file system, and what the program alone weighs. */
 export interface Program {
   readonly name: string;
-  readonly root: string;
+  /** The root file system as an EROFS image, and the same content as a folder. */
   readonly erofs: string;
+  readonly root: string;
   readonly argv: readonly string[];
   /** Bytes of the program and its libraries, the part of an image no system can save. */
   readonly payloadBytes: number;
@@ -31,4 +29,5 @@ export interface Program {
 export const GUEST_IP = "10.0.2.15";
 export const GUEST_MASK = "255.255.255.0";
 export const GUEST_PREFIX = 24;
+/** The address that QEMU gives to the first network card by default. */
 export const GUEST_MAC = "52:54:00:12:34:56";

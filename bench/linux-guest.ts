@@ -7,17 +7,26 @@
 //   - `quiet mitigations=off`, and no address randomisation of the kernel, to boot sooner;
 //   - `nr_cpus=1 tsc=reliable`: the machine has one CPU but room for two (see machine.ts), because of which
 //     Linux would distrust the TSC and tell the time by jiffies, at the price of a call into the kernel;
+//   - `tsc_early_khz`: see guest/tsc.c;
 //   - only the modules of the devices that are there, and init (guest/init.c) execs the program itself;
 //   - the initramfs is not compressed: unpacking costs more than reading it.
 
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
+import { quoteWord } from "../cli/qemu/command-line.ts";
+import type { MachineType } from "../cli/qemu/index.ts";
 import { type CpioEntry, entriesOf, newc } from "./cpio.ts";
 import { BenchError } from "./errors.ts";
-import { GUEST_IP, GUEST_MASK, type Guest, type Machine, type Program } from "./guest.ts";
+import { GUEST_IP, GUEST_MASK, type Guest, type Program } from "./guest.ts";
 
 const PACKAGE = "linux-image-cloud-amd64";
+
+/**
+ * Debian's kernel is built without the command line's virtio_mmio.device, so it can find microvm's devices by
+ * ACPI only. Nothing else changes with it: the devices and their transport are the same.
+ */
+const MICROVM_EXTRA = ["-machine", "acpi=on"];
 
 /** Where Linux finds its root: all in the initramfs, or on the same EROFS disk as Virga's. */
 export type LinuxRoot = "initramfs" | "disk";
@@ -58,7 +67,7 @@ export function fetchLinux(build: string): Linux {
 }
 
 /** Modules in the order in which they can be loaded, as paths below the package's kernel folder. */
-export function modulesFor(machine: Machine, network: boolean, root: LinuxRoot): string[] {
+export function modulesFor(machine: MachineType, network: boolean, root: LinuxRoot): string[] {
   if (!network && root === "initramfs") return [];
   const transport =
     machine === "microvm"
@@ -77,6 +86,14 @@ export function modulesFor(machine: Machine, network: boolean, root: LinuxRoot):
     ...(root === "disk" ? disk : []),
     ...(network ? net : []),
   ];
+}
+
+/** The rate of the time stamp counter, see guest/tsc.c. */
+function counterKhz(build: string): number {
+  const output = join(build, "tsc");
+  const source = join(import.meta.dirname, "guest/tsc.c");
+  execFileSync("gcc", ["-O2", "-Wall", "-Werror", "-o", output, source]);
+  return Number(execFileSync(output, { encoding: "utf8" }));
 }
 
 function compileInit(build: string, source: string): Buffer {
@@ -113,7 +130,7 @@ function initramfs(
 }
 
 export interface LinuxOptions {
-  readonly machine: Machine;
+  readonly machine: MachineType;
   readonly root: LinuxRoot;
   readonly gateway: string;
   readonly extraAppend: string;
@@ -130,16 +147,18 @@ export function linuxGuest(
   const initrd = join(build, `${program.name}-${options.machine}-${options.root}.cpio`);
   writeFileSync(initrd, initramfs(build, linux, modules, contents));
   const words = [
-    "console=ttyS0 quiet mitigations=off nokaslr nr_cpus=1 tsc=reliable panic=-1 rdinit=/init",
+    "console=ttyS0 quiet mitigations=off nokaslr nr_cpus=1 edd=off panic=-1 rdinit=/init",
+    `tsc=reliable tsc_early_khz=${counterKhz(build)}`,
     options.extraAppend,
     options.root === "disk" ? "bench_root=/dev/vda" : "",
     program.needsNetwork
       ? `bench_ip=${GUEST_IP} bench_mask=${GUEST_MASK} bench_gateway=${options.gateway}`
       : "",
     "--",
-    ...program.argv,
+    ...program.argv.map(quoteWord),
   ];
   const disk = options.root === "disk" ? program.erofs : null;
   const append = words.filter((word) => word !== "").join(" ");
-  return { name: "linux", kernel: linux.kernel, initrd, disk, append };
+  const extra = options.machine === "microvm" ? MICROVM_EXTRA : [];
+  return { name: "linux", kernel: linux.kernel, initrd, disk, append, extra };
 }

@@ -1,29 +1,31 @@
-// One QEMU process: its command line, its console, its end.
+// One QEMU process: its console and its end. The command line is the one that `virga run` uses, made by the
+// same function for both guests: only kernel, initrd, kernel command line and root disk differ, and what
+// a guest's `extra` says.
 //
-//   qemuArguments(guest, options)      the same line for both guests but for -kernel, -initrd, -append
-//   const vm = await startMachine(…)   spawned
-//   vm.waitFor(pattern, ms)            until the console shows it
+//   const vm = startMachine(guest, options)
+//   await vm.waitFor(pattern, ms)      until the console shows it
 //   await vm.stop()                    ends QEMU by its own pid; safe to repeat
 //
 // Every machine still running when Node exits, for whatever reason that lets it run handlers, is killed
-// then. QEMU gets "-smp 1,maxcpus=2": with a plain "-smp 1", QEMU 7.2 under software emulation leaves
-// the guest's memory barriers out, although its own device threads run beside the guest.
+// then.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import {
+  type Accelerator,
+  type MachineType,
+  type Network,
+  QEMU,
+  qemuArguments,
+} from "../cli/qemu/index.ts";
 import { BenchError } from "./errors.ts";
-import { GUEST_MAC, type Guest, type Machine } from "./guest.ts";
-
-export type NetworkAttachment =
-  | { readonly kind: "none" }
-  | { readonly kind: "tap"; readonly interfaceName: string }
-  | { readonly kind: "user"; readonly hostPort: number; readonly guestPort: number };
+import type { Guest } from "./guest.ts";
 
 export interface MachineOptions {
-  readonly machine: Machine;
+  readonly machine: MachineType;
   readonly memoryMiB: number;
-  readonly accel: "tcg" | "kvm";
-  readonly network: NetworkAttachment;
+  readonly accelerator: Accelerator;
+  readonly network: Network;
 }
 
 const CONSOLE_LIMIT = 1 << 20;
@@ -33,36 +35,19 @@ process.on("exit", () => {
   for (const child of running) child.kill("SIGKILL");
 });
 
-function machineType(machine: Machine): string {
-  return machine === "microvm-pci" ? "microvm,pcie=on" : machine;
-}
-
-function networkArguments(network: NetworkAttachment, suffix: string): string[] {
-  if (network.kind === "none") return [];
-  const backend =
-    network.kind === "tap"
-      ? `tap,id=net0,ifname=${network.interfaceName},script=no,downscript=no`
-      : `user,id=net0,hostfwd=tcp:127.0.0.1:${network.hostPort}-:${network.guestPort}`;
-  return ["-netdev", backend, "-device", `virtio-net-${suffix},netdev=net0,mac=${GUEST_MAC}`];
-}
-
-export function qemuArguments(guest: Guest, options: MachineOptions): string[] {
-  const suffix = options.machine === "microvm" ? "device" : "pci";
-  const args = ["-machine", machineType(options.machine), "-accel", options.accel];
-  args.push("-cpu", options.accel === "kvm" ? "host" : "max", "-smp", "1,maxcpus=2");
-  args.push("-m", `${options.memoryMiB}M`, "-nodefaults", "-no-user-config", "-display", "none");
-  args.push("-no-reboot", "-serial", "stdio", "-kernel", guest.kernel);
-  if (guest.initrd !== null) args.push("-initrd", guest.initrd);
-  args.push("-append", guest.append);
-  if (guest.disk !== null) {
-    args.push("-drive", `if=none,id=root,format=raw,readonly=on,file=${guest.disk}`);
-    args.push("-device", `virtio-blk-${suffix},drive=root`);
-  }
-  // The PCI card would bring 256 KiB of option ROM along, for booting from the network.
-  const nic = networkArguments(options.network, suffix);
-  const last = nic.length - 1;
-  if (last > 0 && suffix === "pci") nic[last] = `${nic[last]},romfile=`;
-  return [...args, ...nic];
+export function machineArguments(guest: Guest, options: MachineOptions): string[] {
+  const { machine, accelerator, network } = options;
+  return qemuArguments({
+    ...{ machine, accelerator, network },
+    memoryBytes: options.memoryMiB << 20,
+    cpus: 1,
+    kernel: guest.kernel,
+    commandLine: guest.append,
+    ...(guest.initrd === null ? {} : { initrd: guest.initrd }),
+    disks: guest.disk === null ? [] : [{ path: guest.disk, readOnly: true }],
+    console: { kind: "stdio" },
+    extra: guest.extra,
+  });
 }
 
 export class RunningMachine {
@@ -124,8 +109,8 @@ export class RunningMachine {
 }
 
 export function startMachine(guest: Guest, options: MachineOptions): RunningMachine {
-  const args = qemuArguments(guest, options);
+  const args = machineArguments(guest, options);
   const startedAt = performance.now();
-  const child = spawn("qemu-system-x86_64", args, { stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(QEMU, args, { stdio: ["ignore", "pipe", "pipe"] });
   return new RunningMachine(child, startedAt);
 }

@@ -9,6 +9,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { VirgaError } from "../cli/errors.ts";
 import { BenchError } from "./errors.ts";
 import type { Guest, Program } from "./guest.ts";
 import { carryOut } from "./inside.ts";
@@ -22,11 +23,6 @@ import { virgaGuest } from "./virga-guest.ts";
 
 const REPOSITORY = join(import.meta.dirname, "..");
 const BUILD = join(REPOSITORY, "build/bench");
-
-function composeProgram(kind: BenchOptions["kind"]): Program {
-  if (kind === "redis") return redisProgram(BUILD);
-  return callsProgram(BUILD, join(import.meta.dirname, "guest/calls.c"));
-}
 
 async function composeGuests(
   options: BenchOptions,
@@ -82,14 +78,14 @@ async function measure(options: BenchOptions): Promise<Row[]> {
   if (options.kind === "redis" && network === "user") {
     process.stderr.write("network: QEMU's user mode; the host side will limit both guests\n");
   }
-  const program = composeProgram(options.kind);
+  const program = await (options.kind === "redis" ? redisProgram(BUILD) : callsProgram(BUILD));
   const guests = await composeGuests(
     options,
     program,
     network === "tap" ? TAP_HOST_IP : USER_GATEWAY_IP,
   );
-  const { kind, machine, accel, memoryMiB, runs, requests, measures } = options;
-  const common = { kind, machine, accel, memoryMiB, runs, requests, measures };
+  const { kind, machine, accelerator, memoryMiB, runs, requests, measures } = options;
+  const common = { kind, machine, accelerator, memoryMiB, runs, requests, measures };
   const plan = { ...common, guests, program, verbose: true };
   if (kind === "calls") return carryOut({ ...plan, network: "none" });
   if (isolation === null) return carryOut({ ...plan, network });
@@ -107,7 +103,7 @@ export async function runBench(args: string[]): Promise<number> {
     process.stdout.write(`${options.json ? formatJson(rows) : formatTable(rows)}\n`);
     return 0;
   } catch (error) {
-    if (!(error instanceof BenchError)) throw error;
+    if (!(error instanceof VirgaError)) throw error;
     process.stderr.write(`virga bench: ${error.message}\n`);
     return 1;
   }

@@ -1,8 +1,14 @@
 // The words after `virga bench`, parsed once into a typed value.
 
 import { parseArgs } from "node:util";
+import {
+  ACCELERATORS,
+  type Accelerator,
+  chooseAccelerator,
+  MACHINE_TYPES,
+  type MachineType,
+} from "../cli/qemu/index.ts";
 import { BenchError } from "./errors.ts";
-import { MACHINES, type Machine } from "./guest.ts";
 import type { LinuxRoot } from "./linux-guest.ts";
 import { CALLS_MEASURES, measuresNamed, REDIS_MEASURES } from "./plan.ts";
 import type { GuestName, Measure } from "./report.ts";
@@ -14,14 +20,14 @@ Measures Virga and a Linux guest side by side: the same program, the same QEMU, 
   --json            print {"rows": […]} instead of a table
   --runs N          pairs of runs (5)
   --only A,B        these measures only
-  --machine M       microvm, microvm-pci, q35 or pc (microvm)
+  --machine M       microvm, q35 or pc (microvm)
   --memory MIB      memory of the guests (256)
   --requests N      requests per unpipelined load (30000; five times as many with -P 16)
   --guests A,B      virga,linux or one of them (both)
   --linux-root R    where Linux has its root: initramfs or disk (initramfs)
   --append WORDS    more words for Linux's command line
   --network N       tap or user (tap where a network namespace is possible)
-  --accel A         tcg or kvm (tcg)
+  --accel A         tcg or kvm (kvm where it works)
 `;
 
 export interface BenchOptions {
@@ -29,14 +35,14 @@ export interface BenchOptions {
   readonly json: boolean;
   readonly runs: number;
   readonly measures: readonly Measure[];
-  readonly machine: Machine;
+  readonly machine: MachineType;
   readonly memoryMiB: number;
   readonly requests: number;
   readonly guests: readonly GuestName[];
   readonly linuxRoot: LinuxRoot;
   readonly extraAppend: string;
   readonly network: "tap" | "user" | null;
-  readonly accel: "tcg" | "kvm";
+  readonly accelerator: Accelerator;
 }
 
 function oneOf<T extends string>(name: string, value: string, allowed: readonly T[]): T {
@@ -72,7 +78,7 @@ const OPTIONS = {
   "linux-root": { ...STRING, default: "initramfs" },
   append: { ...STRING, default: "" },
   network: STRING,
-  accel: { ...STRING, default: "tcg" },
+  accel: STRING,
 } as const;
 
 function words(args: string[]) {
@@ -98,7 +104,7 @@ export function parseOptions(args: string[]): BenchOptions {
     json: values.json,
     runs: count("runs", values.runs),
     measures: measuresNamed(all, only),
-    machine: oneOf("machine", values.machine, MACHINES),
+    machine: oneOf("machine", values.machine, MACHINE_TYPES),
     memoryMiB: count("memory", values.memory),
     requests: count("requests", values.requests),
     guests,
@@ -108,6 +114,7 @@ export function parseOptions(args: string[]): BenchOptions {
       values.network === undefined
         ? null
         : oneOf("network", values.network, ["tap", "user"] as const),
-    accel: oneOf("accel", values.accel, ["tcg", "kvm"] as const),
+    accelerator:
+      values.accel === undefined ? chooseAccelerator() : oneOf("accel", values.accel, ACCELERATORS),
   };
 }

@@ -1,7 +1,8 @@
 // What is to be measured, as plain data: made outside the network namespace, where packages can still be
 // fetched, and carried out inside it. It crosses the boundary as JSON.
 
-import type { Guest, Machine, Program } from "./guest.ts";
+import type { Accelerator, MachineType } from "../cli/qemu/index.ts";
+import type { Guest, Program } from "./guest.ts";
 import type { Measure } from "./report.ts";
 
 export const REDIS_MEASURES: readonly Measure[] = [
@@ -37,8 +38,8 @@ export const CALLS_MEASURES: readonly Measure[] = [
 export interface Plan {
   readonly kind: "redis" | "calls";
   readonly network: "tap" | "user" | "none";
-  readonly machine: Machine;
-  readonly accel: "tcg" | "kvm";
+  readonly machine: MachineType;
+  readonly accelerator: Accelerator;
   readonly memoryMiB: number;
   readonly runs: number;
   readonly requests: number;

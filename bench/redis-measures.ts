@@ -43,13 +43,14 @@ function freePort(): Promise<number> {
 }
 
 async function attach(plan: Plan, memoryMiB: number): Promise<Attached> {
-  const base = { machine: plan.machine, accel: plan.accel, memoryMiB };
+  const base = { machine: plan.machine, accelerator: plan.accelerator, memoryMiB };
   if (plan.network === "tap") {
-    const network = { kind: "tap", interfaceName: TAP } as const;
+    const network = { kind: "tap", interface: TAP } as const;
     return { options: { ...base, network }, target: { host: GUEST_IP, port: REDIS_PORT } };
   }
   const hostPort = await freePort();
-  const network = { kind: "user", hostPort, guestPort: REDIS_PORT } as const;
+  const forward = { hostPort, guestPort: REDIS_PORT, protocol: "tcp" } as const;
+  const network = { kind: "user", forwards: [forward] } as const;
   return { options: { ...base, network }, target: { host: "127.0.0.1", port: hostPort } };
 }
 

@@ -1,93 +1,50 @@
-// Root folders of the measured programs, composed from the host: the program, the libraries that ldd
-// names, and the empty folders a system mounts things on. Both guests get this very folder.
+// The root file systems of the measured programs. `virga run` composes the very same images; Linux gets
+// the image as it is, or its content unpacked into an initramfs.
 //
-//   redisProgram(build, gateway)   Debian's redis-server with a configuration for measuring
-//   callsProgram(build)            guest/calls.c, static
+//   await redisProgram(build)       Debian's redis-server, by the recipe
+//   await callsProgram(build)       guest/calls.c, static
 
 import { execFileSync } from "node:child_process";
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  realpathSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
-import { dirname, join } from "node:path";
-import { BenchError } from "./errors.ts";
+import { mkdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { redis } from "../apps/redis.ts";
+import { imageOfProgram, imageOfRecipe, type RootImage } from "../cli/image/index.ts";
 import type { Program } from "./guest.ts";
 
-const MOUNT_POINTS = ["dev", "proc", "sys", "tmp", "etc"];
-
-/** No snapshots: a fork in the middle of a run would be measured, and Virga is one process. */
-const REDIS_CONF = `save ""
-appendonly no
-protected-mode no
-bind 0.0.0.0
-loglevel warning
-`;
-
-export function librariesOf(program: string): string[] {
-  const text = execFileSync("ldd", [program], { encoding: "utf8" });
-  return parseLdd(text);
+/** Linux cannot have libraries and configuration that Virga has not, so the folder comes out of the image. */
+function unpack(image: RootImage, folder: string): string {
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  const args = [`--extract=${folder}`, "--overwrite", image.path];
+  execFileSync("fsck.erofs", args, { stdio: ["ignore", "ignore", "pipe"] });
+  return folder;
 }
 
-/** Paths in ldd's output: "name => /path (address)" or "/path (address)". */
-export function parseLdd(text: string): string[] {
-  const paths: string[] = [];
-  for (const line of text.split("\n")) {
-    if (/=>\s+not found/.test(line)) throw new BenchError(`missing library: ${line.trim()}`);
-    const match = /(?:=>\s*)?(\/\S+)\s+\(0x[0-9a-f]+\)\s*$/.exec(line);
-    if (match?.[1] !== undefined) paths.push(match[1]);
-  }
-  return paths;
+export async function redisProgram(build: string): Promise<Program> {
+  const image = await imageOfRecipe(redis);
+  return {
+    name: "redis",
+    erofs: image.path,
+    root: unpack(image, join(build, "redis-root")),
+    argv: [image.program, ...redis.args],
+    payloadBytes: image.programBytes,
+    needsNetwork: true,
+  };
 }
 
-function install(root: string, hostPath: string, guestPath: string): number {
-  const target = join(root, guestPath);
-  mkdirSync(dirname(target), { recursive: true });
-  copyFileSync(realpathSync(hostPath), target);
-  return statSync(target).size;
-}
-
-function freshRoot(root: string): void {
-  rmSync(root, { recursive: true, force: true });
-  for (const name of MOUNT_POINTS) mkdirSync(join(root, name), { recursive: true });
-}
-
-function makeErofs(root: string, image: string): void {
-  rmSync(image, { force: true });
-  const args = ["--quiet", "--all-root", "-T0", "-E", "noinline_data", image, root];
-  execFileSync("mkfs.erofs", args, { stdio: ["ignore", "ignore", "pipe"] });
-}
-
-export function redisProgram(build: string): Program {
-  const binary = "/usr/bin/redis-server";
-  if (!existsSync(binary))
-    throw new BenchError(`${binary} is missing: apt-get install redis-server`);
-  const root = join(build, "redis-root");
-  const erofs = join(build, "redis-root.erofs");
-  freshRoot(root);
-  let payloadBytes = install(root, binary, binary);
-  for (const library of librariesOf(binary)) payloadBytes += install(root, library, library);
-  mkdirSync(join(root, "etc/redis"), { recursive: true });
-  writeFileSync(join(root, "etc/redis/redis.conf"), REDIS_CONF);
-  makeErofs(root, erofs);
-  const argv = [binary, "/etc/redis/redis.conf"];
-  return { name: "redis", root, erofs, argv, payloadBytes, needsNetwork: true };
-}
-
-export function callsProgram(build: string, source: string): Program {
-  const root = join(build, "calls-root");
-  const erofs = join(build, "calls-root.erofs");
-  freshRoot(root);
-  const binary = join(root, "calls");
+export async function callsProgram(build: string): Promise<Program> {
+  const binary = join(build, "calls");
+  const source = join(import.meta.dirname, "guest/calls.c");
   const flags = ["-static", "-O2", "-pthread", "-s", "-Wall", "-Werror"];
-  execFileSync("gcc", [...flags, "-o", binary, source], {
-    stdio: ["ignore", "inherit", "inherit"],
-  });
-  makeErofs(root, erofs);
-  const payloadBytes = statSync(binary).size;
-  return { name: "calls", root, erofs, argv: ["/calls"], payloadBytes, needsNetwork: false };
+  const stdio: ["ignore", "inherit", "inherit"] = ["ignore", "inherit", "inherit"];
+  execFileSync("gcc", [...flags, "-o", binary, source], { stdio });
+  const image = await imageOfProgram(binary);
+  return {
+    name: "calls",
+    erofs: image.path,
+    root: unpack(image, join(build, "calls-root")),
+    argv: [image.program],
+    payloadBytes: image.programBytes,
+    needsNetwork: false,
+  };
 }

@@ -1,0 +1,174 @@
+// What the benchmark computes and parses, without starting a guest.
+
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { test } from "node:test";
+import { parseCalls } from "./calls-measures.ts";
+import { type CpioEntry, newc } from "./cpio.ts";
+import { modulesFor } from "./linux-guest.ts";
+import { parseOptions } from "./options.ts";
+import { CALLS_MEASURES, REDIS_MEASURES } from "./plan.ts";
+import { parseCsv } from "./redis-benchmark.ts";
+import { formatJson, formatTable, round, Samples } from "./report.ts";
+import { decodeReply, encodeCommand, firstPong, request } from "./resp.ts";
+import { smallest } from "./search.ts";
+import { median, medianRatio } from "./stats.ts";
+
+const GET = { name: "get", unit: "req/s", better: "higher" } as const;
+const BOOT = { name: "boot_to_ping", unit: "ms", better: "lower" } as const;
+
+test("the median of an even number of values is the mean of the middle two", () => {
+  assert.equal(median([3, 1, 2]), 2);
+  assert.equal(median([4, 1, 3, 2]), 2.5);
+  assert.throws(() => median([]), RangeError);
+});
+
+test("a ratio above one means that the first is better, whichever way better is", () => {
+  assert.equal(medianRatio("higher", [20], [10]), 2);
+  assert.equal(medianRatio("lower", [20], [10]), 0.5);
+  assert.equal(medianRatio("lower", [], []), null);
+});
+
+test("the ratio is taken pair by pair, not from the medians", () => {
+  // The medians are 30 and 10, a ratio of 3; the pairs have 1, 3 and 2.
+  assert.equal(medianRatio("higher", [10, 30, 40], [10, 10, 20]), 2);
+});
+
+test("a run that one guest did not finish has no part in the ratio", () => {
+  const samples = new Samples();
+  samples.add("virga", "get", 0, 100);
+  samples.add("virga", "get", 1, 30);
+  samples.add("linux", "get", 1, 10);
+  assert.deepEqual(samples.row(GET), {
+    measure: "get",
+    unit: "req/s",
+    better: "higher",
+    virga: 65,
+    linux: 10,
+    ratio: 3,
+  });
+});
+
+test("what was not measured is null", () => {
+  const row = new Samples().row(BOOT);
+  assert.deepEqual([row.virga, row.linux, row.ratio], [null, null, null]);
+});
+
+test("the JSON has rows with exactly the documented fields", () => {
+  const samples = new Samples();
+  samples.add("virga", "boot_to_ping", 0, 200);
+  samples.add("linux", "boot_to_ping", 0, 1700);
+  assert.deepEqual(JSON.parse(formatJson(samples.rows([BOOT]))), {
+    rows: [
+      {
+        measure: "boot_to_ping",
+        unit: "ms",
+        better: "lower",
+        virga: 200,
+        linux: 1700,
+        ratio: 8.5,
+      },
+    ],
+  });
+});
+
+test("the table's lines are equally long", () => {
+  const samples = new Samples();
+  samples.add("linux", "get", 0, 12345);
+  const lines = formatTable(samples.rows([GET, BOOT])).split("\n");
+  assert.equal(lines.length, 3);
+  assert.equal(new Set(lines.map((line) => line.length)).size, 1);
+});
+
+test("values are rounded to four digits, and no digit before the point is lost", () => {
+  assert.equal(round(12345.6), 12346);
+  assert.equal(round(1.23456), 1.235);
+  assert.equal(round(Number.NaN), null);
+});
+
+test("the measures have the names that programs rely on", () => {
+  const names = REDIS_MEASURES.map((measure) => measure.name);
+  const documented = ["boot_to_ping", "get", "set", "get_p16", "set_p16", "p99", "memory_min"];
+  assert.deepEqual(names, [...documented, "image_overhead"]);
+  const calls = CALLS_MEASURES.map((measure) => measure.name);
+  const pairs = ["futex_pingpong", "pipe_pingpong", "thread_create", "mmap_touch_1m"];
+  for (const name of ["getpid", "write_null", "clock_gettime", ...pairs, "epoll_idle"]) {
+    assert.ok(calls.includes(name), name);
+  }
+});
+
+test("cpio reads the archive that newc wrote", () => {
+  const entries: CpioEntry[] = [
+    { kind: "directory", path: "etc" },
+    { kind: "file", path: "etc/five", mode: 0o755, data: Buffer.from("12345") },
+    { kind: "link", path: "link", target: "etc/five" },
+  ];
+  const archive = newc(entries);
+  assert.equal(archive.length % 4, 0);
+  const options = { input: archive, encoding: "utf8" } as const;
+  const list = execFileSync("cpio", ["-itv", "--quiet"], options).trim().split("\n");
+  assert.equal(list.length, 3);
+  assert.match(list[0] ?? "", /^drwxr-xr-x .* etc$/);
+  assert.match(list[1] ?? "", /^-rwxr-xr-x .* 5 .* etc\/five$/);
+  assert.match(list[2] ?? "", /^lrwxrwxrwx .* link -> etc\/five$/);
+  const text = execFileSync("cpio", ["-i", "--to-stdout", "--quiet", "etc/five"], options);
+  assert.equal(text, "12345");
+});
+
+test("redis-benchmark's CSV is read by the names of its columns", () => {
+  const text = [
+    '"test","rps","avg_latency_ms","min_latency_ms","p50_latency_ms","p95_latency_ms","p99_latency_ms","max_latency_ms"',
+    '"GET","13333.33","3.5","1.0","3.4","4.1","5.2","9.0"',
+  ].join("\n");
+  assert.deepEqual(parseCsv(text, "get"), { requestsPerSecond: 13333.33, p99Ms: 5.2 });
+  assert.throws(() => parseCsv(text, "set"), /no line for set/);
+});
+
+test("measures are found between other text on a console", () => {
+  const text =
+    'x{"measure":"getpid","ns":12.5}\r\n[1.0] y\r\n{"measure":"epoll_idle","ns":900.0}\n';
+  assert.deepEqual(Object.fromEntries(parseCalls(text)), { getpid: 12.5, epoll_idle: 900 });
+});
+
+test("RESP replies are complete or null", () => {
+  assert.equal(encodeCommand(["GET", "ä"]), "*2\r\n$3\r\nGET\r\n$2\r\nä\r\n");
+  assert.equal(decodeReply("+PONG\r"), null);
+  assert.equal(decodeReply("+PONG\r\n"), "+PONG");
+  assert.equal(decodeReply("$5\r\nab"), null);
+  assert.equal(decodeReply("$2\r\nab\r\n"), "ab");
+  assert.equal(decodeReply("$-1\r\n"), "");
+});
+
+test("a request to a port where nobody listens fails", async () => {
+  await assert.rejects(request({ host: "127.0.0.1", port: 1 }, ["PING"], 1000));
+  const options = { intervalMs: 2, openMax: 2, timeoutMs: 20, ended: () => false };
+  await assert.rejects(firstPong({ host: "127.0.0.1", port: 1 }, options), /nothing in 20 ms/);
+});
+
+test("the search finds the smallest number that works, if any", async () => {
+  for (const limit of [8, 9, 57, 256]) {
+    assert.equal(await smallest(8, 256, async (value) => value >= limit), limit);
+  }
+  assert.equal(await smallest(8, 256, async () => false), null);
+});
+
+test("modules come after those they depend on", () => {
+  const order = modulesFor("q35", true, "disk");
+  const at = (name: string) => order.findIndex((module) => module.endsWith(`/${name}.ko`));
+  assert.ok(at("virtio_ring") < at("virtio") && at("virtio") < at("virtio_pci"));
+  assert.ok(at("failover") < at("net_failover") && at("net_failover") < at("virtio_net"));
+  assert.ok(at("libcrc32c") < at("erofs"));
+  assert.deepEqual(modulesFor("microvm", false, "initramfs"), []);
+});
+
+test("options: defaults, lists, and one line for each mistake", () => {
+  const options = parseOptions(["redis", "--only", "get,p99", "--runs", "3"]);
+  assert.deepEqual(
+    options.measures.map((measure) => measure.name),
+    ["get", "p99"],
+  );
+  assert.equal(options.runs, 3);
+  assert.throws(() => parseOptions(["redis", "--only", "getpid"]), /--only getpid: must be one of/);
+  assert.throws(() => parseOptions(["redis", "--runs", "0"]), /whole number above zero/);
+  assert.throws(() => parseOptions(["nonsense"]), /must be one of redis, calls/);
+});
