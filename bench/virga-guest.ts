@@ -1,12 +1,11 @@
 // The Virga guest: the kernel from the toolchain, the program's root as an EROFS disk, and the command line
 // of docs/boot-protocol.md.
 
-import { loadToolchain } from "../cli/modules.ts";
 import { kernelCommandLine } from "../cli/qemu/index.ts";
+import { buildKernel } from "../toolchain/build.ts";
 import { GUEST_IP, GUEST_PREFIX, type Guest, type Program } from "./guest.ts";
 
 export async function virgaGuest(program: Program, gateway: string): Promise<Guest> {
-  const { buildKernel } = await loadToolchain();
   const { elfPath } = await buildKernel({ profile: "release" });
   const append = kernelCommandLine({
     argv: program.argv,
