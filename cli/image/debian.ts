@@ -39,8 +39,10 @@ export class PackageSet {
     this.#closure = closure;
   }
 
-  static async open(names: readonly string[]): Promise<PackageSet> {
+  /** With `isFresh` the lists are fetched anew, otherwise those of this host are used. */
+  static async open(names: readonly string[], isFresh: boolean): Promise<PackageSet> {
     const apt = new Apt();
+    if (isFresh) await apt.useOwnLists();
     const set = new PackageSet(apt, await apt.resolve(names));
     await set.#fetch(names);
     return set;
@@ -88,10 +90,11 @@ export class PackageSet {
       const version = this.#closure.get(name);
       return version === undefined || this.#unpacked.has(name) ? [] : [[name, version]];
     });
-    for (const [name, deb] of await this.#apt.download(chosen)) {
-      const { folder, depends } = await unpack(deb);
-      this.#unpacked.set(name, { name, folder, depends });
-      this.#layers.push(folder);
+    const files = await this.#apt.download(chosen);
+    const unpacking = [...files].map(async ([name, deb]) => ({ name, ...(await unpack(deb)) }));
+    for (const each of await Promise.all(unpacking)) {
+      this.#unpacked.set(each.name, each);
+      this.#layers.push(each.folder);
     }
   }
 }
@@ -138,10 +141,9 @@ export function parseDepends(fields: string): string[] {
   return [...new Set(names.filter((name) => name !== ""))];
 }
 
-/** apt-get with an empty package status; on the host's package lists, or on our own where those are missing or stale. */
+/** apt-get with an empty package status, on the host's package lists or on our own. */
 class Apt {
   #options: string[] = ["-o", "Dir::State::status=/dev/null", "-o", "APT::Architecture=amd64"];
-  #hasOwnLists = false;
 
   async resolve(names: readonly string[]): Promise<Map<string, string>> {
     const args = ["--simulate", "--no-install-recommends", "install", ...names];
@@ -187,28 +189,19 @@ class Apt {
   }
 
   async #run(args: readonly string[], cwd?: string): Promise<string> {
-    const run = (): Promise<string> =>
-      runTool("apt-get", [...this.#options, ...args], {
-        env: { ...process.env, LC_ALL: "C", DEBIAN_FRONTEND: "noninteractive" },
-        ...(cwd === undefined ? {} : { cwd }),
-        debianPackage: "apt",
-      });
-    try {
-      return await run();
-    } catch (error) {
-      if (this.#hasOwnLists || !(error instanceof ToolFailedError)) throw error;
-      await this.#useOwnLists();
-      return await run();
-    }
+    return await runTool("apt-get", [...this.#options, ...args], {
+      env: { ...process.env, LC_ALL: "C", DEBIAN_FRONTEND: "noninteractive" },
+      ...(cwd === undefined ? {} : { cwd }),
+      debianPackage: "apt",
+    });
   }
 
   /** Fresh lists of our own need no root, and nothing else on this host sees them. */
-  async #useOwnLists(): Promise<void> {
+  async useOwnLists(): Promise<void> {
     const state = buildFolder("apt", "state");
     const cache = buildFolder("apt", "cache");
     mkdirSync(join(state, "lists", "partial"), { recursive: true });
     mkdirSync(join(cache, "archives", "partial"), { recursive: true });
-    this.#hasOwnLists = true;
     this.#options = [
       ...["-o", `Dir::State=${state}`, "-o", `Dir::Cache=${cache}`],
       ...["-o", "APT::Sandbox::User=root", ...this.#options],

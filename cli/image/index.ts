@@ -20,7 +20,7 @@ import { join } from "node:path";
 import type { Recipe } from "../../apps/recipe.ts";
 import { isMusl, type ProgramFiles, readElf, walkLibraries } from "../elf/index.ts";
 import { hostSource, layeredSource } from "../elf/source.ts";
-import { NotAnElfError, ProgramNotFoundError, VirgaError } from "../errors.ts";
+import { NotAnElfError, ProgramNotFoundError, ToolFailedError, VirgaError } from "../errors.ts";
 import { buildFolder } from "../paths.ts";
 import { withProgress } from "../progress.ts";
 import { PackageSet } from "./debian.ts";
@@ -47,7 +47,11 @@ export async function imageOfRecipe(recipe: Recipe): Promise<RootImage> {
   const found =
     readResolved(recipe) ??
     (await withProgress(`fetching ${recipe.packages.join(", ")} and libraries`, async () => {
-      const result = await resolveRecipe(recipe);
+      // The host's package lists may be missing, or so old that the packages in them are gone.
+      const result = await resolveRecipe(recipe, false).catch((error: unknown) => {
+        if (error instanceof ToolFailedError) return resolveRecipe(recipe, true);
+        throw error;
+      });
       writeFileSync(resolvedPath(recipe), JSON.stringify(result));
       return result;
     }));
@@ -118,8 +122,8 @@ function sizeOf(files: ProgramFiles): number {
   return all.reduce((sum, each) => sum + (each === null ? 0 : statSync(each.hostPath).size), 0);
 }
 
-async function resolveRecipe(recipe: Recipe): Promise<RecipeFiles> {
-  const packages = await PackageSet.open(recipe.packages);
+async function resolveRecipe(recipe: Recipe, isFresh: boolean): Promise<RecipeFiles> {
+  const packages = await PackageSet.open(recipe.packages, isFresh);
   const files = await walkLibraries({
     source: packages.source,
     program: recipe.program,
