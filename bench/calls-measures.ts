@@ -22,15 +22,18 @@ export function parseCalls(text: string): Map<string, number> {
   return values;
 }
 
-async function oneRun(plan: Plan, guest: Guest): Promise<Map<string, number>> {
+/** A guest that fails half way keeps the figures that it has printed. */
+async function oneRun(plan: Plan, guest: Guest, progress: Progress): Promise<Map<string, number>> {
   const { machine, accelerator, memoryMiB } = plan;
   const vm = startMachine(guest, { machine, accelerator, memoryMiB, network: { kind: "none" } });
   try {
     await vm.waitFor(DONE, TIMEOUT_MS);
-    return parseCalls(vm.console);
+  } catch (error) {
+    progress(`${guest.name}: ${(error as Error).message}`);
   } finally {
     await vm.stop();
   }
+  return parseCalls(vm.console);
 }
 
 export async function measureCalls(
@@ -41,7 +44,7 @@ export async function measureCalls(
   for (let run = 0; run < plan.runs; run++) {
     const order = run % 2 === 0 ? plan.guests : [...plan.guests].reverse();
     for (const guest of order) {
-      const values = await oneRun(plan, guest);
+      const values = await oneRun(plan, guest, progress);
       for (const [measure, ns] of values) samples.add(guest.name, measure, run, ns);
       progress(`run ${run + 1}/${plan.runs} ${guest.name}: ${values.size} measures`);
     }

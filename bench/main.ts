@@ -92,6 +92,11 @@ async function measure(options: BenchOptions): Promise<Row[]> {
   return carryOutIsolated({ ...plan, network }, isolation);
 }
 
+/** Is there a measure that a guest that was asked for has no figure of? */
+function missing(options: BenchOptions, rows: readonly Row[]): boolean {
+  return rows.some((row) => options.guests.some((guest) => row[guest] === null));
+}
+
 export async function runBench(args: string[]): Promise<number> {
   if (args.includes("--help")) {
     process.stdout.write(USAGE);
@@ -101,7 +106,7 @@ export async function runBench(args: string[]): Promise<number> {
     const options = parseOptions(args);
     const rows = await measure(options);
     process.stdout.write(`${options.json ? formatJson(rows) : formatTable(rows)}\n`);
-    return 0;
+    return missing(options, rows) ? 1 : 0;
   } catch (error) {
     if (!(error instanceof VirgaError)) throw error;
     process.stderr.write(`virga bench: ${error.message}\n`);

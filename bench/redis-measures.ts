@@ -3,7 +3,8 @@
 //   await measureRedis(plan, samples, progress)
 //
 // One run boots a guest once, takes the time to its first PONG, and then loads that same machine. Runs of
-// the two guests alternate, and the one that goes first changes from run to run.
+// the two guests alternate, and the one that goes first changes from run to run. A run that fails is told
+// and left out; its partner then counts in the median, but not in the ratio.
 
 import { statSync } from "node:fs";
 import { createServer } from "node:net";
@@ -77,7 +78,7 @@ async function boot(plan: Plan, guest: Guest, memoryMiB: number, timeoutMs: numb
   } catch (error) {
     const tail = vm.tail;
     await vm.stop();
-    throw new Error(`${guest.name}: ${(error as Error).message}\n${tail}`);
+    throw new Error(`${(error as Error).message}\n${tail}`);
   }
 }
 
@@ -149,7 +150,13 @@ export async function measureRedis(
   const timed = plan.measures.some((m) => !["memory_min", "image_overhead"].includes(m.name));
   for (let run = 0; timed && run < plan.runs; run++) {
     const order = run % 2 === 0 ? plan.guests : [...plan.guests].reverse();
-    for (const guest of order) await oneRun(plan, guest, run, samples, progress);
+    for (const guest of order) {
+      try {
+        await oneRun(plan, guest, run, samples, progress);
+      } catch (error) {
+        progress(`run ${run + 1}/${plan.runs} ${guest.name}: ${(error as Error).message}`);
+      }
+    }
   }
   for (const guest of plan.guests) {
     if (wanted.has("image_overhead")) {
