@@ -1,8 +1,11 @@
 /*
+ * Processes: `processStart` tells whether one lives, and which it is.
+ *
  * The one way to run a tool to its end: `runTool` returns its standard output, or throws a `ToolFailedError` that
  * has the command and the last lines it printed. A tool that is not installed becomes a `ToolMissingError`.
  */
 import { spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { ToolFailedError, ToolMissingError } from "./errors.ts";
 
 export interface ToolOptions {
@@ -50,4 +53,19 @@ export async function runTool(
     throw new ToolFailedError(`\`${tool} ${args.join(" ")}\``, `${how}\n  ${tail}`);
   }
   return Buffer.concat(output).toString();
+}
+
+/**
+ * The start time of a live process, field 22 of /proc/PID/stat, which with the id names it for good; null if there is
+ * none. A zombie is none: a machine that was left running is nobody's child that would reap it soon.
+ */
+export function processStart(pid: number): string | null {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    // The second field is the command's name in parentheses, and may contain anything.
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return fields[0] === "Z" || fields[0] === "X" ? null : (fields[19] ?? null);
+  } catch {
+    return null;
+  }
 }

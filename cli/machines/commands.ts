@@ -36,7 +36,7 @@ export async function logs(args: readonly string[]): Promise<number> {
   try {
     for (;;) {
       // Asked before reading, so that what the machine wrote last is read after it is known to be gone.
-      const isLast = !values.follow || !findMachine(machine.name).isRunning;
+      const isLast = !values.follow || !isStillRunning(machine);
       copyRest(file, filter);
       if (isLast) break;
       await new Promise((resolve) => setTimeout(resolve, FOLLOW_MS));
@@ -61,6 +61,11 @@ export async function stop(args: readonly string[]): Promise<number> {
     forget(machine.folder);
   }
   return 0;
+}
+
+/** False too when it was stopped, and forgotten, meanwhile. */
+function isStillRunning(machine: MachineState): boolean {
+  return listMachines().some((each) => each.pid === machine.pid && each.isRunning);
 }
 
 function oneName(command: string, positionals: readonly string[]): string {

@@ -20,6 +20,7 @@ import {
 import { join } from "node:path";
 import { NameInUseError, NoSuchMachineError, UsageError } from "../errors.ts";
 import { stateFolder } from "../paths.ts";
+import { processStart } from "../process.ts";
 import { EVENTS_LOG, EventParser, type Forward, type MachineEvent } from "../qemu/index.ts";
 
 export interface MachineRecord {
@@ -74,8 +75,8 @@ export function claimName(
 }
 
 export function writeRecord(folder: string, record: Omit<MachineRecord, "processStart">): void {
-  const processStart = startOf(record.pid) ?? "";
-  const text = JSON.stringify({ ...record, processStart } satisfies MachineRecord, null, 2);
+  const start = processStart(record.pid) ?? "";
+  const text = JSON.stringify({ ...record, processStart: start } satisfies MachineRecord, null, 2);
   writeFileSync(join(folder, `${RECORD}.new`), text);
   renameSync(join(folder, `${RECORD}.new`), join(folder, RECORD));
 }
@@ -105,7 +106,7 @@ function readState(name: string): MachineState | null {
   } catch {
     return null; // starting, or not ours
   }
-  const isRunning = startOf(record.pid) === record.processStart;
+  const isRunning = processStart(record.pid) === record.processStart;
   return { ...record, folder, isRunning, end: isRunning ? null : lastWord(folder) };
 }
 
@@ -114,18 +115,6 @@ function isStale(name: string, folder: string): boolean {
   if (state !== null) return !state.isRunning;
   const made = statSync(folder, { throwIfNoEntry: false });
   return made !== undefined && Date.now() - made.mtimeMs > STARTING_MS;
-}
-
-/** The start time of a live process, null if there is none (a zombie is none). */
-function startOf(pid: number): string | null {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    // The second field is the command's name in parentheses, and may contain anything.
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return fields[0] === "Z" ? null : (fields[19] ?? null);
-  } catch {
-    return null;
-  }
 }
 
 function lastWord(folder: string): MachineEvent | null {

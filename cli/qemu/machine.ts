@@ -10,6 +10,7 @@ import { closeSync, openSync, rmSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
 import { ToolFailedError, ToolMissingError } from "../errors.ts";
+import { processStart } from "../process.ts";
 import { QEMU, qemuArguments } from "./arguments.ts";
 import { EventParser, type MachineEvent } from "./events.ts";
 import type { QemuOptions } from "./options.ts";
@@ -108,17 +109,17 @@ export async function startMachine(options: StartOptions): Promise<Machine> {
 export async function stopQemu(pid: number, socket: string): Promise<void> {
   await qmp(socket, "quit").catch(() => kill(pid, "SIGTERM"));
   const deadline = performance.now() + POWER_OFF_MS;
-  while (kill(pid, 0)) {
+  while (processStart(pid) !== null) {
     if (performance.now() > deadline) kill(pid, "SIGKILL");
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }
 
-function kill(pid: number, signal: NodeJS.Signals | 0): boolean {
+function kill(pid: number, signal: NodeJS.Signals): void {
   try {
-    return process.kill(pid, signal);
+    process.kill(pid, signal);
   } catch {
-    return false;
+    // It is gone.
   }
 }
 

@@ -27,9 +27,12 @@ const DETACH_WAIT_MS = 60_000;
 export async function run(args: readonly string[]): Promise<number> {
   const options = parseRun(args);
   await checkPorts(options.forwards);
+  const composing = imageFor(options);
+  // A recipe is fetched while the kernel is compiled; with anything else the likely mistakes are found first.
+  if (options.subject.kind !== "recipe") await composing;
   const [kernel, image] = await Promise.all([
     options.kernel ?? buildKernel(options.isDebug),
-    imageFor(options),
+    composing,
   ]);
   const { name, folder } = claimName(options.name, options.isNameFixed);
   const reporter = new Reporter(name, options);

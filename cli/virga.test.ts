@@ -1,0 +1,176 @@
+/* The command from end to end, with a kernel of the test's own: statuses, messages, machines that are left running. */
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type Server } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { type FakeKernel, makeFakeKernel } from "./qemu/fixture.ts";
+
+const MAIN = fileURLToPath(new URL("main.ts", import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), "virga-test-"));
+const state = join(folder, "state");
+after(() => rmSync(folder, { recursive: true }));
+
+const START = { event: "start", ns: 1 };
+const LISTEN = { event: "listen", port: 6379, protocol: "tcp" };
+
+interface Result {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function start(args: readonly string[], env: NodeJS.ProcessEnv = {}): ChildProcess {
+  return spawn(process.execPath, ["--import", "tsx", MAIN, ...args], {
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, VIRGA_STATE_DIR: state, ...env },
+  });
+}
+
+function finish(child: ChildProcess): Promise<Result> {
+  let stdout = "";
+  let stderr = "";
+  child.stdout?.on("data", (chunk: Buffer) => {
+    stdout += chunk.toString();
+  });
+  child.stderr?.on("data", (chunk: Buffer) => {
+    stderr += chunk.toString();
+  });
+  return new Promise((resolve) => {
+    child.once("close", (status) => resolve({ status, stdout, stderr }));
+  });
+}
+
+const virga = (...args: string[]): Promise<Result> => finish(start(args));
+
+function kernel(name: string, options: FakeKernel): string {
+  const path = join(folder, `${name}.elf`);
+  writeFileSync(path, makeFakeKernel(options));
+  return path;
+}
+
+async function freePort(): Promise<{ port: number; server: Server }> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  assert(typeof address === "object" && address !== null);
+  return { port: address.port, server };
+}
+
+test("the program's output and status are the command's, on every machine type", async () => {
+  const events = [START, { event: "exit", code: 7 }];
+  const file = kernel("exit", { console: "hello\n", events, ending: "exit" });
+  for (const machine of ["microvm", "q35", "pc"]) {
+    const result = await virga("run", "--kernel", file, "--machine", machine, "/bin/true");
+    assert.equal(result.status, 7, result.stderr);
+    assert.equal(result.stdout, "hello\n");
+    assert.match(result.stderr, /true started, booted in \d\.\d{3} s/);
+  }
+});
+
+test("with --json stdout has objects only", async () => {
+  const events = [START, { event: "exit", code: 0 }];
+  const file = kernel("json", { console: "hello\n", events, ending: "reset" });
+  const result = await virga("run", "--kernel", file, "--json", "/bin/true");
+  const lines = result.stdout.trim().split("\n");
+  const [ready, end] = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+  assert.equal(ready?.event, "ready");
+  assert.equal(typeof ready?.bootSeconds, "number");
+  assert.deepEqual(end, { event: "end", name: "true", kind: "exit", code: 0 });
+  assert.match(result.stderr, /hello/);
+});
+
+test("a signal, a panic and an unexplained end have their own statuses", async () => {
+  const crash = { event: "signal", signal: 11, name: "SIGSEGV" };
+  const cases: [options: FakeKernel, status: number, message: RegExp][] = [
+    [{ events: [START, crash], ending: "reset" }, 139, /ended by SIGSEGV/],
+    [{ events: [{ event: "panic", reason: "bad list" }], ending: "exit" }, 70, /panic.*bad list/],
+    [{ ending: "reset" }, 125, /without saying why/],
+  ];
+  for (const [options, status, message] of cases) {
+    const result = await virga("run", "--kernel", kernel("end", options), "/bin/true");
+    assert.equal(result.status, status, result.stderr);
+    assert.match(result.stderr, message);
+  }
+});
+
+test("a machine left running is listed, heard and stopped", async () => {
+  const file = kernel("serve", { console: "serving\n", events: [START, LISTEN], ending: "halt" });
+  const { port, server } = await freePort();
+  const forward = `${port}:6379`;
+  const run = ["run", "--kernel", file, "--name", "web", "--detach"];
+
+  const busy = await virga(...run, "--port", forward, "/bin/true");
+  assert.equal(busy.status, 125);
+  assert.match(busy.stderr, new RegExp(`port ${port} \\(tcp\\) is in use`));
+  await new Promise((resolve) => server.close(resolve));
+
+  const started = await virga(...run, "--port", forward, "/bin/true");
+  assert.equal(started.status, 0, started.stderr);
+  assert.match(started.stderr, new RegExp(`web is reachable on 127\\.0\\.0\\.1:${port}`));
+
+  const [machine] = JSON.parse((await virga("ps", "--json")).stdout) as Record<string, unknown>[];
+  assert.equal(machine?.name, "web");
+  assert.equal(machine?.status, "running");
+  const again = await virga(...run, "/bin/true");
+  assert.match(again.stderr, /a machine named web is running/);
+  assert.equal((await virga("logs", "web")).stdout, "serving\n");
+
+  const follower = start(["logs", "--follow", "web"]);
+  const follow = finish(follower);
+  await new Promise((resolve) => follower.stdout?.once("data", resolve));
+  assert.equal((await virga("stop", "web")).status, 0);
+  assert.equal((await follow).stdout, "serving\n");
+  assert.equal((await virga("ps", "--json", "--all")).stdout, "[]\n");
+  assert.match((await virga("stop", "web")).stderr, /no machine named web/);
+});
+
+test("an interrupt stops the machine", async () => {
+  const file = kernel("wait", { events: [START], ending: "halt" });
+  const child = start(["run", "--kernel", file, "/bin/true"]);
+  const result = finish(child);
+  child.stderr?.once("data", () => child.kill("SIGINT"));
+  const { status, stderr } = await result;
+  assert.equal(status, 130, stderr);
+  assert.match(stderr, /true stopped/);
+});
+
+test("what cannot run is refused in one line", async () => {
+  const script = join(folder, "script");
+  writeFileSync(script, "#!/bin/sh\n");
+  const cases: [args: string[], status: number, message: RegExp][] = [
+    [["run", "./no-such-file"], 127, /no such program: \.\/no-such-file/],
+    [["run", script], 126, /is not a Linux program \(ELF\): it is a script/],
+    [["run", "--memory", "1M", "/bin/true"], 125, /too little memory: 1M/],
+    [["run", "--root", "/no/such", "--", "/x"], 125, /there is no such folder/],
+    [["run", "--cpus", "many", "/bin/true"], 2, /--cpus many/],
+    [["frobnicate"], 2, /no such command: frobnicate/],
+    [["ps", "extra"], 2, /takes no argument/],
+  ];
+  for (const [args, status, message] of cases) {
+    const result = await virga(...args);
+    assert.equal(result.status, status, args.join(" "));
+    assert.match(result.stderr, message);
+    assert.equal(result.stderr.trim().split("\n").length, 1);
+  }
+});
+
+test("QEMU missing is said with the package that has it", async () => {
+  const file = kernel("none", { ending: "exit" });
+  const result = await finish(start(["run", "--kernel", file, "/bin/true"], { PATH: folder }));
+  assert.equal(result.status, 125);
+  assert.match(result.stderr, /(qemu-system-x86_64|mkfs\.erofs) is missing; install it/);
+});
+
+test("every command has help", async () => {
+  const { stdout } = await virga("--help");
+  for (const name of ["run", "ps", "logs", "stop", "build-kernel", "gdb", "test", "bench"]) {
+    assert.match(stdout, new RegExp(`^  ${name} `, "m"));
+    const help = await virga(name, "--help");
+    assert.equal(help.status, 0);
+    assert.match(help.stdout, new RegExp(`^usage: virga ${name}`));
+  }
+});
