@@ -227,9 +227,9 @@ static void test_threads(void) {
   /* An edge wakes one of two waiters. */
   for (int i = 0; i < 2; i++)
     pthread_create(&threads[i], NULL, waiter, NULL);
-  sleep_ms(30);
+  sleep_ms(60);
   CHECK_EQ("write once", write(shared_event, &one, 8), 8);
-  sleep_ms(30);
+  sleep_ms(60);
   CHECK_EQ("write twice", write(shared_event, &one, 8), 8);
   void *second;
   pthread_join(threads[0], &result);

@@ -99,7 +99,7 @@ static void start_waiters(struct waiter *w, int count, uint32_t *word, const uin
   for (int i = 0; i < count; i++)
     while (!w[i].state)
       sleep_ms(1);
-  sleep_ms(30);
+  sleep_ms(60);
 }
 
 static int woken(struct waiter *w, int count, int want) {

@@ -21,16 +21,16 @@ static void test_timerfd(void) {
   REQUIRE("timerfd_create", fd >= 0);
   CHECK("its flags", (fcntl(fd, F_GETFD) & FD_CLOEXEC) && (fcntl(fd, F_GETFL) & O_NONBLOCK));
   CHECK_ERR("read of a disarmed timer", read(fd, &expirations, 8), EAGAIN);
-  struct itimerspec spec = spec_ms(20, 0), now;
+  struct itimerspec spec = spec_ms(100, 0), now;
   int64_t start = now_ns();
   CHECK_EQ("timerfd_settime", timerfd_settime(fd, 0, &spec, NULL), 0);
   CHECK_ERR("read too early", read(fd, &expirations, 8), EAGAIN);
   CHECK("timerfd_gettime tells what is left", timerfd_gettime(fd, &now) == 0 &&
                                                   now.it_value.tv_nsec > 0 &&
-                                                  now.it_value.tv_nsec <= 20000000);
+                                                  now.it_value.tv_nsec <= 100000000);
   struct pollfd pollfd = {fd, POLLIN, 0};
   CHECK_EQ("poll waits for it", poll(&pollfd, 1, 5000), 1);
-  CHECK("not too early", now_ns() - start >= 20000000);
+  CHECK("not too early", now_ns() - start >= 100000000);
   CHECK("read gives 1", read(fd, &expirations, 8) == 8 && expirations == 1);
   CHECK_ERR("and then nothing", read(fd, &expirations, 8), EAGAIN);
   spec = spec_ms(5, 5);
