@@ -1,0 +1,82 @@
+/*
+ * What test/guest/crash.c and hello.c have to look like from outside: a table of arguments, the end that is
+ * expected, and what the console must and must not say.
+ */
+import type { MachineType } from "../../cli/qemu/index.ts";
+
+export type ExpectedEnd =
+  | { readonly kind: "exit"; readonly code: number }
+  | { readonly kind: "signal"; readonly name: string; readonly signal: number };
+
+export interface Ending {
+  /** The argument of crash.c. */
+  readonly way: string;
+  readonly end: ExpectedEnd;
+  readonly says?: readonly RegExp[];
+  readonly saysNot?: RegExp;
+}
+
+const SIGNALS = { ILL: 4, ABRT: 6, FPE: 8, KILL: 9, SEGV: 11, TERM: 15 } as const;
+
+function exits(code: number): ExpectedEnd {
+  return { kind: "exit", code };
+}
+
+function dies(name: keyof typeof SIGNALS): ExpectedEnd {
+  return { kind: "signal", name: `SIG${name}`, signal: SIGNALS[name] };
+}
+
+export const ENDINGS: readonly Ending[] = [
+  { way: "empty", end: exits(0) },
+  { way: "exit-3", end: exits(3), says: [/buffered, without newline/, /atexit handler/] },
+  { way: "_exit-42", end: exits(42), saysNot: /atexit/ },
+  { way: "exit-256", end: exits(5) },
+  { way: "thread-exit", end: exits(7) },
+  { way: "main-thread-exit", end: exits(0) },
+  { way: "stderr", end: exits(0), says: [/^to standard error$/m] },
+  { way: "none-such", end: exits(2), says: [/no such way: none-such/] },
+  { way: "big-stdout", end: exits(0) },
+  { way: "null-read", end: dies("SEGV"), says: [/SIGSEGV/] },
+  { way: "null-write", end: dies("SEGV"), says: [/SIGSEGV/] },
+  { way: "null-call", end: dies("SEGV"), says: [/SIGSEGV/] },
+  { way: "write-text", end: dies("SEGV"), says: [/SIGSEGV/] },
+  { way: "blocked-segv", end: dies("SEGV"), says: [/SIGSEGV/] },
+  { way: "thread-null", end: dies("SEGV"), says: [/SIGSEGV/] },
+  { way: "stack-overflow", end: dies("SEGV"), says: [/SIGSEGV/] },
+  { way: "abort", end: dies("ABRT"), says: [/SIGABRT/] },
+  { way: "divide", end: dies("FPE"), says: [/SIGFPE/] },
+  { way: "illegal", end: dies("ILL"), says: [/SIGILL/] },
+  { way: "raise-term", end: dies("TERM") },
+  { way: "raise-kill", end: dies("KILL") },
+];
+
+/** The lines that `crash big-stdout` prints. */
+export function bigOutput(): string[] {
+  const letters = "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefgh".slice(0, 54);
+  return Array.from({ length: 4096 }, (_, index) => `${String(index).padStart(8, "0")} ${letters}`);
+}
+
+export interface HelloCase {
+  readonly name: string;
+  readonly machine: MachineType;
+  readonly root: "disk" | "module";
+  readonly memoryMib: number;
+  readonly args: readonly string[];
+}
+
+/** Every machine, both ways to get the root, little and much memory, and words that need quoting. */
+export const HELLO_CASES: readonly HelloCase[] = [
+  { name: "microvm-disk", machine: "microvm", root: "disk", memoryMib: 24, args: [] },
+  { name: "microvm-module", machine: "microvm", root: "module", memoryMib: 128, args: ["a", "b"] },
+  { name: "q35-disk", machine: "q35", root: "disk", memoryMib: 256, args: ["one"] },
+  { name: "q35-module", machine: "q35", root: "module", memoryMib: 4096, args: [] },
+  { name: "pc-disk", machine: "pc", root: "disk", memoryMib: 1024, args: ["one"] },
+  { name: "pc-module", machine: "pc", root: "module", memoryMib: 128, args: [] },
+  {
+    name: "quoting",
+    machine: "microvm",
+    root: "disk",
+    memoryMib: 128,
+    args: ["two words", 'a "quote"', "back\\slash", "", "--", "key=value", "ünïcode"],
+  },
+];

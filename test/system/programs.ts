@@ -1,0 +1,93 @@
+/*
+ * The guest programs of test/guest and how they are compiled: each against two C libraries, static and dynamic, as
+ * fixed-address and position-independent programs, since each of these starts in another way.
+ *
+ * A binary is compiled again only if its sources, the compiler or the flags have changed.
+ */
+import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, readdirSync, readFileSync, renameSync } from "node:fs";
+import { join } from "node:path";
+import { runTool } from "../../cli/process.ts";
+import { buildFolder, guestFolder } from "../paths.ts";
+
+export const VARIANTS = ["static", "static-pie", "dynamic", "musl-static", "musl"] as const;
+export type Variant = (typeof VARIANTS)[number];
+
+export interface GuestProgram {
+  /** As in `mem.static-pie`. */
+  readonly name: string;
+  readonly source: string;
+  readonly variant: Variant;
+  /** The binary on this host. */
+  readonly path: string;
+}
+
+interface Compiler {
+  readonly command: string;
+  readonly flags: readonly string[];
+  readonly debianPackage: string;
+}
+
+const COMPILERS: Readonly<Record<Variant, Compiler>> = {
+  static: { command: "gcc", flags: ["-static", "-no-pie"], debianPackage: "gcc" },
+  "static-pie": { command: "gcc", flags: ["-static-pie"], debianPackage: "gcc" },
+  dynamic: { command: "clang-19", flags: ["-pie", "-fPIE"], debianPackage: "clang-19" },
+  "musl-static": { command: "musl-gcc", flags: ["-static"], debianPackage: "musl-tools" },
+  musl: { command: "musl-gcc", flags: [], debianPackage: "musl-tools" },
+};
+
+const FLAGS = ["-std=gnu11", "-O2", "-g0", "-Wall", "-Wextra", "-Werror", "-pthread"];
+
+/** Programs whose checks are looked at from outside, not counted in their output. */
+export const SPECIAL_SOURCES: readonly string[] = ["hello", "crash"];
+
+/** The sources that are lists of checks, without `.c`. */
+export function checkSources(): string[] {
+  return readdirSync(guestFolder)
+    .filter((name) => name.endsWith(".c"))
+    .map((name) => name.slice(0, -2))
+    .filter((name) => !SPECIAL_SOURCES.includes(name))
+    .sort();
+}
+
+export async function compileProgram(source: string, variant: Variant): Promise<GuestProgram> {
+  const { command, flags, debianPackage } = COMPILERS[variant];
+  const name = `${source}.${variant}`;
+  const args = [...FLAGS, ...flags];
+  const folder = buildFolder("test", "guest", hashOf(source, [compilerVersion(command), ...args]));
+  const path = join(folder, name);
+  if (!existsSync(path)) {
+    const work = `${path}.work-${process.pid}`;
+    await runTool(command, [...args, join(guestFolder, `${source}.c`), "-o", work], {
+      debianPackage,
+    });
+    renameSync(work, path);
+  }
+  return { name, source, variant, path };
+}
+
+function hashOf(source: string, words: readonly string[]): string {
+  const hash = createHash("sha256").update(words.join("\0"));
+  const headers = readdirSync(guestFolder).filter((name) => name.endsWith(".h"));
+  for (const name of [`${source}.c`, ...headers.sort()]) {
+    hash.update(readFileSync(join(guestFolder, name)));
+  }
+  return hash.digest("hex").slice(0, 16);
+}
+
+const versions = new Map<string, string>();
+
+/** What a compiler says it is; empty when it is not there, which compiling will then tell better. */
+function compilerVersion(command: string): string {
+  let version = versions.get(command);
+  if (version === undefined) {
+    try {
+      version = execFileSync(command, ["--version"], { encoding: "utf8" });
+    } catch {
+      version = "";
+    }
+    versions.set(command, version);
+  }
+  return version;
+}

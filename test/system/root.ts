@@ -1,0 +1,39 @@
+/*
+ * One root file system with all guest programs and the libraries they need, so that a hundred boots share one image.
+ * The programs are in /test under their names.
+ */
+import { isMusl, walkLibraries } from "../../cli/elf/index.ts";
+import { hostSource } from "../../cli/elf/source.ts";
+import { composeImage } from "../../cli/image/erofs.ts";
+import { ldSoCache } from "../../cli/image/ld-so-cache.ts";
+import { addBasics, Tree } from "../../cli/image/tree.ts";
+import type { GuestProgram } from "./programs.ts";
+
+export function guestPath(program: Pick<GuestProgram, "name">): string {
+  return `/test/${program.name}`;
+}
+
+/** Returns the path of the image. */
+export async function composeTestRoot(programs: readonly GuestProgram[]): Promise<string> {
+  const tree = new Tree();
+  addBasics(tree);
+  const glibc = new Set<string>();
+  const musl = new Set<string>();
+  for (const program of programs) {
+    const files = await walkLibraries({ source: hostSource, program: program.path });
+    tree.addFile(guestPath(program), program.path, 0o755);
+    if (files.interpreter === null) continue;
+    tree.addFile(files.interpreter.path, files.interpreter.hostPath, 0o755);
+    const libraries = isMusl(files.interpreter.path) ? musl : glibc;
+    for (const { path, hostPath } of files.libraries) {
+      tree.addFile(path, hostPath);
+      libraries.add(path);
+    }
+  }
+  if (glibc.size > 0) tree.addText("/etc/ld.so.cache", ldSoCache([...glibc]));
+  if (musl.size > 0) {
+    const folders = new Set([...musl].map((path) => path.replace(/\/[^/]*$/, "")));
+    tree.addText("/etc/ld-musl-x86_64.path", [...folders].join("\n"));
+  }
+  return (await composeImage(tree)).path;
+}

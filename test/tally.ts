@@ -1,0 +1,76 @@
+/*
+ * What the test command found: counts, failures, and where the time went. Failures are printed when they are found,
+ * so that nobody waits for the end to see the first, and once more as a list at the end.
+ */
+
+export interface Failure {
+  readonly name: string;
+  readonly detail: string;
+}
+
+export class Tally {
+  passed = 0;
+  readonly failures: Failure[] = [];
+  readonly #phases: { name: string; ms: number; passed: number; failed: number }[] = [];
+
+  get failed(): number {
+    return this.failures.length;
+  }
+
+  pass(count = 1): void {
+    this.passed += count;
+  }
+
+  fail(name: string, detail: string): void {
+    this.failures.push({ name, detail });
+    say(`not ok ${name}\n${indent(detail)}`);
+  }
+
+  /** Runs one phase; what it throws is a failure of the phase and does not stop the next one. */
+  async phase(name: string, work: () => Promise<void>): Promise<void> {
+    const begin = performance.now();
+    const before = { passed: this.passed, failed: this.failed };
+    say(`== ${name}`);
+    try {
+      await work();
+    } catch (error) {
+      this.fail(name, error instanceof Error ? (error.stack ?? error.message) : String(error));
+    }
+    this.#phases.push({
+      name,
+      ms: performance.now() - begin,
+      passed: this.passed - before.passed,
+      failed: this.failed - before.failed,
+    });
+  }
+
+  /** The table of phases, the failures, and the last line, which is for machines, too. */
+  summary(): string {
+    const rows = this.#phases.map(({ name, ms, passed, failed }) =>
+      [
+        name.padEnd(12),
+        seconds(ms).padStart(9),
+        `${passed} passed`.padStart(14),
+        failed > 0 ? `${failed} failed`.padStart(12) : "",
+      ].join(""),
+    );
+    const lines = ["", ...rows, ""];
+    for (const { name, detail } of this.failures) {
+      lines.push(`not ok ${name}: ${detail.split("\n")[0]}`);
+    }
+    return [...lines, `${this.passed} passed, ${this.failed} failed`].join("\n");
+  }
+}
+
+/** One line, or several, on stdout. */
+export function say(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+export function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(1)} s`;
+}
+
+export function indent(text: string): string {
+  return text.replace(/^/gm, "    ");
+}
