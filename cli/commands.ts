@@ -27,7 +27,7 @@ host with the libraries it needs, or a program in a folder that is taken as the 
   --detach             return when it is reachable, and leave it running
   --name NAME          for ps, logs and stop (default: the program's name)
   --json               what Virga has to say as JSON on stdout, the console on stderr
-  --debug              debug kernel, more log, gdb server on 127.0.0.1:1234
+  --debug              the debug kernel, with assertions and checks, and more log
   --kernel FILE        another kernel than this repository's
 
 The program's exit status is the command's; 128+N if signal N ended it, 70 for a kernel
@@ -78,10 +78,11 @@ export const commands: readonly Command[] = [
   },
   {
     name: "gdb",
-    summary: "attach gdb to a machine run with --debug",
-    usage: ["gdb [arguments]"],
-    help: "Attaches gdb, with the kernel's symbols, to a machine run with --debug.",
-    run: (args) => callCommand("toolchain/gdb.ts", "runGdb", args),
+    summary: "attach gdb to a machine",
+    usage: ["gdb [NAME] [-- gdb arguments]"],
+    help: `Stops a running machine and attaches gdb to it, with the symbols of its kernel. When gdb
+detaches or quits, the machine goes on. NAME may be left out if only one machine runs.`,
+    run: async (args) => (await import("./machines/gdb.ts")).gdb(args),
   },
   {
     name: "test",

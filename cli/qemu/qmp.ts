@@ -7,7 +7,11 @@ import { ToolFailedError } from "../errors.ts";
 const TIMEOUT_MS = 3_000;
 
 /** Runs `command` on the QEMU behind `socket` and returns what it answered. */
-export function qmp(socket: string, command: string): Promise<unknown> {
+export function qmp(
+  socket: string,
+  command: string,
+  args: Readonly<Record<string, unknown>> = {},
+): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const connection = connect(socket);
     let rest = "";
@@ -33,6 +37,6 @@ export function qmp(socket: string, command: string): Promise<unknown> {
       }
     });
     connection.write('{"execute":"qmp_capabilities"}\n');
-    connection.write(`${JSON.stringify({ execute: command })}\n`);
+    connection.write(`${JSON.stringify({ execute: command, arguments: args })}\n`);
   });
 }

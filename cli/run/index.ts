@@ -105,7 +105,6 @@ function machineFor(options: RunOptions, kernel: string, image: RootImage): Star
     commandLine,
     disks: [{ path: image.path, readOnly: true }],
     network: { kind: "user", forwards: options.forwards },
-    ...(options.isDebug ? { gdb: "tcp:127.0.0.1:1234" } : {}),
   };
 }
 
