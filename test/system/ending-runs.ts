@@ -7,7 +7,7 @@ import { guestPath } from "./root.ts";
 
 const TIMEOUT_MS = 30_000;
 
-export async function runHello(hello: HelloCase, testbed: Testbed, tally: Tally): Promise<void> {
+export async function runHello(hello: HelloCase, testbed: Testbed, tally: Tally): Promise<boolean> {
   const program = programOf("hello.static", testbed);
   const result = await boot({
     kernel: testbed.kernel,
@@ -26,10 +26,10 @@ export async function runHello(hello: HelloCase, testbed: Testbed, tally: Tally)
     wrongEnd(result, { kind: "exit", code: hello.args.length }) ??
     missingLine(result.text, want) ??
     (result.events.some(({ event }) => event === "start") ? null : "there was no start event");
-  settle(`hello/${hello.name}`, wrong, result, tally);
+  return settle(`hello/${hello.name}`, wrong, result, tally);
 }
 
-export async function runEnding(ending: Ending, testbed: Testbed, tally: Tally): Promise<void> {
+export async function runEnding(ending: Ending, testbed: Testbed, tally: Tally): Promise<boolean> {
   const result = await boot({
     kernel: testbed.kernel,
     image: testbed.image,
@@ -42,7 +42,7 @@ export async function runEnding(ending: Ending, testbed: Testbed, tally: Tally):
     (unsaid === undefined ? null : `the console does not say ${unsaid}`) ??
     (ending.saysNot?.test(result.text) ? `the console says ${ending.saysNot}` : null) ??
     (ending.way === "big-stdout" ? missingLine(result.text, bigOutput()) : null);
-  settle(`crash/${ending.way}`, wrong, result, tally);
+  return settle(`crash/${ending.way}`, wrong, result, tally);
 }
 
 function wrongEnd({ end }: BootResult, want: ExpectedEnd): string | null {
@@ -64,11 +64,13 @@ function missingLine(text: string, lines: readonly string[]): string | null {
   return null;
 }
 
-function settle(name: string, wrong: string | null, result: BootResult, tally: Tally): void {
-  if (wrong !== null) {
+/** Counts a run; true when it hung. */
+function settle(name: string, wrong: string | null, result: BootResult, tally: Tally): boolean {
+  if (wrong === null) {
+    tally.pass();
+    say(`ok ${name}, ${seconds(result.ms)}`);
+  } else {
     tally.fail(name, `${wrong}\n${tailOf(result.text)}`);
-    return;
   }
-  tally.pass();
-  say(`ok ${name}, ${seconds(result.ms)}`);
+  return result.end.kind === "timeout";
 }

@@ -16,7 +16,7 @@ export interface Testbed {
 /** Given to every guest program; process.c looks at it. */
 export const GUEST_ENVIRONMENT = { VIRGA_TEST: 'a value with blanks and "quotes"' };
 
-const TIMEOUT_MS = 90_000;
+const TIMEOUT_MS = 60_000;
 
 export function programOf(name: string, testbed: Testbed): GuestProgram {
   const program = testbed.programs.get(name);
@@ -28,7 +28,7 @@ export async function runChecksInGuest(
   name: string,
   testbed: Testbed,
   tally: Tally,
-): Promise<void> {
+): Promise<boolean> {
   const program = programOf(name, testbed);
   const result = await boot({
     kernel: testbed.kernel,
@@ -39,9 +39,14 @@ export async function runChecksInGuest(
   });
   const code = result.end.kind === "exit" ? result.end.code : null;
   judge(name, tally, { text: result.text, code, end: describeEnd(result.end), ms: result.ms });
+  return result.end.kind === "timeout";
 }
 
-export async function runChecksOnHost(name: string, testbed: Testbed, tally: Tally): Promise<void> {
+export async function runChecksOnHost(
+  name: string,
+  testbed: Testbed,
+  tally: Tally,
+): Promise<boolean> {
   const program = programOf(name, testbed);
   const begin = performance.now();
   const child = spawn(program.path, [], {
@@ -63,6 +68,7 @@ export async function runChecksOnHost(name: string, testbed: Testbed, tally: Tal
     end: typeof end === "number" ? `exit code ${end}` : `ended by ${end}`,
     ms: performance.now() - begin,
   });
+  return end === "SIGKILL";
 }
 
 interface Run {

@@ -26,9 +26,7 @@ export async function runSystem(options: TestOptions, tally: Tally): Promise<voi
   const jobs = guestJobs(options, tally);
   if (jobs.length > 0) {
     const testbed = await prepare(options, tally);
-    await tally.phase("  guest", async () => {
-      await pool(WIDTH, jobs, (job) => job(testbed));
-    });
+    await tally.phase("  guest", () => runJobs(jobs, testbed, tally));
   }
   const files = findTestFiles(".system.ts").filter((file) => isWanted(options, file));
   if (files.length === 0) return;
@@ -38,7 +36,21 @@ export async function runSystem(options: TestOptions, tally: Tally): Promise<voi
   await tally.phase("  node", () => runNodeTests(files, options, tally, environment));
 }
 
-type Job = (testbed: Testbed) => Promise<void>;
+/** One boot; true when it hung, that is, had to be stopped. */
+type Job = (testbed: Testbed) => Promise<boolean>;
+
+/** A kernel that hangs would hang in all of them, and waiting for each takes more than an hour. */
+const HANGS_MAX = 10;
+
+async function runJobs(jobs: readonly Job[], testbed: Testbed, tally: Tally): Promise<void> {
+  let hangs = 0;
+  let left = 0;
+  await pool(WIDTH, jobs, async (job) => {
+    if (hangs >= HANGS_MAX) left++;
+    else if (await job(testbed)) hangs++;
+  });
+  if (left > 0) tally.fail("guest", `${hangs} runs hung; ${left} others were not started`);
+}
 
 /** What to boot, most telling first: does it boot at all, how does it end, then the checks. */
 function guestJobs(options: TestOptions, tally: Tally): Job[] {
