@@ -1,6 +1,7 @@
 /* QEMU: its command line, its process, what the guest says. */
 export { chooseAccelerator } from "./accelerator.ts";
 export { QEMU, qemuArguments } from "./arguments.ts";
+export { backlogEnvironment } from "./backlog.ts";
 export { type BootOptions, kernelCommandLine, type LogLevel } from "./command-line.ts";
 export { EventParser, type MachineEvent, parseEvent } from "./events.ts";
 export {

@@ -12,6 +12,7 @@ import { join } from "node:path";
 import { ToolFailedError, ToolMissingError } from "../errors.ts";
 import { processStart } from "../process.ts";
 import { QEMU, qemuArguments } from "./arguments.ts";
+import { backlogEnvironment } from "./backlog.ts";
 import { EventParser, type MachineEvent } from "./events.ts";
 import type { QemuOptions } from "./options.ts";
 import { qmp } from "./qmp.ts";
@@ -69,8 +70,11 @@ export async function startMachine(options: StartOptions): Promise<Machine> {
       }
     }
   });
+  const { network } = options.qemu;
+  const hasForwards = network.kind === "user" && network.forwards.length > 0;
+  const variables = hasForwards ? await backlogEnvironment() : {};
   begin = performance.now();
-  const child = await spawnQemu(options).catch((error: unknown) => {
+  const child = await spawnQemu(options, variables).catch((error: unknown) => {
     events.close();
     throw error;
   });
@@ -123,7 +127,10 @@ function kill(pid: number, signal: NodeJS.Signals): void {
   }
 }
 
-async function spawnQemu(options: StartOptions): Promise<ChildProcess> {
+async function spawnQemu(
+  options: StartOptions,
+  variables: Readonly<Record<string, string>>,
+): Promise<ChildProcess> {
   const { folder, detached = false } = options;
   const consoleLog = join(folder, CONSOLE_LOG);
   const args = qemuArguments({
@@ -138,6 +145,7 @@ async function spawnQemu(options: StartOptions): Promise<ChildProcess> {
   });
   const log = detached ? openSync(join(folder, QEMU_LOG), "w") : null;
   const child = spawn(QEMU, args, {
+    env: { ...process.env, ...variables },
     stdio: log === null ? ["ignore", "pipe", "pipe"] : ["ignore", log, log],
     detached,
   });
