@@ -10,6 +10,7 @@
  * the result is stored with `store16` as it is. 64 bits are added at a time, and carries are added back at the end.
  */
 import { load8, load16, load32, load64 } from "../arch/hw";
+import { Packet } from "./packet";
 
 /** Adds `length` bytes at `address`. Pieces before the last must have even length. */
 export function checksumAdd(sum: u64, address: u64, length: u32): u64 {
@@ -56,4 +57,21 @@ export function checksumFold(sum: u64): u32 {
 /** The checksum for the header field, to be stored as it is. */
 export function checksumFinish(sum: u64): u32 {
   return checksumFold(sum) ^ 0xffff;
+}
+
+/** Adds all bytes of a packet whose buffers may be several and of any length. */
+export function checksumPacket(sum: u64, packet: Packet): u64 {
+  let total = checksumAdd(sum, packet.data, packet.length);
+  let part = packet.fragment;
+  let odd = packet.length & 1;
+  while (part) {
+    let more: u64 = checksumFold(checksumAdd(0, part.data, part.length));
+    // Behind an odd number of bytes, what is added stands in the other half of its words (RFC 1071 2(B)).
+    if (odd) more = bswap<u16>(<u16>more);
+    total += more;
+    if (total < more) total++;
+    odd ^= part.length & 1;
+    part = part.fragment;
+  }
+  return total;
 }

@@ -1,0 +1,80 @@
+/**
+ * Ethernet: frames in from a device, frames out to it.
+ *
+ * A device's `poll` calls `ethernetInput` for every frame, and `devicePoll` says whose frames they are: polling does not
+ * nest, so the interface need not be passed through the driver.
+ */
+import { arpInput } from "./arp";
+import { Interface } from "./interface";
+import { ipv4Input } from "./ipv4";
+import { PACKET_BROADCAST, Packet, packetFree } from "./packet";
+import { netStats } from "./stats";
+import {
+  ETHERNET_HEADER,
+  ETHERTYPE_ARP,
+  ETHERTYPE_IPV4,
+  ethernetHeaderStore,
+  ethernetSource,
+  ethernetToGroup,
+  ethernetType,
+} from "./wire/ethernet";
+
+let receiving: Interface | null = null;
+/** Frames put on transmit rings whose devices have not been told yet. */
+let unflushed: u32 = 0;
+
+/** Drains the receive ring of an interface's device; returns how many frames there were. */
+export function devicePoll(from: Interface): i32 {
+  const device = from.device;
+  if (!device) return 0;
+  receiving = from;
+  const frames = device.poll();
+  receiving = null;
+  return frames;
+}
+
+/** Takes a received frame. Called by `NetDevice.poll` alone. */
+export function ethernetInput(packet: Packet): void {
+  netStats.framesIn++;
+  const frame = packet.data;
+  if (packet.length < ETHERNET_HEADER) {
+    netStats.malformed++;
+    packetFree(packet);
+    return;
+  }
+  if (ethernetToGroup(frame)) packet.flags |= PACKET_BROADCAST;
+  const type = ethernetType(frame);
+  const from = receiving!;
+  if (type == ETHERTYPE_IPV4) {
+    packet.pull(ETHERNET_HEADER);
+    ipv4Input(packet, from);
+  } else if (type == ETHERTYPE_ARP) {
+    const sender = ethernetSource(frame);
+    packet.pull(ETHERNET_HEADER);
+    arpInput(packet, from, sender);
+  } else {
+    netStats.unknownProtocol++;
+    packetFree(packet);
+  }
+}
+
+/** Takes a frame that is complete, and puts it on the ring of the interface's device. 0 or a negative errno. */
+export function ethernetTransmit(packet: Packet, via: Interface): i32 {
+  netStats.framesOut++;
+  unflushed++;
+  return via.device!.transmit(packet);
+}
+
+/** Takes a packet, puts an Ethernet header in front and sends it. */
+export function ethernetOutput(packet: Packet, via: Interface, destination: u64, type: u32): i32 {
+  ethernetHeaderStore(packet.push(ETHERNET_HEADER), destination, via.mac, type);
+  return ethernetTransmit(packet, via);
+}
+
+export function unflushedFrames(): u32 {
+  return unflushed;
+}
+
+export function clearUnflushed(): void {
+  unflushed = 0;
+}

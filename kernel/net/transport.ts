@@ -1,0 +1,89 @@
+/**
+ * From the network layer up: which transport gets a packet, and who hears of an error. The one place that knows all transports.
+ */
+import { ECONNREFUSED, EHOSTUNREACH, EMSGSIZE, ENETUNREACH, ENOPROTOOPT } from "../lib/errno";
+import { icmpInput, icmpUnreachable } from "./icmp";
+import { Packet, packetFree } from "./packet";
+import { netStats } from "./stats";
+import { udpError, udpInput } from "./udp";
+import { loadBe16 } from "./wire/bytes";
+import {
+  ICMP_FRAGMENTATION_NEEDED,
+  ICMP_NET_UNREACHABLE,
+  ICMP_PORT_UNREACHABLE,
+  ICMP_PROTOCOL_UNREACHABLE,
+} from "./wire/icmp";
+import { IPPROTO_ICMP, IPPROTO_UDP, IPV4_HEADER } from "./wire/ipv4";
+
+/** Takes a whole packet that starts with its transport header; addresses and protocol are set. */
+export function transportInput(packet: Packet): void {
+  const protocol: u32 = packet.protocol;
+  if (protocol == IPPROTO_UDP) {
+    udpInput(packet);
+  } else if (protocol == IPPROTO_ICMP) {
+    icmpInput(packet);
+  } else {
+    netStats.unknownProtocol++;
+    icmpUnreachable(packet, ICMP_PROTOCOL_UNREACHABLE);
+    packetFree(packet);
+  }
+}
+
+/** The errno of an ICMP destination unreachable's code (RFC 1122 4.2.3.9, and Linux's table of them). */
+export function unreachableErrno(code: u32): i32 {
+  switch (code) {
+    case ICMP_NET_UNREACHABLE:
+      return ENETUNREACH;
+    case ICMP_PROTOCOL_UNREACHABLE:
+      return ENOPROTOOPT;
+    case ICMP_PORT_UNREACHABLE:
+      return ECONNREFUSED;
+    case ICMP_FRAGMENTATION_NEEDED:
+      return EMSGSIZE;
+    default:
+      return EHOSTUNREACH;
+  }
+}
+
+/**
+ * A packet of ours did not arrive: `header` is its transport header, of which at least 8 bytes are there. `hard` errors end
+ * a connection attempt; soft ones are only remembered.
+ */
+export function transportError(
+  protocol: u32,
+  source: u32,
+  destination: u32,
+  header: u64,
+  errno: i32,
+  hard: bool,
+): void {
+  const local = loadBe16(header);
+  const remote = loadBe16(header + 2);
+  if (protocol == IPPROTO_UDP) udpError(source, local, destination, remote, errno);
+}
+
+/** A packet, which starts with its IP header and stays the caller's, could not be handed to its next hop. */
+export function transportUnreachable(packet: Packet, errno: i32): void {
+  if (packet.length < IPV4_HEADER + 8) return;
+  transportError(
+    packet.protocol,
+    packet.source,
+    packet.destination,
+    packet.data + IPV4_HEADER,
+    errno,
+    true,
+  );
+}
+
+/** The path to a destination takes smaller packets than was thought; `header` as in `transportError`. */
+export function transportPathMtu(
+  protocol: u32,
+  source: u32,
+  destination: u32,
+  header: u64,
+  mtu: u32,
+): void {
+  if (protocol == IPPROTO_UDP) {
+    udpError(source, loadBe16(header), destination, loadBe16(header + 2), EMSGSIZE);
+  }
+}

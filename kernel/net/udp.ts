@@ -1,0 +1,352 @@
+/**
+ * UDP (RFC 768, RFC 1122 section 4.1).
+ *
+ *     endpoint = new (a subclass of UdpEndpoint)
+ *     udpBind(endpoint, address, port)      port 0: one is chosen (RFC 6056)
+ *     udpConnect(endpoint, address, port)   filters what comes in, and is where `udpSend` goes by default
+ *     udpSend(endpoint, packet, address, port)
+ *     endpoint.queue                        datagrams that have arrived, each starting with its payload
+ *     udpClose(endpoint)
+ *
+ * Endpoints are found by local port in a hash table; among those on one port, the most specific wins: connected, then
+ * bound to the address, then to all. Endpoints sharing a port (SO_REUSEPORT) get datagrams by a hash of the sender.
+ */
+import { EACCES, EADDRINUSE, EADDRNOTAVAIL, EINVAL, EMSGSIZE, ENETUNREACH } from "../lib/errno";
+import { checksumFinish, checksumFold, checksumPacket, checksumPseudo } from "./checksum";
+import { icmpUnreachable } from "./icmp";
+import { isBroadcastAddress, isLocalAddress } from "./interface";
+import { ipv4Output, ipv4SourceFor, packetTrim } from "./ipv4";
+import {
+  PACKET_BROADCAST,
+  PACKET_CHECKSUM_PARTIAL,
+  PACKET_CHECKSUM_VALID,
+  Packet,
+  PacketQueue,
+  packetFree,
+} from "./packet";
+import { netRandom } from "./random";
+import { netStats } from "./stats";
+import { ICMP_PORT_UNREACHABLE } from "./wire/icmp";
+import { IPPROTO_UDP, IPV4_HEADER, IPV4_MAX, isMulticastAddress } from "./wire/ipv4";
+import {
+  UDP_CHECKSUM_OFFSET,
+  UDP_HEADER,
+  udpChecksum,
+  udpChecksumStore,
+  udpDestinationPort,
+  udpHeaderStore,
+  udpLength,
+  udpSourcePort,
+} from "./wire/udp";
+
+/** The largest payload. */
+export const UDP_PAYLOAD_MAX: u32 = IPV4_MAX - IPV4_HEADER - UDP_HEADER;
+/** Linux's net.ipv4.ip_local_port_range. */
+export const EPHEMERAL_FIRST: u32 = 32768;
+export const EPHEMERAL_LAST: u32 = 60999;
+/** Linux's net.core.rmem_default. */
+const RECEIVE_LIMIT_DEFAULT: u32 = 212992;
+/** What a queued packet costs beyond its payload, so that a flood of empty datagrams is bounded, too. */
+const PACKET_OVERHEAD: u32 = 256;
+
+const BUCKETS: u32 = 64;
+
+export abstract class UdpEndpoint {
+  /** Next in the bucket. */
+  nextEndpoint: UdpEndpoint | null = null;
+  localAddress: u32 = 0;
+  localPort: u32 = 0;
+  remoteAddress: u32 = 0;
+  /** 0: not connected. */
+  remotePort: u32 = 0;
+  reuseAddress: bool = false;
+  reusePort: bool = false;
+  broadcast: bool = false;
+  ttl: u8 = 0;
+  tos: u8 = 0;
+  /** errno that the next call reports. */
+  error: i32 = 0;
+  queue: PacketQueue = new PacketQueue();
+  queuedBytes: u32 = 0;
+  receiveLimit: u32 = RECEIVE_LIMIT_DEFAULT;
+  dropped: u32 = 0;
+
+  constructor() {
+    this.queue.reset();
+  }
+
+  /** A datagram or an error has arrived. Must not sleep. */
+  abstract arrived(): void;
+}
+
+const buckets: StaticArray<UdpEndpoint | null> = new StaticArray<UdpEndpoint | null>(BUCKETS);
+
+function bucketOf(port: u32): i32 {
+  return <i32>(port & (BUCKETS - 1));
+}
+
+/** Whether `endpoint` may have address and port beside those that have them already. */
+function isFree(endpoint: UdpEndpoint, address: u32, port: u32): bool {
+  let other = buckets[bucketOf(port)];
+  while (other) {
+    if (
+      other.localPort == port &&
+      (other.localAddress == address || other.localAddress == 0 || address == 0) &&
+      !(other.reusePort && endpoint.reusePort) &&
+      !(other.reuseAddress && endpoint.reuseAddress)
+    ) {
+      return false;
+    }
+    other = other.nextEndpoint;
+  }
+  return true;
+}
+
+function choosePort(endpoint: UdpEndpoint, address: u32): u32 {
+  const count = EPHEMERAL_LAST - EPHEMERAL_FIRST + 1;
+  const offset = netRandom() % count;
+  for (let i: u32 = 0; i < count; i++) {
+    const port = EPHEMERAL_FIRST + ((offset + i) % count);
+    if (isFree(endpoint, address, port)) return port;
+  }
+  return 0;
+}
+
+/** Gives an endpoint its local address (0: all) and port (0: any). 0 or a negative errno. */
+export function udpBind(endpoint: UdpEndpoint, address: u32, port: u32): i32 {
+  if (endpoint.localPort != 0) return -EINVAL;
+  const canBind =
+    address == 0 ||
+    isLocalAddress(address) ||
+    isBroadcastAddress(address) ||
+    isMulticastAddress(address);
+  if (!canBind) return -EADDRNOTAVAIL;
+  let chosen = port;
+  if (port == 0) {
+    chosen = choosePort(endpoint, address);
+    if (chosen == 0) return -EADDRINUSE;
+  } else if (!isFree(endpoint, address, port)) {
+    return -EADDRINUSE;
+  }
+  endpoint.localAddress = address;
+  endpoint.localPort = chosen;
+  const bucket = bucketOf(chosen);
+  endpoint.nextEndpoint = buckets[bucket];
+  buckets[bucket] = endpoint;
+  return 0;
+}
+
+/** Fixes the remote end; address 0 and port 0 lift that. 0 or a negative errno. */
+export function udpConnect(endpoint: UdpEndpoint, address: u32, port: u32): i32 {
+  if (port == 0 && address == 0) {
+    endpoint.remoteAddress = 0;
+    endpoint.remotePort = 0;
+    return 0;
+  }
+  const target = address == 0 ? <u32>0x7f00_0001 : address;
+  const source = ipv4SourceFor(target);
+  if (source == 0) return -ENETUNREACH;
+  if (isBroadcastAddress(target) && !endpoint.broadcast) return -EACCES;
+  if (endpoint.localPort == 0) {
+    const error = udpBind(endpoint, 0, 0);
+    if (error != 0) return error;
+  }
+  if (endpoint.localAddress == 0) endpoint.localAddress = source;
+  endpoint.remoteAddress = target;
+  endpoint.remotePort = port;
+  return 0;
+}
+
+/** Takes the endpoint out of the table and frees its queue; the object stays the caller's. */
+export function udpClose(endpoint: UdpEndpoint): void {
+  if (endpoint.localPort != 0) {
+    const bucket = bucketOf(endpoint.localPort);
+    let other = buckets[bucket];
+    if (other == endpoint) {
+      buckets[bucket] = endpoint.nextEndpoint;
+    } else {
+      while (other) {
+        if (other.nextEndpoint == endpoint) {
+          other.nextEndpoint = endpoint.nextEndpoint;
+          break;
+        }
+        other = other.nextEndpoint;
+      }
+    }
+    endpoint.localPort = 0;
+  }
+  endpoint.queue.clear();
+  endpoint.queuedBytes = 0;
+}
+
+/** Takes a packet that holds the payload, and sends it. 0 or a negative errno. */
+export function udpSend(endpoint: UdpEndpoint, packet: Packet, address: u32, port: u32): i32 {
+  if (packet.length > UDP_PAYLOAD_MAX) {
+    packetFree(packet);
+    return -EMSGSIZE;
+  }
+  if (endpoint.localPort == 0) {
+    const error = udpBind(endpoint, 0, 0);
+    if (error != 0) {
+      packetFree(packet);
+      return error;
+    }
+  }
+  const destination = address == 0 ? <u32>0x7f00_0001 : address;
+  if (isBroadcastAddress(destination) && !endpoint.broadcast) {
+    packetFree(packet);
+    return -EACCES;
+  }
+  let source = endpoint.localAddress;
+  if (source == 0 || isBroadcastAddress(source) || isMulticastAddress(source)) {
+    source = ipv4SourceFor(destination);
+  }
+  packet.ttl = endpoint.ttl;
+  packet.tos = endpoint.tos;
+  netStats.udpOut++;
+  return udpOutput(packet, source, endpoint.localPort, destination, port);
+}
+
+/** Takes the payload and sends it between the given ends. */
+export function udpOutput(
+  packet: Packet,
+  source: u32,
+  sourcePort: u32,
+  destination: u32,
+  destinationPort: u32,
+): i32 {
+  udpPrepare(packet, source, sourcePort, destination, destinationPort);
+  return ipv4Output(packet, source, destination, IPPROTO_UDP);
+}
+
+/** Puts the header in front of a payload, with a partial checksum. */
+export function udpPrepare(
+  packet: Packet,
+  source: u32,
+  sourcePort: u32,
+  destination: u32,
+  destinationPort: u32,
+): void {
+  const header = packet.push(UDP_HEADER);
+  const length = packet.length;
+  udpHeaderStore(header, sourcePort, destinationPort, length);
+  udpChecksumStore(header, checksumFold(checksumPseudo(source, destination, IPPROTO_UDP, length)));
+  packet.flags |= PACKET_CHECKSUM_PARTIAL;
+  packet.checksumStart = 0;
+  packet.checksumOffset = <u16>UDP_CHECKSUM_OFFSET;
+  packet.protocol = <u8>IPPROTO_UDP;
+}
+
+function matches(endpoint: UdpEndpoint, packet: Packet): i32 {
+  if (endpoint.localPort != packet.destinationPort) return -1;
+  let score = 0;
+  if (endpoint.localAddress != 0) {
+    if (endpoint.localAddress != packet.destination) return -1;
+    score++;
+  }
+  if (endpoint.remotePort != 0) {
+    if (endpoint.remoteAddress != packet.source || endpoint.remotePort != packet.sourcePort) {
+      return -1;
+    }
+    score += 2;
+  }
+  return score;
+}
+
+/** The endpoint that a datagram is for. */
+function findEndpoint(packet: Packet): UdpEndpoint | null {
+  let best: UdpEndpoint | null = null;
+  let bestScore = -1;
+  let equals: u32 = 0;
+  let endpoint = buckets[bucketOf(packet.destinationPort)];
+  while (endpoint) {
+    const score = matches(endpoint, packet);
+    if (score > bestScore) {
+      best = endpoint;
+      bestScore = score;
+      equals = 1;
+    } else if (score >= 0 && score == bestScore && endpoint.reusePort) {
+      // Reservoir choice by a hash of the sender: the same flow finds the same endpoint.
+      equals++;
+      const hash = (packet.source ^ ((<u32>packet.sourcePort) << 16)) * 0x9e37_79b1;
+      if ((hash >> 8) % equals == 0) best = endpoint;
+    }
+    endpoint = endpoint.nextEndpoint;
+  }
+  return best;
+}
+
+/** Whether lengths and checksum are right; sets the ports. */
+function validate(packet: Packet): bool {
+  if (packet.length < UDP_HEADER) return false;
+  const header = packet.data;
+  const length = udpLength(header);
+  const present = packet.totalLength();
+  if (length < UDP_HEADER || length > present) return false;
+  if (length < present) packetTrim(packet, length);
+  packet.sourcePort = <u16>udpSourcePort(header);
+  packet.destinationPort = <u16>udpDestinationPort(header);
+  if ((packet.flags & PACKET_CHECKSUM_VALID) != 0 || udpChecksum(header) == 0) return true;
+  const pseudo = checksumPseudo(packet.source, packet.destination, IPPROTO_UDP, length);
+  return checksumFinish(checksumPacket(pseudo, packet)) == 0;
+}
+
+/** Takes a received datagram. */
+export function udpInput(packet: Packet): void {
+  if (!validate(packet)) {
+    netStats.malformed++;
+    packetFree(packet);
+    return;
+  }
+  netStats.udpIn++;
+  const endpoint = findEndpoint(packet);
+  if (!endpoint) {
+    netStats.udpNoPort++;
+    const toGroup =
+      isMulticastAddress(packet.destination) || (packet.flags & PACKET_BROADCAST) != 0;
+    if (!toGroup) icmpUnreachable(packet, ICMP_PORT_UNREACHABLE);
+    packetFree(packet);
+    return;
+  }
+  packet.pull(UDP_HEADER);
+  const cost = packet.totalLength() + PACKET_OVERHEAD;
+  if (endpoint.queuedBytes + cost > endpoint.receiveLimit + PACKET_OVERHEAD) {
+    endpoint.dropped++;
+    netStats.udpOverflow++;
+    packetFree(packet);
+    return;
+  }
+  endpoint.queuedBytes += cost;
+  endpoint.queue.push(packet);
+  endpoint.arrived();
+}
+
+/** Takes the oldest datagram from the queue; it is the caller's then. */
+export function udpReceive(endpoint: UdpEndpoint): Packet | null {
+  const packet = endpoint.queue.pop();
+  if (packet) endpoint.queuedBytes -= packet.totalLength() + PACKET_OVERHEAD;
+  return packet;
+}
+
+/** A datagram of ours was not delivered: only connected endpoints hear of it, as on Linux. */
+export function udpError(
+  local: u32,
+  localPort: u32,
+  remote: u32,
+  remotePort: u32,
+  errno: i32,
+): void {
+  let endpoint = buckets[bucketOf(localPort)];
+  while (endpoint) {
+    if (
+      endpoint.localPort == localPort &&
+      endpoint.remotePort == remotePort &&
+      endpoint.remoteAddress == remote &&
+      (endpoint.localAddress == 0 || endpoint.localAddress == local)
+    ) {
+      endpoint.error = errno;
+      endpoint.arrived();
+    }
+    endpoint = endpoint.nextEndpoint;
+  }
+}
