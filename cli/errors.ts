@@ -92,6 +92,15 @@ export class ToolMissingError extends VirgaError {
   }
 }
 
+export class NoPackagesError extends VirgaError {
+  constructor() {
+    super(
+      "no-packages",
+      "recipes are made of Debian packages, and apt-get is not here; run a program of this host instead",
+    );
+  }
+}
+
 export class ToolFailedError extends VirgaError {
   constructor(tool: string, detail: string) {
     super("tool-failed", `${tool} failed: ${detail}`);

@@ -16,7 +16,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } f
 import { basename, join } from "node:path";
 import { type FileSource, readElf } from "../elf/index.ts";
 import { layeredSource } from "../elf/source.ts";
-import { ToolFailedError } from "../errors.ts";
+import { NoPackagesError, ToolFailedError, ToolMissingError } from "../errors.ts";
 import { buildFolder } from "../paths.ts";
 import { runTool } from "../process.ts";
 
@@ -199,7 +199,9 @@ class Apt {
     return await runTool("apt-get", [...this.#options, ...args], {
       env: { ...process.env, LC_ALL: "C", DEBIAN_FRONTEND: "noninteractive" },
       ...(cwd === undefined ? {} : { cwd }),
-      debianPackage: "apt",
+    }).catch((error: unknown) => {
+      if (error instanceof ToolMissingError) throw new NoPackagesError();
+      throw error;
     });
   }
 

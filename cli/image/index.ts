@@ -16,7 +16,7 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import type { Recipe } from "../../apps/recipe.ts";
 import { isMusl, type ProgramFiles, readElf, walkLibraries } from "../elf/index.ts";
 import { hostSource, layeredSource } from "../elf/source.ts";
@@ -73,10 +73,12 @@ export async function imageOfProgram(
   if (!statSync(path).isFile()) throw new NotAnElfError(path, "it is not a file");
   readElf(path); // for an error that has the path as the user gave it
   const program = realpathSync(path);
-  return await finish(
-    new Tree(),
-    await walkLibraries({ source: hostSource, program, libraryPath }),
-  );
+  const files = await walkLibraries({ source: hostSource, program, libraryPath });
+  // Programs look at the name they were called by (busybox, redis-server), and at where they really are ($ORIGIN).
+  const called = resolve(path);
+  const tree = new Tree();
+  if (called !== program) tree.addLink(called, program);
+  return { ...(await finish(tree, files)), program: called };
 }
 
 export async function imageOfFolder(folder: string, program: string): Promise<RootImage> {
