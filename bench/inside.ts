@@ -8,6 +8,13 @@ import type { Plan } from "./plan.ts";
 import { measureRedis } from "./redis-measures.ts";
 import { type Row, Samples } from "./report.ts";
 
+/** Ends by way of process.exit, so that the exit handlers of machine.ts take QEMU along. */
+export function endOnSignals(): void {
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.on(signal, () => process.exit(130));
+  }
+}
+
 export async function carryOut(plan: Plan): Promise<Row[]> {
   const samples = new Samples();
   const progress = (text: string) => {
@@ -20,10 +27,7 @@ export async function carryOut(plan: Plan): Promise<Row[]> {
 
 if (process.argv[1] === import.meta.filename) {
   const [planFile, rowsFile] = process.argv.slice(2) as [string, string];
-  // As the first process of its pid namespace it would otherwise ignore these.
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-    process.on(signal, () => process.exit(130));
-  }
+  endOnSignals(); // as the first process of its pid namespace it would otherwise ignore them
   try {
     setUpTap();
     const rows = await carryOut(JSON.parse(readFileSync(planFile, "utf8")) as Plan);

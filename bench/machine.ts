@@ -96,7 +96,7 @@ export class RunningMachine {
       if (Date.now() > deadline) {
         throw new BenchError(`no ${pattern} within ${timeoutMs} ms:\n${this.tail}`);
       }
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await new Promise((resolve) => setTimeout(resolve, 5));
     }
   }
 

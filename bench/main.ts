@@ -12,7 +12,7 @@ import { join } from "node:path";
 import { VirgaError } from "../cli/errors.ts";
 import { BenchError } from "./errors.ts";
 import type { Guest, Program } from "./guest.ts";
-import { carryOut } from "./inside.ts";
+import { carryOut, endOnSignals } from "./inside.ts";
 import { fetchLinux, linuxGuest } from "./linux-guest.ts";
 import { isolationCommand, TAP_HOST_IP, USER_GATEWAY_IP } from "./network.ts";
 import { type BenchOptions, parseOptions, USAGE } from "./options.ts";
@@ -104,6 +104,7 @@ export async function runBench(args: string[]): Promise<number> {
   }
   try {
     const options = parseOptions(args);
+    endOnSignals();
     const rows = await measure(options);
     process.stdout.write(`${options.json ? formatJson(rows) : formatTable(rows)}\n`);
     return missing(options, rows) ? 1 : 0;

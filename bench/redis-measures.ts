@@ -55,16 +55,22 @@ async function attach(plan: Plan, memoryMiB: number): Promise<Attached> {
   return { options: { ...base, network }, target: { host: "127.0.0.1", port: hostPort } };
 }
 
-/** QEMU's user-mode network accepts by itself and holds few connections, so it is asked less often. */
-function bootUntilPong(
+/**
+ * QEMU's user-mode network accepts by itself, and stops accepting while its packets to a booting guest are
+ * lost. So there the guest is only asked once Redis has said on the console that it is ready.
+ */
+async function bootUntilPong(
   plan: Plan,
   vm: RunningMachine,
   target: Target,
   timeoutMs: number,
 ): Promise<number> {
-  const pace =
-    plan.network === "tap" ? { intervalMs: 3, openMax: 8 } : { intervalMs: 25, openMax: 2 };
-  return firstPong(target, { ...pace, timeoutMs, ended: () => vm.ended });
+  const ended = () => vm.ended;
+  if (plan.network === "tap") {
+    return firstPong(target, { intervalMs: 3, openMax: 8, timeoutMs, ended });
+  }
+  await vm.waitFor(/Ready to accept connections/, timeoutMs);
+  return firstPong(target, { intervalMs: 50, openMax: 2, timeoutMs, ended });
 }
 
 async function boot(plan: Plan, guest: Guest, memoryMiB: number, timeoutMs: number) {
