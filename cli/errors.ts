@@ -107,6 +107,15 @@ export class ToolFailedError extends VirgaError {
   }
 }
 
+export class MachineVanishedError extends VirgaError {
+  constructor(name: string, detail: string) {
+    super(
+      "machine-vanished",
+      `${name} ended without saying why: the machine was reset, or QEMU failed (${detail})`,
+    );
+  }
+}
+
 export class NameInUseError extends VirgaError {
   constructor(name: string) {
     super("name-in-use", `a machine named ${name} is running; stop it or give another --name`);

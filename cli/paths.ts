@@ -1,7 +1,7 @@
 /*
  * Where things are: the repository, its build folder, and the folder that holds the state of running machines.
  */
-import { mkdirSync, statSync } from "node:fs";
+import { accessSync, constants, mkdirSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -26,10 +26,11 @@ export function buildFolder(...parts: string[]): string {
  */
 export function stateFolder(environment: NodeJS.ProcessEnv = process.env): string {
   const runtime = environment.XDG_RUNTIME_DIR;
+  const isUsable = runtime !== undefined && isWritable(runtime); // it outlives `su` to another user
   const uid = process.getuid?.() ?? 0;
   const folder =
     environment.VIRGA_STATE_DIR ??
-    (runtime ? join(runtime, "virga") : join(tmpdir(), `virga-${uid}`));
+    (isUsable ? join(runtime, "virga") : join(tmpdir(), `virga-${uid}`));
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   // In a world-writable /tmp somebody else may have made the folder first, to read or steer our machines.
   const owner = statSync(folder).uid;
@@ -37,4 +38,13 @@ export function stateFolder(environment: NodeJS.ProcessEnv = process.env): strin
     throw new VirgaError("state-folder", `${folder} belongs to another user; set VIRGA_STATE_DIR`);
   }
   return folder;
+}
+
+function isWritable(folder: string): boolean {
+  try {
+    accessSync(folder, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }

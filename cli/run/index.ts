@@ -3,7 +3,7 @@
  * is reachable, and ends with the program's status.
  */
 import { basename } from "node:path";
-import { EXIT_PANIC, EXIT_RUNNER, ToolFailedError, UsageError } from "../errors.ts";
+import { EXIT_PANIC, EXIT_RUNNER, MachineVanishedError, UsageError } from "../errors.ts";
 import { imageOfFolder, imageOfProgram, imageOfRecipe, type RootImage } from "../image/index.ts";
 import { claimName, forget, writeRecord } from "../machines/registry.ts";
 import { buildKernel, loadSymbolizer } from "../modules.ts";
@@ -161,8 +161,12 @@ async function detach(
   clearTimeout(timer);
   machine.release();
   if (first === "ready") return 0;
-  if (first !== "late") return statusOf(first, 0, reporter);
-  note(`${reporter.name} runs but is not reachable yet; see \`virga logs ${reporter.name}\``);
+  const logs = `see \`virga logs ${reporter.name}\``;
+  if (first !== "late") {
+    note(`${reporter.name} ended before it was reachable; ${logs}`);
+    return statusOf(first, 0, reporter);
+  }
+  note(`${reporter.name} runs but is not reachable yet; ${logs}`);
   return EXIT_RUNNER;
 }
 
@@ -178,9 +182,6 @@ function statusOf(end: MachineEnd, signal: number, reporter: Reporter): number {
     case "stopped":
       return 128 + signal;
     case "vanished":
-      throw new ToolFailedError(
-        "the machine",
-        `it ended without saying why (QEMU: ${end.detail.split("\n").at(-1)})`,
-      );
+      throw new MachineVanishedError(reporter.name, end.detail.split("\n").at(-1) ?? "");
   }
 }
