@@ -17,12 +17,12 @@
  * Nothing waits for it: the application runs meanwhile, and its sockets work when the address is there.
  */
 import { load16, store8 } from "../arch/hw";
+import { randomU32 } from "../lib/random";
 import { arpAnnounce, neighboursFlush } from "./arp";
 import { netNow } from "./clock";
 import { Interface, interfaceSetAddress } from "./interface";
 import { ipv4BroadcastOn, packetLinearize } from "./ipv4";
 import { Packet, packetAlloc, packetFree } from "./packet";
-import { netRandom } from "./random";
 import { NetTimer } from "./timers";
 import { UdpEndpoint, udpBind, udpOutput, udpPrepare, udpReceive } from "./udp";
 import { loadBe32 } from "./wire/bytes";
@@ -137,7 +137,7 @@ export class DhcpClient extends NetTimer {
 
   private discover(): void {
     this.state = DhcpState.SELECTING;
-    this.xid = netRandom();
+    this.xid = randomU32();
     this.startedAt = netNow();
     this.retry = RETRY_FIRST;
     this.address = 0;
@@ -148,7 +148,7 @@ export class DhcpClient extends NetTimer {
   /** Arms the retransmission: twice the last time, give or take an eighth. */
   private backOff(): void {
     const spread = this.retry / 4;
-    const jitter = spread == 0 ? 0 : <u64>netRandom() % spread;
+    const jitter = spread == 0 ? 0 : <u64>randomU32() % spread;
     this.arm(netNow() + this.retry - spread / 2 + jitter);
     this.retry = min(this.retry * 2, RETRY_MAX);
   }
@@ -165,7 +165,7 @@ export class DhcpClient extends NetTimer {
         return;
       case DhcpState.BOUND:
         this.state = DhcpState.RENEWING;
-        this.xid = netRandom();
+        this.xid = randomU32();
         this.startedAt = now;
         this.send();
         return;

@@ -87,3 +87,9 @@ export function transportPathMtu(
     udpError(source, loadBe16(header), destination, loadBe16(header + 2), EMSGSIZE);
   }
 }
+
+/** Called once at boot. */
+export function transportInit(): void {}
+
+/** Does what the transports have put off until the end of a burst. */
+export function transportFlush(): void {}

@@ -12,6 +12,7 @@
  * bound to the address, then to all. Endpoints sharing a port (SO_REUSEPORT) get datagrams by a hash of the sender.
  */
 import { EACCES, EADDRINUSE, EADDRNOTAVAIL, EINVAL, EMSGSIZE, ENETUNREACH } from "../lib/errno";
+import { randomU32 } from "../lib/random";
 import { checksumFinish, checksumFold, checksumPacket, checksumPseudo } from "./checksum";
 import { icmpUnreachable } from "./icmp";
 import { isBroadcastAddress, isLocalAddress } from "./interface";
@@ -24,7 +25,6 @@ import {
   PacketQueue,
   packetFree,
 } from "./packet";
-import { netRandom } from "./random";
 import { netStats } from "./stats";
 import { ICMP_PORT_UNREACHABLE } from "./wire/icmp";
 import { IPPROTO_UDP, IPV4_HEADER, IPV4_MAX, isMulticastAddress } from "./wire/ipv4";
@@ -104,7 +104,7 @@ function isFree(endpoint: UdpEndpoint, address: u32, port: u32): bool {
 
 function choosePort(endpoint: UdpEndpoint, address: u32): u32 {
   const count = EPHEMERAL_LAST - EPHEMERAL_FIRST + 1;
-  const offset = netRandom() % count;
+  const offset = randomU32() % count;
   for (let i: u32 = 0; i < count; i++) {
     const port = EPHEMERAL_FIRST + ((offset + i) % count);
     if (isFree(endpoint, address, port)) return port;

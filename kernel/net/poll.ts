@@ -1,0 +1,186 @@
+/**
+ * The core of the stack: who runs it, and when devices are told.
+ *
+ *     netPoll()         drains the devices' receive rings, runs what is due, and kicks the devices. Called by whoever is
+ *                       about to wait for the network (epoll_wait, poll, recv, accept …), so that the packets of all connections
+ *                       are processed on the application's own thread, hot in its cache
+ *     netIdle()         the CPU is about to halt: as netPoll, then asks for receive interrupts
+ *     netInterrupt()    a device's interrupt handler (thread context)
+ *     netEnter() … netLeave()       around a system call that sends, connects, closes
+ *
+ * A packet goes from the ring through Ethernet, IPv4 and TCP to its socket, and wakes who waits there, in one run without a
+ * queue between. With more CPUs, a connection that belongs to another CPU gets its packets through a channel (channel.ts)
+ * instead; `transportInput` is where that is decided.
+ *
+ * Kicks. A kick leaves the virtual machine and costs as much as handling a packet. So frames are only put on the ring, and
+ * the device is kicked once for all of them: by the next netPoll or netIdle, or when FLUSH_FRAMES have gathered. A
+ * single-threaded server's answers to a batch of requests all go with one kick when it asks for more requests.
+ *
+ * Interrupts are off as long as the CPU is busy and polls. A program that computes for long without a system call is
+ * covered by the fallback timer: while there is traffic, it polls every FALLBACK_NS; without, it turns interrupts on. It is
+ * armed once per period and never cancelled, because moving a hardware timer per packet would cost more than it.
+ */
+import { monotonicNs } from "../time/clock";
+import { Timer } from "../time/timer";
+import { netSetNow } from "./clock";
+import { clearUnflushed, devicePoll, unflushedFrames } from "./ethernet";
+import { interfaceAt, interfaceCount } from "./interface";
+import { ipv4DrainLoopback, loopbackPending } from "./ipv4";
+import { netStats } from "./stats";
+import { NEVER, netTimersNext, netTimersRun } from "./timers";
+import { transportFlush } from "./transport";
+
+/** Frames on the ring that are worth a kick of their own: a quarter of a usual ring. */
+const FLUSH_FRAMES: u32 = 64;
+/** The longest a frame waits, in either direction, for a program that makes no system calls. */
+const FALLBACK_NS: u64 = 400_000;
+
+/** Fires for the earliest of the stack's timers. */
+class StackTimer extends Timer {
+  fire(): void {
+    programmed = NEVER;
+    netPoll();
+  }
+}
+
+class FallbackTimer extends Timer {
+  fire(): void {
+    fallbackExpired();
+  }
+}
+
+let stackTimer: StackTimer | null = null;
+let fallbackTimer: FallbackTimer | null = null;
+/** What `stackTimer` is armed for. */
+let programmed: u64 = NEVER;
+let polling = false;
+/** Frames were sent or received since the fallback timer was armed. */
+let active = false;
+let fallbackArmed = false;
+
+/** Called once at boot, before the first packet. */
+export function netPollInit(): void {
+  stackTimer = new StackTimer();
+  fallbackTimer = new FallbackTimer();
+}
+
+/** Tells the devices of all frames put on their rings. */
+export function netFlush(): void {
+  if (unflushedFrames() == 0) return;
+  clearUnflushed();
+  for (let i = 1; i < interfaceCount(); i++) {
+    const device = interfaceAt(i).device;
+    if (device) device.flush();
+  }
+  netStats.kicks++;
+}
+
+/** Does what the transports have put off, and delivers what goes to ourselves, until nothing is left. */
+function settle(): void {
+  transportFlush();
+  while (loopbackPending()) {
+    ipv4DrainLoopback();
+    transportFlush();
+  }
+  const next = netTimersNext();
+  if (next < programmed) programTimer(next);
+}
+
+function programTimer(deadline: u64): void {
+  const timer = stackTimer;
+  if (!timer) return;
+  programmed = deadline;
+  timer.arm(deadline);
+}
+
+function armFallback(): void {
+  const timer = fallbackTimer;
+  if (!timer) return;
+  fallbackArmed = true;
+  active = false;
+  timer.arm(monotonicNs() + FALLBACK_NS);
+}
+
+function pollDevices(): i32 {
+  let frames = 0;
+  const count = interfaceCount();
+  for (let i = 1; i < count; i++) frames += devicePoll(interfaceAt(i));
+  return frames;
+}
+
+/**
+ * Processes all that has arrived and all that is due; returns how many frames there were. Whoever it wakes, runs later. Does
+ * nothing when it is already under way further up the stack.
+ */
+export function netPoll(): i32 {
+  if (polling) return 0;
+  polling = true;
+  const now = monotonicNs();
+  netSetNow(now);
+  if (netTimersNext() <= now) netTimersRun();
+  netStats.polls++;
+  const frames = pollDevices();
+  settle();
+  if (frames > 0 || unflushedFrames() > 0) {
+    netFlush();
+    active = true;
+    if (!fallbackArmed) armFallback();
+  }
+  polling = false;
+  return frames;
+}
+
+/** A system call enters the stack: what it does happens now. */
+export function netEnter(): void {
+  netSetNow(monotonicNs());
+}
+
+/** It is done: acknowledgments, local delivery, timers. Frames wait for the next poll unless there are many. */
+export function netLeave(): void {
+  settle();
+  const frames = unflushedFrames();
+  if (frames == 0) return;
+  active = true;
+  if (frames >= FLUSH_FRAMES) netFlush();
+  else if (!fallbackArmed) armFallback();
+}
+
+/** A thread is about to sleep, for whatever reason: its answers must not wait for it. */
+export function netBeforeSleep(): void {
+  if (unflushedFrames() != 0) netFlush();
+}
+
+/** Asks all devices for interrupts; false when one of them has packets that will raise none. */
+function enableInterrupts(): bool {
+  let quiet = true;
+  for (let i = 1; i < interfaceCount(); i++) {
+    const device = interfaceAt(i).device;
+    if (device && !device.enableReceiveInterrupt()) quiet = false;
+  }
+  return quiet;
+}
+
+/** The CPU has nothing to run. True: now it may have; false: a packet will interrupt. */
+export function netIdle(): bool {
+  if (netPoll() > 0) return true;
+  if (enableInterrupts()) return false;
+  netPoll();
+  return true;
+}
+
+/** From a driver's interrupt handler, in thread context: packets have come. */
+export function netInterrupt(): void {
+  netPoll();
+}
+
+function fallbackExpired(): void {
+  fallbackArmed = false;
+  const wasActive = active;
+  netPoll();
+  if (fallbackArmed) return;
+  if (wasActive) {
+    armFallback();
+    return;
+  }
+  if (!enableInterrupts()) netPoll();
+}
