@@ -1,0 +1,458 @@
+/**
+ * A TCP connection: its state, and what the socket layer calls. The protocol's parts are functions on it, one subject
+ * per file: input.ts and established.ts (segments), output.ts and transmit.ts, recovery.ts and sack.ts, rtt.ts, cubic.ts,
+ * timer.ts, send-buffer.ts, receive-queue.ts, reassembly.ts, close.ts.
+ *
+ *     const c = new Connection();  c.observer = …  options …
+ *     c.connect(local, localPort, remote, remotePort)     0 or -errno; then poll() tells
+ *     c.send(io, more)  c.receive(io, flags)              bytes, 0 at the end of the stream, -EAGAIN, -errno
+ *     c.shutdownSend()  c.shutdownReceive()  c.poll()  c.takeError()
+ *     c.close() or c.abort()                              gives the object up: TCP frees it when it is done
+ *
+ * Nothing here sleeps but the copies from and to the application, in `send` and `receive`. While they do, the connection
+ * is `busy`: segments wait in the backlog, timers come again. Apart from that the caller sees to it that one thread at a
+ * time calls into a connection (the socket's mutex). There is no clock: netSetNow (net/clock.ts) comes before all calls.
+ *
+ * Whoever called into TCP calls `tcpFlush()` (work.ts) at the end: it sends what input only noted (acknowledgments that an
+ * answer might have carried), and frees what has ended.
+ */
+import {
+  POLLERR,
+  POLLHUP,
+  POLLIN,
+  POLLOUT,
+  POLLRDHUP,
+  POLLRDNORM,
+  POLLWRNORM,
+} from "../../fs/file";
+import { IoVector } from "../../fs/io-vector";
+import { EAGAIN, ENOTCONN, EPIPE } from "../../lib/errno";
+import { Packet, packetFree } from "../packet";
+import { NEVER } from "../timers";
+import { abortConnection, closeConnection, shutdownSending } from "./close";
+import {
+  BUFFER_LIMIT_MIN,
+  KEEPALIVE_COUNT,
+  KEEPALIVE_IDLE,
+  KEEPALIVE_INTERVAL,
+  MSS_DEFAULT,
+  RECEIVE_LIMIT_DEFAULT,
+  RECEIVE_LIMIT_MAX,
+  RTO_INITIAL,
+  SEND_LIMIT_DEFAULT,
+  SEND_LIMIT_MAX,
+} from "./config";
+import { connectionInput } from "./input";
+import { Listener } from "./listener";
+import { openActive } from "./open";
+import { output } from "./output";
+import { queueDiscard, queueRead } from "./receive-queue";
+import { noteConsumed } from "./receive-window";
+import { SackBoard } from "./sack";
+import { bufferSpace, bufferWrite } from "./send-buffer";
+import { State, stateFollowers } from "./state";
+import { Endpoint } from "./table";
+import { connectionTimer, keepaliveRestart } from "./timer";
+
+// recv(2) flags that TCP itself understands.
+export const MSG_PEEK: u32 = 0x02;
+export const MSG_TRUNC: u32 = 0x20;
+
+/** Who hears of a connection's or listener's changes: the socket. Must not sleep, nor call into TCP. */
+export abstract class ConnectionObserver {
+  /** Events of `mask` (POLL*) may have become ready. */
+  abstract changed(mask: u32): void;
+}
+
+/** How loss is being repaired (recovery.ts). */
+export enum Recovery {
+  /** Nothing is known to be lost. */
+  NONE,
+  /** Fast recovery, after duplicate acknowledgments. */
+  FAST,
+  /** After a retransmission timeout: all that is not reported as received counts as lost. */
+  LOSS,
+}
+
+export class Connection extends Endpoint {
+  observer: ConnectionObserver | null = null;
+  /** Pending error, a positive errno, for SO_ERROR and the next call. */
+  error: i32 = 0;
+  /** Reported by ICMP, not fatal by itself: the error of a time out, if it comes to that. */
+  softError: i32 = 0;
+  /** A copy from or to the application is under way: input goes to the backlog. */
+  busy: bool = false;
+  /** Closed by the application: nobody reads, and TCP frees the object at the end. */
+  detached: bool = false;
+  /** The end has been reached: only the object, with what is left to read, exists still. */
+  dead: bool = false;
+  /** It got as far as ESTABLISHED. */
+  established: bool = false;
+  backlogFirst: Packet | null = null;
+  backlogLast: Packet | null = null;
+
+  // ---- Of a listener's child, until it is accepted ----
+  listener: Listener | null = null;
+  siblingNext: Connection | null = null;
+  siblingPrevious: Connection | null = null;
+
+  // ---- Work noted for tcpFlush ----
+  workNext: Connection | null = null;
+  work: u32 = 0;
+
+  // ---- Options ----
+  noDelay: bool = false;
+  cork: bool = false;
+  keepalive: bool = false;
+  /** SO_SNDBUF or SO_RCVBUF was set: no autotuning. */
+  sendLimitFixed: bool = false;
+  receiveLimitFixed: bool = false;
+  keepaliveIdle: u64 = KEEPALIVE_IDLE;
+  keepaliveInterval: u64 = KEEPALIVE_INTERVAL;
+  keepaliveCount: u32 = KEEPALIVE_COUNT;
+  /** Nanoseconds; 0: the default number of retransmissions. */
+  userTimeout: u64 = 0;
+  /** TCP_MAXSEG: an upper bound; 0: none. */
+  mssLimit: u32 = 0;
+
+  // ---- Sending (RFC 9293 3.3.1) ----
+  initialSend: u32 = 0;
+  sndUna: u32 = 0;
+  /** One past the highest sequence number sent. */
+  sndNxt: u32 = 0;
+  /** The peer's window, scaled; the largest it ever was; sequence and acknowledgment of the last update. */
+  sndWindow: u32 = 0;
+  sndWindowMax: u32 = 0;
+  sndWl1: u32 = 0;
+  sndWl2: u32 = 0;
+  sndScale: u32 = 0;
+  /** Payload bytes of a full segment, options taken off. */
+  mss: u32 = MSS_DEFAULT;
+  /** What the peer said in its SYN. */
+  peerMss: u32 = MSS_DEFAULT;
+  /** Payload bytes that may go down in one packet (TSO), 0: one segment each. */
+  segmentationMax: u32 = 0;
+  /** Shut down for sending: a FIN follows the buffered data, and whether it was sent. */
+  finQueued: bool = false;
+  finSent: bool = false;
+  /** The last send took less than it was offered: tell the observer when there is room. */
+  writeBlocked: bool = false;
+  /** One past the last segment that was sent although it was not full (Nagle). */
+  sndSmall: u32 = 0;
+  // ---- Send buffer ----
+  bufferBase: u64 = 0;
+  bufferCapacity: u32 = 0;
+  bufferHead: u32 = 0;
+  bufferUsed: u32 = 0;
+  bufferSequence: u32 = 0;
+  sendLimit: u32 = SEND_LIMIT_DEFAULT;
+
+  // ---- Receiving ----
+  initialReceive: u32 = 0;
+  rcvNxt: u32 = 0;
+  /** Right edge of the window that was announced. */
+  rcvAdvertised: u32 = 0;
+  rcvScale: u32 = 0;
+  /** Acknowledgment number of the last segment sent (RFC 7323's Last.ACK.sent). */
+  lastAckSent: u32 = 0;
+  /** Bytes received since then that wait for a delayed acknowledgment. */
+  unackedBytes: u32 = 0;
+  /** The largest segment the peer has sent: what counts as a full one. */
+  receiveMss: u32 = MSS_DEFAULT;
+  /** How many acknowledgments are still sent at once: the peer is in slow start. */
+  quickAcks: u32 = 0;
+  /** A FIN has been seen at `finSequence`; and whether all before it has been received too. */
+  finSeen: bool = false;
+  finReceived: bool = false;
+  finSequence: u32 = 0;
+  receiveShutdown: bool = false;
+  // ---- Receive queue, and segments out of order ----
+  queueFirst: Packet | null = null;
+  queueLast: Packet | null = null;
+  queuedBytes: u32 = 0;
+  outOfOrder: Packet | null = null;
+  outOfOrderLast: Packet | null = null;
+  outOfOrderCount: u32 = 0;
+  recent0: u32 = 0;
+  recent1: u32 = 0;
+  recent2: u32 = 0;
+  recent3: u32 = 0;
+  receiveLimit: u32 = RECEIVE_LIMIT_DEFAULT;
+  /** Autotuning: bytes the application read since a time. */
+  tuneBytes: u32 = 0;
+  tuneStart: u64 = 0;
+  /** Bytes received and sent, for TCP_INFO. */
+  bytesReceived: u64 = 0;
+  bytesAcked: u64 = 0;
+
+  // ---- Options of the connection, agreed in the handshake ----
+  timestamps: bool = false;
+  sack: bool = false;
+  windowScaling: bool = false;
+  /** Control word of a plain segment in order (header prediction): data offset and ACK. */
+  predictedControl: u32 = 0;
+  tsOffset: u32 = 0;
+  tsRecent: u32 = 0;
+  tsRecentTime: u64 = 0;
+
+  // ---- Round-trip time ----
+  srtt: u64 = 0;
+  rttVariance: u64 = 0;
+  rttMinimum: u64 = NEVER;
+  rto: u64 = RTO_INITIAL;
+  /** A segment is being timed: it ends before this sequence number, and was sent then. */
+  timing: bool = false;
+  timedSequence: u32 = 0;
+  timedSince: u64 = 0;
+  lastSendTime: u64 = 0;
+  lastReceiveTime: u64 = 0;
+
+  // ---- Congestion control ----
+  cwnd: u32 = 0;
+  ssthresh: u32 = 0x7fffffff;
+  /** The congestion window, and not the application, bounded what was sent. */
+  cwndLimited: bool = false;
+  cubicWindowMax: u32 = 0;
+  cubicOrigin: u32 = 0;
+  cubicEstimate: u32 = 0;
+  cubicAcked: u32 = 0;
+  cubicK: u64 = 0;
+  /** When this period of growth began; 0: it begins with the next acknowledgment. */
+  cubicEpoch: u64 = 0;
+  // ---- Loss recovery ----
+  recovery: Recovery = Recovery.NONE;
+  duplicateAcks: u32 = 0;
+  recoveryPoint: u32 = 0;
+  /** One past the highest sequence number retransmitted in this recovery. */
+  highRetransmit: u32 = 0;
+  sackBoard: SackBoard | null = null;
+  /** The next lost segment goes out whatever the window. */
+  forceRetransmit: bool = false;
+  retransmits: u32 = 0;
+
+  // ---- Deadlines; NEVER: not set. The endpoint's timer is armed for the earliest (timer.ts) ----
+  retransmitDeadline: u64 = NEVER;
+  /** The retransmission deadline means probing a window, not repeating data. */
+  probing: bool = false;
+  delayedAckDeadline: u64 = NEVER;
+  keepaliveDeadline: u64 = NEVER;
+  closeDeadline: u64 = NEVER;
+  /** How often the retransmission timeout is doubled. */
+  backoff: u32 = 0;
+  /** Retransmissions or probes in a row without an answer; since when. */
+  unanswered: u32 = 0;
+  stalledSince: u64 = 0;
+  keepaliveProbes: u32 = 0;
+  outOfWindowTime: u64 = 0;
+
+  setState(next: State): void {
+    assert((stateFollowers(this.state) & ((<u32>1) << next)) != 0, "a transition of the table");
+    this.state = next;
+  }
+
+  @inline
+  notify(mask: u32): void {
+    const observer = this.observer;
+    if (observer) observer.changed(mask);
+  }
+
+  expired(): void {
+    connectionTimer(this);
+  }
+
+  /** Starts to connect. `local` 0 and `localPort` 0: chosen here. 0, or -errno when it could not even begin. */
+  connect(local: u32, localPort: u32, remote: u32, remotePort: u32): i32 {
+    return openActive(this, local, localPort, remote, remotePort);
+  }
+
+  /** The pending error, a negative errno or 0, and clears it. */
+  takeError(): i32 {
+    const error = this.error;
+    this.error = 0;
+    return -error;
+  }
+
+  @inline
+  canSend(): bool {
+    const state = this.state;
+    return (state == State.ESTABLISHED || state == State.CLOSE_WAIT) && !this.finQueued;
+  }
+
+  /**
+   * Buffers as much as there is room for, and sends what may be sent. `more`: a partial segment waits, for more follows
+   * (MSG_MORE). Bytes, or -EAGAIN, -EPIPE, -ENOTCONN, -EFAULT, or the pending error.
+   */
+  send(io: IoVector, more: bool): i64 {
+    if (!this.canSend()) return this.sendFailure();
+    this.busy = true;
+    const n = bufferWrite(this, io);
+    this.busy = false;
+    if (this.backlogFirst) this.runBacklog();
+    if (n < 0) return n;
+    this.writeBlocked = io.remaining > 0;
+    if (n == 0) return io.remaining > 0 ? -EAGAIN : 0;
+    if (more) {
+      const cork = this.cork;
+      this.cork = true;
+      output(this);
+      this.cork = cork;
+    } else {
+      output(this);
+    }
+    return n;
+  }
+
+  private sendFailure(): i64 {
+    if (this.error != 0) return this.takeError();
+    const state = this.state;
+    if (state == State.SYN_SENT || state == State.SYN_RECEIVED) return -EAGAIN;
+    if (state == State.CLOSED && this.initialSend == 0 && !this.finQueued) return -ENOTCONN;
+    return -EPIPE;
+  }
+
+  /** Reads what has been received. Bytes, 0 at the end of the stream, -EAGAIN, -ENOTCONN, -EFAULT, or the pending error. */
+  receive(io: IoVector, flags: u32): i64 {
+    if (this.queuedBytes == 0) return this.receiveEmpty();
+    let n: i64;
+    if ((flags & (MSG_TRUNC | MSG_PEEK)) == MSG_TRUNC) {
+      n = queueDiscard(this, io.remaining);
+    } else {
+      this.busy = true;
+      n = queueRead(this, io, (flags & MSG_PEEK) != 0);
+      this.busy = false;
+      if (this.backlogFirst) this.runBacklog();
+    }
+    if (n > 0 && (flags & MSG_PEEK) == 0) noteConsumed(this, <u32>n);
+    return n;
+  }
+
+  private receiveEmpty(): i64 {
+    if (this.error != 0) return this.takeError();
+    if (this.finReceived || this.receiveShutdown) return 0;
+    const state = this.state;
+    if (state == State.CLOSED) return this.initialSend == 0 ? -ENOTCONN : 0;
+    return -EAGAIN;
+  }
+
+  /** Segments that came in while a copy slept. */
+  private runBacklog(): void {
+    for (;;) {
+      const packet = this.backlogFirst;
+      if (!packet) return;
+      this.backlogFirst = packet.next;
+      if (!this.backlogFirst) this.backlogLast = null;
+      packet.next = null;
+      if (this.dead) packetFree(packet);
+      else connectionInput(this, packet);
+    }
+  }
+
+  addBacklog(packet: Packet): void {
+    packet.next = null;
+    const last = this.backlogLast;
+    if (last) last.next = packet;
+    else this.backlogFirst = packet;
+    this.backlogLast = packet;
+  }
+
+  /** Bytes that can be read. */
+  readable(): u32 {
+    return this.queuedBytes;
+  }
+
+  /** Whether a third of the send buffer is free, as Linux's sk_stream_is_writeable. */
+  @inline
+  writable(): bool {
+    return bufferSpace(this) >= this.bufferUsed >> 1 && bufferSpace(this) > 0;
+  }
+
+  /** POLL* that are ready now, as Linux's tcp_poll. A caller that does not find POLLOUT will be told of it. */
+  poll(): u32 {
+    const state = this.state;
+    let mask: u32 = 0;
+    if (this.error != 0) mask |= POLLERR;
+    if (state == State.SYN_SENT || state == State.SYN_RECEIVED) return mask;
+    if (this.queuedBytes > 0) mask |= POLLIN | POLLRDNORM;
+    const noMore = this.finReceived || this.receiveShutdown;
+    if (noMore) mask |= POLLIN | POLLRDNORM | POLLRDHUP;
+    if (state == State.CLOSED || (noMore && this.finQueued)) mask |= POLLHUP;
+    if (state == State.CLOSED || this.finQueued || this.writable()) {
+      mask |= POLLOUT | POLLWRNORM;
+    } else {
+      this.writeBlocked = true;
+    }
+    return mask;
+  }
+
+  /** shutdown(SHUT_WR): a FIN follows what is buffered. */
+  shutdownSend(): void {
+    shutdownSending(this);
+  }
+
+  /** shutdown(SHUT_RD): reading gives the end of the stream once the queue is empty. */
+  shutdownReceive(): void {
+    this.receiveShutdown = true;
+    this.notify(POLLIN | POLLRDNORM | POLLRDHUP);
+  }
+
+  /** The application is done with the object: an orderly close, or a reset when it left data unread (RFC 2525 2.17). */
+  close(): void {
+    closeConnection(this);
+  }
+
+  /** As `close`, by a reset, dropping all that is buffered (SO_LINGER with time 0). */
+  abort(): void {
+    abortConnection(this);
+  }
+
+  /** Whether all that was sent, the FIN included, has been acknowledged: what SO_LINGER waits for. */
+  drained(): bool {
+    return (
+      this.dead || this.sndUna == this.bufferSequence + this.bufferUsed + (this.finQueued ? 1 : 0)
+    );
+  }
+
+  /** TCP_NODELAY and TCP_CORK: what they held back goes out when they change. */
+  setNoDelay(value: bool): void {
+    this.noDelay = value;
+    if (value) output(this);
+  }
+
+  setCork(value: bool): void {
+    this.cork = value;
+    if (!value) output(this);
+  }
+
+  /** SO_KEEPALIVE. */
+  setKeepalive(value: bool): void {
+    this.keepalive = value;
+    keepaliveRestart(this);
+  }
+
+  /** SO_SNDBUF and SO_RCVBUF, in bytes of data (the doubling that Linux does is the socket layer's). */
+  setSendLimit(bytes: u32): void {
+    this.sendLimit = max(BUFFER_LIMIT_MIN, min(bytes, SEND_LIMIT_MAX));
+    this.sendLimitFixed = true;
+  }
+
+  setReceiveLimit(bytes: u32): void {
+    this.receiveLimit = max(BUFFER_LIMIT_MIN, min(bytes, RECEIVE_LIMIT_MAX));
+    this.receiveLimitFixed = true;
+  }
+
+  /** Takes over the options of a listening socket's template. */
+  inheritOptions(from: Connection): void {
+    this.noDelay = from.noDelay;
+    this.cork = from.cork;
+    this.keepalive = from.keepalive;
+    this.keepaliveIdle = from.keepaliveIdle;
+    this.keepaliveInterval = from.keepaliveInterval;
+    this.keepaliveCount = from.keepaliveCount;
+    this.userTimeout = from.userTimeout;
+    this.mssLimit = from.mssLimit;
+    this.sendLimit = from.sendLimit;
+    this.sendLimitFixed = from.sendLimitFixed;
+    this.receiveLimit = from.receiveLimit;
+    this.receiveLimitFixed = from.receiveLimitFixed;
+  }
+}

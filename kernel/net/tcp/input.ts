@@ -1,0 +1,180 @@
+/**
+ * A segment comes in: `tcpInput` finds out for whom it is; `connectionInput` handles the frequent case, the next segment
+ * of an established connection, itself (header prediction, Van Jacobson) and leaves the rest to slow-input.ts.
+ */
+import { load32 } from "../../arch/hw";
+import { POLLIN, POLLRDNORM } from "../../fs/file";
+import { checksumAdd, checksumFold, checksumPseudo } from "../checksum";
+import { netNow } from "../clock";
+import { PACKET_CHECKSUM_VALID, Packet, packetFree } from "../packet";
+import { acknowledged, dueAcknowledgment } from "./acknowledge";
+import { Connection, Recovery } from "./connection";
+import {
+  controlWindow,
+  headerAcknowledgment,
+  headerControl,
+  headerPorts,
+  headerSequence,
+  headerSize,
+  PSH,
+  TCP_HEADER_SIZE,
+  TCP_PROTOCOL,
+  wordAt,
+} from "./header";
+import { listenerFind } from "./listener";
+import { TIMESTAMP_OPTION_SIZE, TIMESTAMP_PATTERN } from "./options";
+import { listenerInput } from "./passive";
+import { queueAppend } from "./receive-queue";
+import { windowLeft } from "./receive-window";
+import { segment } from "./segment";
+import { processSegment } from "./slow-input";
+import { State } from "./state";
+import { tcpStats } from "./stats";
+import { Endpoint, tableFind } from "./table";
+import { TimeWait, timeWaitAccepts, timeWaitInput, timeWaitReuse } from "./time-wait";
+import { sendResetFor } from "./transmit";
+import { schedule, WORK_OUTPUT } from "./work";
+
+/** PSH does not matter for header prediction. */
+const CONTROL_MASK: u32 = 0xffff & ~(PSH << 8);
+
+/** Whether the checksum over pseudo header, header and payload is right. */
+function checksumRight(packet: Packet, source: u32, destination: u32): bool {
+  let sum = checksumPseudo(source, destination, TCP_PROTOCOL, packet.totalLength());
+  let odd = false;
+  let part: Packet | null = packet;
+  while (part) {
+    const piece = checksumFold(checksumAdd(0, part.data, part.length));
+    // A piece that starts at an odd distance has its bytes the other way round (RFC 1071 2(B)).
+    sum += odd ? bswap<u16>(<u16>piece) : piece;
+    if (part.length & 1) odd = !odd;
+    part = part.fragment;
+  }
+  return checksumFold(sum) == 0xffff;
+}
+
+/**
+ * Takes a packet that starts with its TCP header and whose end is the segment's. The header must be in the first buffer.
+ */
+export function tcpInput(packet: Packet, source: u32, destination: u32): void {
+  tcpStats.inSegments++;
+  const at = packet.data;
+  if (packet.length < TCP_HEADER_SIZE) {
+    tcpStats.inErrors++;
+    packetFree(packet);
+    return;
+  }
+  const size = headerSize(at);
+  if (
+    size < TCP_HEADER_SIZE ||
+    size > packet.length ||
+    ((packet.flags & PACKET_CHECKSUM_VALID) == 0 && !checksumRight(packet, source, destination))
+  ) {
+    tcpStats.inErrors++;
+    packetFree(packet);
+    return;
+  }
+  const ports = headerPorts(at);
+  const endpoint = tableFind(destination, source, ports);
+  if (endpoint && !endpoint.isTimeWait()) {
+    const c = changetype<Connection>(endpoint);
+    if (c.busy) c.addBacklog(packet);
+    else connectionInput(c, packet);
+    return;
+  }
+  strayInput(packet, source, destination, ports, endpoint);
+}
+
+/** No connection has the tuple: TIME_WAIT, a listener, or nobody. */
+function strayInput(
+  packet: Packet,
+  source: u32,
+  destination: u32,
+  ports: u32,
+  endpoint: Endpoint | null,
+): void {
+  segment.parse(packet);
+  let iss: u32 = 0;
+  const listener = listenerFind(destination, ports >> 16, source ^ ports);
+  if (endpoint) {
+    const t = changetype<TimeWait>(endpoint);
+    if (!listener || !timeWaitAccepts(t, segment)) {
+      timeWaitInput(t, segment);
+      packetFree(packet);
+      return;
+    }
+    iss = timeWaitReuse(t);
+  }
+  if (!listener) {
+    sendResetFor(segment, destination, source, ports);
+    packetFree(packet);
+    return;
+  }
+  const c = listenerInput(listener, packet, destination, source, ports, iss);
+  if (c) processSegment(c, packet);
+}
+
+/** Takes a segment for a connection that is not busy. */
+export function connectionInput(c: Connection, packet: Packet): void {
+  if (c.state == State.ESTABLISHED && predicted(c, packet)) return;
+  segment.parse(packet);
+  processSegment(c, packet);
+}
+
+/**
+ * Header prediction: the next data in order, acknowledging nothing or something new, no loss on either side. Does all
+ * that is to be done for it; false: nothing has been done.
+ */
+function predicted(c: Connection, packet: Packet): bool {
+  const at = packet.data;
+  const control = headerControl(at);
+  if ((control & CONTROL_MASK) != c.predictedControl) return false;
+  const ack = headerAcknowledgment(at);
+  const acked = ack - c.sndUna;
+  if (
+    headerSequence(at) != c.rcvNxt ||
+    acked > c.sndNxt - c.sndUna ||
+    c.recovery != Recovery.NONE ||
+    c.outOfOrder ||
+    c.finSeen ||
+    packet.fragment
+  ) {
+    return false;
+  }
+  let size = TCP_HEADER_SIZE;
+  if (c.timestamps) {
+    if (load32(at + TCP_HEADER_SIZE) != TIMESTAMP_PATTERN) return false;
+    const value = wordAt(at + TCP_HEADER_SIZE + 4);
+    if (<i32>(value - c.tsRecent) < 0) return false;
+    size += TIMESTAMP_OPTION_SIZE;
+  }
+  const length = packet.length - size;
+  // Neither data nor a new acknowledgment: a duplicate, or a window update.
+  if ((length | acked) == 0 || length > windowLeft(c)) return false;
+
+  const now = netNow();
+  tcpStats.fastPath++;
+  c.lastReceiveTime = now;
+  if (c.timestamps && c.rcvNxt == c.lastAckSent) {
+    c.tsRecent = wordAt(at + TCP_HEADER_SIZE + 4);
+    c.tsRecentTime = now;
+  }
+  const window = controlWindow(control) << c.sndScale;
+  c.sndWindow = window;
+  if (window > c.sndWindowMax) c.sndWindowMax = window;
+  c.sndWl1 = c.rcvNxt;
+  c.sndWl2 = ack;
+  if (acked > 0) acknowledged(c, ack);
+  if (length > 0) {
+    packet.pull(size);
+    c.rcvNxt += length;
+    c.bytesReceived += length;
+    queueAppend(c, packet);
+    dueAcknowledgment(c, length);
+    c.notify(POLLIN | POLLRDNORM);
+  } else {
+    packetFree(packet);
+  }
+  if (c.bufferUsed > c.sndNxt - c.sndUna) schedule(c, WORK_OUTPUT);
+  return true;
+}

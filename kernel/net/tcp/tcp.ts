@@ -1,0 +1,85 @@
+/**
+ * TCP as a whole, for the layers around it.
+ *
+ *     tcpInit(secrets)                                  once, before anything else
+ *     tcpInput(packet, source, destination)             from IPv4 (input.ts); then, per burst,
+ *     tcpFlush()                                        (work.ts) sends and frees what input and timers have noted
+ *     tcpIcmpError(…), tcpPathMtu(…)                    from ICMP, with the ports and sequence number it quotes
+ *
+ * The time comes from net/clock.ts, timers run by net/timers.ts. All in thread context, one thread at a time.
+ */
+
+import { finish } from "./close";
+import { Connection, Recovery } from "./connection";
+import { updateMss } from "./open";
+import { seqLess } from "./sequence";
+import { sipKey } from "./sip-hash";
+import { State } from "./state";
+import { tcpStats } from "./stats";
+import { tableFind, tableInit, tableKey } from "./table";
+import { schedule, WORK_OUTPUT } from "./work";
+
+export { tcpInput } from "./input";
+export { tcpFlush } from "./work";
+
+/** Sets the secrets behind sequence numbers, cookies and hashes: 24 random bytes. */
+export function tcpInit(random0: u64, random1: u64, random2: u64): void {
+  sipKey(random0, random1);
+  tableKey(random2);
+  tableInit();
+}
+
+/** The connection that an ICMP error is about, if what it quotes can be of ours (RFC 5927 4.1). */
+function quoted(local: u32, remote: u32, ports: u32, sequence: u32): Connection | null {
+  const endpoint = tableFind(local, remote, ports);
+  if (!endpoint || endpoint.isTimeWait()) return null;
+  const c = changetype<Connection>(endpoint);
+  if (seqLess(sequence, c.sndUna) || !seqLess(sequence, c.sndNxt)) return null;
+  return c;
+}
+
+/**
+ * ICMP reports that our segment did not arrive. `error` is a positive errno; a hard one ends an attempt to connect, an
+ * established connection goes on (RFC 5927 6.1) and reports it if it dies of it.
+ */
+export function tcpIcmpError(
+  local: u32,
+  remote: u32,
+  localPort: u32,
+  remotePort: u32,
+  sequence: u32,
+  error: i32,
+): void {
+  const c = quoted(local, remote, (localPort << 16) | remotePort, sequence);
+  if (!c) return;
+  c.softError = error;
+  if (c.busy || (c.state != State.SYN_SENT && c.state != State.SYN_RECEIVED)) return;
+  tcpStats.attemptFails++;
+  c.error = error;
+  finish(c);
+}
+
+/** The path takes IP packets of `mtu` bytes only (RFC 1191). IPv4 has remembered it: smaller segments from now on. */
+export function tcpPathMtu(
+  local: u32,
+  remote: u32,
+  localPort: u32,
+  remotePort: u32,
+  sequence: u32,
+): void {
+  const c = quoted(local, remote, (localPort << 16) | remotePort, sequence);
+  if (c && !c.busy) pathMtuChanged(c);
+}
+
+/** Takes over the route's MTU; what was sent in larger segments is lost, but not for congestion. */
+export function pathMtuChanged(c: Connection): void {
+  const before = c.mss;
+  updateMss(c);
+  if (c.mss >= before || c.sndNxt == c.sndUna || !c.established) return;
+  c.recovery = Recovery.LOSS;
+  c.recoveryPoint = c.sndNxt;
+  c.highRetransmit = c.sndUna;
+  c.forceRetransmit = true;
+  c.duplicateAcks = 0;
+  schedule(c, WORK_OUTPUT);
+}
