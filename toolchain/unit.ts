@@ -10,6 +10,7 @@ import { test } from "node:test";
 import { cached, hashInputs, listFiles } from "./cache.ts";
 import { compileWasm } from "./compile-wasm.ts";
 import { createFakeHardware, readString } from "./fake-hardware.ts";
+import { makeFixtures } from "./fixtures.ts";
 import { buildDirectory, kernelDirectory, repositoryRoot } from "./paths.ts";
 
 const PHYSICAL_BYTES = 64 * 1024 * 1024;
@@ -52,9 +53,19 @@ async function compileTests(pattern: string): Promise<WebAssembly.Module | null>
   return new WebAssembly.Module(readFileSync(output));
 }
 
-function instantiate(module: WebAssembly.Module): TestExports {
+type Fixtures = Map<string, Buffer>;
+
+function instantiate(module: WebAssembly.Module, fixtures: Fixtures): TestExports {
   const hardware = createFakeHardware(PHYSICAL_BYTES);
-  const instance = new WebAssembly.Instance(module, hardware.imports);
+  // See kernel/lib/fixture.ts.
+  const loadFixture = (name: number, address: bigint) => {
+    const data = fixtures.get(readString(instance.exports.memory as WebAssembly.Memory, name));
+    if (data === undefined) throw new Error("there is no such fixture");
+    hardware.physical.set(data, Number(address));
+    return BigInt(data.length);
+  };
+  const imports = { ...hardware.imports, fixture: { loadFixture } };
+  const instance = new WebAssembly.Instance(module, imports);
   hardware.attach(instance);
   const exports = instance.exports as unknown as TestExports;
   exports.initializeGlobals();
@@ -65,11 +76,13 @@ function instantiate(module: WebAssembly.Module): TestExports {
 export async function registerKernelUnitTests(pattern = ""): Promise<number> {
   const module = await compileTests(pattern);
   if (module === null) return 0;
-  const listing = instantiate(module);
+  const wanted = WebAssembly.Module.imports(module).some((entry) => entry.module === "fixture");
+  const fixtures: Fixtures = wanted ? await makeFixtures() : new Map();
+  const listing = instantiate(module, fixtures);
   const count = listing.testCount();
   for (let index = 0; index < count; index++) {
     const name = readString(listing.memory, listing.testName(index));
-    test(name, () => instantiate(module).testRun(index));
+    test(name, () => instantiate(module, fixtures).testRun(index));
   }
   return count;
 }

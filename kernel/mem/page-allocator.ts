@@ -202,10 +202,21 @@ export function freePages(address: u64, order: u32): void {
   pushFree(frame, size);
 }
 
-/** Takes one more reference on a page that has one. */
+/** Address of a frame's record, or 0 for memory that was never added: boot modules, devices. */
+function recordIfAny(frame: u32): u64 {
+  const range = rangeAt(0);
+  if (frame - range.start < range.end - range.start) {
+    return range.records + <u64>(frame - range.start) * FRAME_SIZE;
+  }
+  const other = rangeOf(frame);
+  if (changetype<usize>(other) == 0) return 0;
+  return other.records + <u64>(frame - other.start) * FRAME_SIZE;
+}
+
+/** Takes one more reference on a page that has one. Pages that are not the allocator's are not counted. */
 export function pageGet(address: u64): void {
-  const at = record(<u32>(address >> PAGE_SHIFT)) + FRAME_REFERENCES;
-  store32(at, load32(at) + 1);
+  const at = recordIfAny(<u32>(address >> PAGE_SHIFT));
+  if (at != 0) store32(at + FRAME_REFERENCES, load32(at + FRAME_REFERENCES) + 1);
 }
 
 /** How many references a page has. */
@@ -215,9 +226,10 @@ export function pageReferences(address: u64): u32 {
 
 /** Gives one reference back; the page is freed with the last one. */
 export function pagePut(address: u64): void {
-  const at = record(<u32>(address >> PAGE_SHIFT)) + FRAME_REFERENCES;
-  const left = load32(at) - 1;
-  store32(at, left);
+  const at = recordIfAny(<u32>(address >> PAGE_SHIFT));
+  if (at == 0) return;
+  const left = load32(at + FRAME_REFERENCES) - 1;
+  store32(at + FRAME_REFERENCES, left);
   if (left == 0) freePages(address, 0);
 }
 

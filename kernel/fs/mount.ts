@@ -1,0 +1,114 @@
+/**
+ * Which file system is where, and the path of a dentry.
+ *
+ * Mounts are made at boot and stay. A dentry that has something mounted on it points at the root dentry of that, which
+ * points back by `covers`.
+ */
+import { ENAMETOOLONG, ENOMEM } from "../lib/errno";
+import { Dentry, dentryCreate, dentryGet, NAME_HASH_START } from "./dentry";
+import { FileSystem, Inode } from "./inode";
+
+/** Linux's PATH_MAX: the terminator included. */
+export const PATH_MAX: u32 = 4096;
+const SLASH: u8 = 47;
+
+export class Mount {
+  next: Mount | null = null;
+
+  /** `source` is the first column of /proc/mounts. */
+  constructor(
+    public root: Dentry,
+    public fileSystem: FileSystem,
+    public source: string,
+  ) {}
+}
+
+let firstMount: Mount | null = null;
+let lastMount: Mount | null = null;
+let rootDentry: Dentry | null = null;
+
+/** The root directory. There is one from `fsInit` on. */
+export function rootDirectory(): Dentry {
+  return rootDentry!;
+}
+
+/** The mounts in the order they were made, the root first; linked by `next`. */
+export function mountList(): Mount | null {
+  return firstMount;
+}
+
+/** Mounts a file system, whose root directory is `root` (the reference is taken over), on `point`; null: as the root. */
+export function mountAt(point: Dentry | null, root: Inode, source: string): i32 {
+  const dentry = dentryCreate(null, NAME_HASH_START, 0, 0);
+  if (!dentry) return -ENOMEM;
+  dentry.inode = root;
+  if (point) {
+    assert(point.mounted == null, "one mount on a directory");
+    dentryGet(point);
+    dentry.covers = point;
+    point.mounted = dentry;
+  } else {
+    rootDentry = dentry;
+  }
+  const mount = new Mount(dentry, root.fileSystem, source);
+  const last = lastMount;
+  if (last) last.next = mount;
+  else firstMount = mount;
+  lastMount = mount;
+  return 0;
+}
+
+/** The directory above, across mounts; the root is above itself. */
+export function parentDirectory(dentry: Dentry): Dentry {
+  let at = dentry;
+  let covers = at.covers;
+  while (covers) {
+    at = covers;
+    covers = at.covers;
+  }
+  const parent = at.parent;
+  return parent ? parent : at;
+}
+
+/**
+ * Writes the absolute path of a dentry to `to`, zero-terminated. Returns its length without the terminator, or
+ * -ENAMETOOLONG.
+ */
+export function dentryPath(dentry: Dentry, to: usize, size: u32): i32 {
+  let length: u32 = 0;
+  let at = dentry;
+  for (;;) {
+    let covers = at.covers;
+    while (covers) {
+      at = covers;
+      covers = at.covers;
+    }
+    const parent = at.parent;
+    if (!parent) break;
+    length += at.nameLength + 1;
+    at = parent;
+  }
+  if (length + 2 > size) return -ENAMETOOLONG;
+  if (length == 0) {
+    store<u16>(to, SLASH);
+    return 1;
+  }
+  let end = to + <usize>length;
+  store<u8>(end, 0);
+  at = dentry;
+  for (;;) {
+    let covers = at.covers;
+    while (covers) {
+      at = covers;
+      covers = at.covers;
+    }
+    const parent = at.parent;
+    if (!parent) break;
+    end -= <usize>at.nameLength;
+    memory.copy(end, at.name, at.nameLength);
+    end--;
+    store<u8>(end, SLASH);
+    at = parent;
+  }
+  return length;
+}

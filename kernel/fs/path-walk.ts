@@ -1,0 +1,290 @@
+/**
+ * From a path to a dentry (path_resolution(7)).
+ *
+ *     const walk = walkGet();                      null when memory is short
+ *     error = walk.loadUser(address)               copies the path in; or walk.loadKernel(pointer, length)
+ *     error = walk.run(base, WALK_FOLLOW)          `base` is where a relative path starts
+ *     … walk.dentry! …                             the last name's dentry; its inode is null when there is no such file
+ *     walkPut(walk)                                gives the dentry's reference back, too
+ *
+ * Only the last name may be missing: anything else is -ENOENT. What the callers need to know of the path's form is
+ * in `last` (what the last component was) and `trailingSlash`.
+ *
+ * The walk reads the buffer in place. When it meets a symbolic link, the link's target is put in front of what is
+ * still to be walked, at the buffer's end:
+ *
+ *     | room for a target (PATH_MAX) | … target/rest of the path 0 |
+ *
+ * References: what the walk stands on is borrowed from the name cache and stays valid as long as nothing sleeps; before a
+ * file system is asked, `pin` takes a reference.
+ */
+import { EFAULT, ELOOP, ENAMETOOLONG, ENOENT, ENOMEM, ENOTDIR } from "../lib/errno";
+import { loadUser } from "../linux/user-memory";
+import { heapAlloc } from "../runtime/heap";
+import {
+  Dentry,
+  dentryCreate,
+  dentryFind,
+  dentryGet,
+  dentryPublish,
+  dentryPut,
+  NAME_HASH_START,
+  NAME_MAX,
+  nameHashStep,
+} from "./dentry";
+import { Inode } from "./inode";
+import { PATH_MAX, parentDirectory, rootDirectory } from "./mount";
+
+/** Follow a symbolic link that is the last component. */
+export const WALK_FOLLOW: u32 = 1 << 0;
+/** An empty path means `base` itself (AT_EMPTY_PATH). */
+export const WALK_EMPTY: u32 = 1 << 1;
+
+/** What the last component was. */
+export const LAST_NAME: u32 = 0;
+export const LAST_ROOT: u32 = 1;
+export const LAST_DOT: u32 = 2;
+export const LAST_DOTDOT: u32 = 3;
+
+/** Linux's MAXSYMLINKS. */
+const LINKS_MAX: u32 = 40;
+const BUFFER_SIZE: usize = 8192;
+const SLASH: u32 = 47;
+const DOT: u32 = 46;
+
+@unmanaged
+export class Walk {
+  /** The result, with a reference; null before and after a failure. */
+  dentry: Dentry | null;
+  last: u32;
+  trailingSlash: bool;
+  private links: u32;
+  /** What is still to be walked: a pointer into the buffer. */
+  private at: usize;
+  /** How the walk ended. */
+  private error: i32;
+  /** Next in the pool. */
+  poolNext: Walk | null;
+
+  @inline
+  private get buffer(): usize {
+    return changetype<usize>(this) + offsetof<Walk>();
+  }
+
+  /** Copies a path from the application. 0, -EFAULT, -ENAMETOOLONG. */
+  loadUser(path: u64): i32 {
+    // In pieces that end at multiples of 64: paths are short, and no piece reaches into a page that the text doesn't.
+    let done: u64 = 0;
+    while (done < <u64>PATH_MAX) {
+      const piece = min(64 - ((path + done) & 63), <u64>PATH_MAX - done);
+      if (loadUser(this.buffer + <usize>done, path + done, piece) != 0) return -EFAULT;
+      for (let i = done; i < done + piece; i++) {
+        if (load<u8>(this.buffer + <usize>i) == 0) return 0;
+      }
+      done += piece;
+    }
+    return -ENAMETOOLONG;
+  }
+
+  /** Takes a path from linear memory. */
+  loadKernel(path: usize, length: u32): i32 {
+    if (length >= PATH_MAX) return -ENAMETOOLONG;
+    memory.copy(this.buffer, path, length);
+    store<u8>(this.buffer + <usize>length, 0);
+    return 0;
+  }
+
+  /** Takes an ASCII path. */
+  loadString(path: string): void {
+    for (let i = 0; i < path.length; i++) {
+      store<u8>(this.buffer + <usize>i, <u8>path.charCodeAt(i));
+    }
+    store<u8>(this.buffer + <usize>path.length, 0);
+  }
+
+  isEmpty(): bool {
+    return load<u8>(this.buffer) == 0;
+  }
+
+  /** The path that was loaded, zero-terminated; gone after `run`. */
+  text(): usize {
+    return this.buffer;
+  }
+
+  /** Hands the result's reference to the caller. */
+  take(): Dentry {
+    const dentry = this.dentry!;
+    this.dentry = null;
+    return dentry;
+  }
+
+  /** Keeps hold of `dentry`, and no longer of what was held before. */
+  private pin(dentry: Dentry): void {
+    dentryGet(dentry);
+    this.release();
+    this.dentry = dentry;
+  }
+
+  /** Gives the result's reference back. */
+  release(): void {
+    const held = this.dentry;
+    this.dentry = null;
+    if (held) dentryPut(held);
+  }
+
+  /** Walks the loaded path. 0 and `dentry`, or -errno. May sleep. */
+  run(base: Dentry, flags: u32): i32 {
+    assert(this.dentry == null, "the result of the last walk was taken");
+    this.at = this.buffer;
+    this.links = 0;
+    this.last = LAST_ROOT;
+    this.trailingSlash = false;
+    let current: Dentry | null = base;
+    if (load<u8>(this.at) == SLASH) current = rootDirectory();
+    else if (load<u8>(this.at) == 0) {
+      if ((flags & WALK_EMPTY) == 0) return -ENOENT;
+      this.last = LAST_DOT;
+    }
+    while (current) {
+      while (load<u8>(this.at) == SLASH) this.at++;
+      if (load<u8>(this.at) == 0) {
+        this.pin(current);
+        return 0;
+      }
+      current = this.step(current, flags);
+    }
+    if (this.error < 0) this.release();
+    return this.error;
+  }
+
+  /** The walk is over, at `dentry` or by an error. */
+  private finish(dentry: Dentry): Dentry | null {
+    this.pin(dentry);
+    this.error = 0;
+    return null;
+  }
+
+  private fail(error: i32): Dentry | null {
+    this.error = error;
+    return null;
+  }
+
+  /** Walks over the component at `at`: returns where that leads, or null when the walk is over. */
+  private step(current: Dentry, flags: u32): Dentry | null {
+    const directory = current.inode;
+    if (!directory || !directory.isDirectory()) return this.fail(-ENOTDIR);
+    const name = this.at;
+    let at = name;
+    let hash = NAME_HASH_START;
+    let byte: u32 = load<u8>(at);
+    while (byte != SLASH && byte != 0) {
+      hash = nameHashStep(hash, byte);
+      byte = load<u8>(++at);
+    }
+    const length = <u32>(at - name);
+    this.at = at;
+    if (byte != 0) {
+      while (load<u8>(at) == SLASH) at++;
+    }
+    const isLast = load<u8>(at) == 0;
+    const slash = isLast && byte != 0;
+    this.trailingSlash = slash;
+
+    if (load<u8>(name) == DOT && length <= 2 && load<u8>(name + <usize>length - 1) == DOT) {
+      this.last = length == 1 ? LAST_DOT : LAST_DOTDOT;
+      return length == 1 ? current : parentDirectory(current);
+    }
+    this.last = LAST_NAME;
+    let child = dentryFind(current, hash, name, length);
+    if (!child) {
+      const error = this.lookup(current, hash, name, length);
+      if (error != 0) return this.fail(error);
+      child = this.dentry!;
+    }
+    const inode = child.inode;
+    if (!inode) return isLast ? this.finish(child) : this.fail(-ENOENT);
+    if (inode.isLink() && (!isLast || slash || (flags & WALK_FOLLOW) != 0)) {
+      return this.follow(child, current);
+    }
+    let mounted = child.mounted;
+    while (mounted) {
+      child = mounted;
+      mounted = child.mounted;
+    }
+    if (!isLast) return child;
+    return slash && !child.inode!.isDirectory() ? this.fail(-ENOTDIR) : this.finish(child);
+  }
+
+  /** Asks the file system for a name the cache doesn't know; the dentry is then pinned. */
+  private lookup(parent: Dentry, hash: u32, name: usize, length: u32): i32 {
+    if (length > NAME_MAX) return -ENAMETOOLONG;
+    this.pin(parent);
+    const dentry = dentryCreate(parent, hash, name, length);
+    if (!dentry) return -ENOMEM;
+    const directory = parent.inode!;
+    const error = directory.lookup(dentry);
+    let found = dentry;
+    if (error == 0 && !directory.uncachedNames) {
+      // Somebody else may have looked it up, or made it, while this slept.
+      const other = dentryFind(parent, hash, name, length);
+      if (other) {
+        this.pin(other);
+        dentryPut(dentry);
+        return 0;
+      }
+      if (!parent.isDeleted()) dentryPublish(found);
+    }
+    this.release();
+    if (error == 0) this.dentry = found;
+    else dentryPut(dentry);
+    return error;
+  }
+
+  /** Where the link `dentry` in the directory `current` leads; its target is put in front of what is left of the path. */
+  private follow(dentry: Dentry, current: Dentry): Dentry | null {
+    if (++this.links > LINKS_MAX) return this.fail(-ELOOP);
+    const inode = dentry.inode!;
+    const target = inode.jump();
+    if (target) return target;
+    this.pin(dentry);
+    const error = this.insertTarget(inode);
+    if (error != 0) return this.fail(error);
+    return load<u8>(this.at) == SLASH ? rootDirectory() : current;
+  }
+
+  private insertTarget(inode: Inode): i32 {
+    let length: usize = 0;
+    while (load<u8>(this.at + length) != 0) length++;
+    if (length >= <usize>PATH_MAX) return -ENAMETOOLONG;
+    const rest = this.buffer + BUFFER_SIZE - 1 - length;
+    memory.copy(rest, this.at, length + 1);
+    const target = inode.readLink(this.buffer, PATH_MAX);
+    if (target < 0) return target;
+    if (target == 0) return -ENOENT;
+    if (<u32>target >= PATH_MAX) return -ENAMETOOLONG;
+    this.at = rest - <usize>target;
+    memory.copy(this.at, this.buffer, target);
+    return 0;
+  }
+}
+
+let pool: Walk | null = null;
+
+/** A walk of the pool; the pool is as large as there were ever threads in path calls at once. */
+export function walkGet(): Walk | null {
+  const first = pool;
+  if (first) {
+    pool = first.poolNext;
+    return first;
+  }
+  const pointer = heapAlloc(offsetof<Walk>() + BUFFER_SIZE);
+  if (pointer == 0) return null;
+  memory.fill(pointer, 0, offsetof<Walk>());
+  return changetype<Walk>(pointer);
+}
+
+export function walkPut(walk: Walk): void {
+  walk.release();
+  walk.poolNext = pool;
+  pool = walk;
+}

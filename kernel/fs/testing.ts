@@ -1,0 +1,132 @@
+/**
+ * Helpers for the tests of file systems: a mounted root, and the calls of path-calls.ts without an application.
+ */
+import { addressOf } from "../arch/hw";
+import { MemoryBlockDevice } from "../dev/memory-block";
+import { loadFixture } from "../lib/fixture";
+import { expect } from "../lib/testing";
+import { addMemory, directMap } from "../mem/page-allocator";
+import { DiskCache } from "./disk-cache";
+import { erofsMount } from "./erofs";
+import { File, filePut } from "./file";
+import { Inode, isError } from "./inode";
+import { IoVector } from "./io-vector";
+import { mountAt, rootDirectory } from "./mount";
+import { Walk, walkGet, walkPut } from "./path-walk";
+import { TmpDirectory, TmpFileSystem } from "./tmpfs";
+import { vfsOpen } from "./vfs";
+
+/** Physical memory of the fake machine: [1 MiB, 40 MiB) for pages, a fixture from 40 MiB on. */
+export const FIXTURE_ADDRESS: u64 = 40 << 20;
+const MEMORY_START: u64 = 1 << 20;
+
+export let testDevice: MemoryBlockDevice | null = null;
+export let testCache: DiskCache | null = null;
+
+/** Gives the page allocator its memory. */
+export function testMemory(): void {
+  addMemory(MEMORY_START, FIXTURE_ADDRESS);
+}
+
+/** Loads an EROFS fixture as a disk and mounts it; returns the root inode or -errno. */
+export function testErofs(name: string): usize {
+  const size = loadFixture(name, FIXTURE_ADDRESS);
+  const device = new MemoryBlockDevice(FIXTURE_ADDRESS, size);
+  const cache = new DiskCache(device);
+  testDevice = device;
+  testCache = cache;
+  cache.register();
+  return erofsMount(cache);
+}
+
+/** Makes an EROFS fixture the root, read-only. */
+export function testErofsRoot(name: string): void {
+  testMemory();
+  const root = testErofs(name);
+  expect(!isError(root), "the image is mounted");
+  mountAt(null, changetype<Inode>(root), "/dev/root");
+}
+
+/** Makes an empty tmpfs of `pages` pages the root. */
+export function testTmpfsRoot(pages: u64 = 1024): TmpFileSystem {
+  testMemory();
+  const fileSystem = new TmpFileSystem("tmpfs", pages);
+  mountAt(null, new TmpDirectory(fileSystem, 0o755), "tmpfs");
+  return fileSystem;
+}
+
+/** Makes a union of an empty tmpfs and an EROFS fixture the root. */
+export function testUnionRoot(name: string): TmpFileSystem {
+  testMemory();
+  const lower = testErofs(name);
+  expect(!isError(lower), "the image is mounted");
+  const fileSystem = new TmpFileSystem("overlay", 4096);
+  mountAt(null, new TmpDirectory(fileSystem, 0, changetype<Inode>(lower)), "overlay");
+  return fileSystem;
+}
+
+/** A walk with a path, from the root. */
+export function walkTo(path: string): Walk {
+  const walk = walkGet()!;
+  walk.loadString(path);
+  return walk;
+}
+
+/** Runs a walk and returns its error; the inode's number is in `walkedInode`. */
+export let walkedInode: u64 = 0;
+
+export function resolve(path: string, flags: u32): i32 {
+  const walk = walkTo(path);
+  const error = walk.run(rootDirectory(), flags);
+  walkedInode = 0;
+  if (error == 0) {
+    const inode = walk.dentry!.inode;
+    if (inode) walkedInode = inode.number;
+  }
+  walkPut(walk);
+  return error;
+}
+
+/** Opens a path: a File or -errno. */
+export function open(path: string, flags: u32, mode: u32 = 0o644): usize {
+  const walk = walkTo(path);
+  const file = vfsOpen(walk, rootDirectory(), flags, mode);
+  walkPut(walk);
+  return file;
+}
+
+export function opened(path: string, flags: u32): File {
+  const file = open(path, flags);
+  expect(!isError(file), "opened: " + path + ", error " + (<i32>file).toString());
+  return changetype<File>(file);
+}
+
+const io = new IoVector();
+
+/** Reads n bytes at an offset into linear memory. */
+export function readAt(file: File, offset: i64, to: usize, n: u64): i64 {
+  io.set(addressOf(to), n);
+  return file.readAt(io, offset);
+}
+
+export function writeText(file: File, text: string): i64 {
+  const bytes = String.UTF8.encode(text);
+  io.set(addressOf(changetype<usize>(bytes)), bytes.byteLength);
+  return file.write(io);
+}
+
+/** The whole contents of a file as text; null when it can't be opened. */
+export function contentsOf(path: string): string | null {
+  const result = open(path, 0);
+  if (isError(result)) return null;
+  const file = changetype<File>(result);
+  const buffer = new StaticArray<u8>(8192);
+  const n = readAt(file, 0, changetype<usize>(buffer), 8192);
+  filePut(file);
+  return n < 0 ? null : String.UTF8.decodeUnsafe(changetype<usize>(buffer), <usize>n);
+}
+
+/** Physical memory of the fixture as the kernel reaches it. */
+export function fixtureAt(offset: u64): u64 {
+  return directMap(FIXTURE_ADDRESS + offset);
+}

@@ -1,0 +1,539 @@
+/**
+ * tmpfs: files in memory. And the union: a tmpfs directory may have a directory of a read-only file system below it
+ * (`lower`), whose contents show through until they are changed. The root file system is such a union over EROFS; /dev and /proc
+ * are tmpfs trees that the kernel fills.
+ *
+ *     const fs = new TmpFileSystem("tmpfs", limitPages)
+ *     const root = new TmpDirectory(fs, mode, lower)
+ *     root.attach("name", inode)               the kernel's own entries; takes over the reference
+ *
+ * Directories are TmpDirectory objects also where they come from below: looking one up makes its union object, so a
+ * directory has one identity and can be renamed. Other inodes from below are handed out as they are, and replaced by a copy
+ * when they are about to be written (`prepareWrite`). A name from below that was removed leaves a whiteout, an entry
+ * without an inode.
+ *
+ * The entries of all directories of a file system are in one hash table; each directory links its own in the order of their
+ * positions, for listing. Nothing here sleeps but what asks the lower file system; after that, a lookup is made again.
+ */
+import { addressOf } from "../arch/hw";
+import { EEXIST, EINVAL, ENOENT, ENOMEM, ENOTEMPTY, ENXIO } from "../lib/errno";
+import { HashTable } from "../lib/hash-table";
+import { free } from "../runtime/free";
+import { heapAlloc, heapFree } from "../runtime/heap";
+import { realtimeNs } from "../time/clock";
+import { Dentry, nameHash } from "./dentry";
+import { DirectorySink, directoryType } from "./directory-sink";
+import {
+  ATTRIBUTE_ATIME,
+  ATTRIBUTE_GID,
+  ATTRIBUTE_MODE,
+  ATTRIBUTE_MTIME,
+  ATTRIBUTE_UID,
+  Attributes,
+  FileSystem,
+  FileSystemUse,
+  Inode,
+  inodeGet,
+  inodePut,
+} from "./inode";
+import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from "./stat";
+import { emptyDirectory, MergeSink, TmpEntry } from "./tmpfs-entry";
+import { TmpFile } from "./tmpfs-file";
+import { DirectoryFile } from "./vfs-file";
+
+const TMPFS_MAGIC: u64 = 0x01021994;
+/** Positions of own entries in a listing; those below are the lower directory's. */
+const OWN_POSITIONS: u64 = (<u64>1) << 62;
+
+export class TmpFileSystem extends FileSystem {
+  /** Entries of all directories. */
+  entries: HashTable = new HashTable();
+  pagesUsed: u64 = 0;
+  private nextNumber: u64 = 1;
+  inodeCount: u64 = 0;
+
+  /** At most `pagesMax` pages of data. */
+  constructor(
+    name: string,
+    public pagesMax: u64,
+  ) {
+    super(name);
+    this.magic = TMPFS_MAGIC;
+  }
+
+  newNumber(): u64 {
+    this.inodeCount++;
+    return this.nextNumber++;
+  }
+
+  use(out: FileSystemUse): void {
+    out.blocks = this.pagesMax;
+    out.blocksFree = this.pagesMax - min(this.pagesUsed, this.pagesMax);
+    out.files = this.pagesMax;
+    out.filesFree = this.pagesMax - min(this.inodeCount, this.pagesMax);
+  }
+}
+
+/** What all inodes of a tmpfs share: attributes that can be changed. */
+export abstract class TmpInode extends Inode {
+  constructor(fileSystem: TmpFileSystem, mode: u32) {
+    super(fileSystem, fileSystem.newNumber(), mode);
+    const now = <i64>realtimeNs();
+    this.atimeNs = now;
+    this.mtimeNs = now;
+    this.ctimeNs = now;
+  }
+
+  @inline
+  get tmpfs(): TmpFileSystem {
+    return <TmpFileSystem>this.fileSystem;
+  }
+
+  /** The contents have changed. */
+  touch(): void {
+    this.mtimeNs = <i64>realtimeNs();
+    this.ctimeNs = this.mtimeNs;
+  }
+
+  setAttributes(change: Attributes): i32 {
+    const which = change.which;
+    if ((which & ATTRIBUTE_MODE) != 0) this.mode = (this.mode & S_IFMT) | (change.mode & 0o7777);
+    if ((which & ATTRIBUTE_UID) != 0) this.uid = change.uid;
+    if ((which & ATTRIBUTE_GID) != 0) this.gid = change.gid;
+    if ((which & ATTRIBUTE_ATIME) != 0) this.atimeNs = change.atimeNs;
+    if ((which & ATTRIBUTE_MTIME) != 0) this.mtimeNs = change.mtimeNs;
+    this.ctimeNs = <i64>realtimeNs();
+    return 0;
+  }
+
+  copyAttributes(from: Inode): void {
+    this.mode = from.mode;
+    this.uid = from.uid;
+    this.gid = from.gid;
+    this.atimeNs = from.atimeNs;
+    this.mtimeNs = from.mtimeNs;
+    this.ctimeNs = from.ctimeNs;
+  }
+
+  destroy(): void {
+    this.tmpfs.inodeCount--;
+    free(this);
+  }
+}
+
+export class TmpLink extends TmpInode {
+  private target: usize = 0;
+  private length: u32 = 0;
+
+  /** Copies the target. False when memory is short. */
+  setTarget(target: usize, length: u32): bool {
+    this.target = heapAlloc(length);
+    if (this.target == 0) return false;
+    memory.copy(this.target, target, length);
+    this.length = length;
+    return true;
+  }
+
+  size(): u64 {
+    return this.length;
+  }
+
+  blocks(): u64 {
+    return 0;
+  }
+
+  readLink(to: usize, size: u32): i32 {
+    const n = min(size, this.length);
+    memory.copy(to, this.target, n);
+    return n;
+  }
+
+  open(dentry: Dentry, flags: u32): usize {
+    return -EINVAL;
+  }
+
+  destroy(): void {
+    if (this.target != 0) heapFree(this.target);
+    super.destroy();
+  }
+}
+
+/** A FIFO, socket or device node. */
+export class TmpNode extends TmpInode {
+  open(dentry: Dentry, flags: u32): usize {
+    return openNode(this, dentry, flags);
+  }
+}
+
+/** How device nodes and FIFOs are opened; set by devfs.ts. */
+let openNode: (inode: Inode, dentry: Dentry, flags: u32) => usize = (
+  inode: Inode,
+  dentry: Dentry,
+  flags: u32,
+): usize => -ENXIO;
+
+export function setNodeOpener(opener: (inode: Inode, dentry: Dentry, flags: u32) => usize): void {
+  openNode = opener;
+}
+
+export class TmpDirectory extends TmpInode {
+  private first: TmpEntry | null = null;
+  private last: TmpEntry | null = null;
+  private nextPosition: u64 = OWN_POSITIONS;
+  /** The read-only directory that shows through, or null. */
+  private lower: Inode | null;
+
+  /** Takes over the reference on `lower`. */
+  constructor(fileSystem: TmpFileSystem, mode: u32, lower: Inode | null = null) {
+    super(fileSystem, S_IFDIR | (mode & 0o7777));
+    this.nlink = 2;
+    this.lower = lower;
+    if (lower) this.copyAttributes(lower);
+  }
+
+  // ---- Entries -----------------------------------------------------------------------------------------
+
+  /** The entry of that name, whiteouts included; null when this directory itself knows nothing of it. */
+  find(name: usize, length: u32): TmpEntry | null {
+    return TmpEntry.find(this.tmpfs.entries, changetype<usize>(this), name, length);
+  }
+
+  /** Enters a name, taking over the reference on the inode. `lowerName`: it shows (or showed) from below. */
+  private enter(name: usize, length: u32, inode: Inode | null, lowerName: bool): bool {
+    const entry = TmpEntry.create(name, length);
+    if (!entry) return false;
+    const hash = TmpEntry.hashOf(changetype<usize>(this), nameHash(name, length));
+    if (!this.tmpfs.entries.insert(entry, hash)) {
+      heapFree(changetype<usize>(entry));
+      return false;
+    }
+    entry.directory = changetype<usize>(this);
+    entry.inode = inode;
+    entry.lowerName = lowerName;
+    entry.position = this.nextPosition++;
+    const last = this.last;
+    entry.previous = last;
+    if (last) last.next = entry;
+    else this.first = entry;
+    this.last = entry;
+    return true;
+  }
+
+  /** Makes the name stand for `inode`, whose reference is taken over, in place of nothing or of a whiteout. */
+  private put(name: usize, length: u32, inode: Inode): bool {
+    const entry = this.find(name, length);
+    if (!entry) return this.enter(name, length, inode, false);
+    assert(entry.inode == null, "only a whiteout may be in the way");
+    entry.inode = inode;
+    return true;
+  }
+
+  /** Frees an entry; its inode has been taken care of. */
+  private erase(entry: TmpEntry): void {
+    const next = entry.next;
+    const previous = entry.previous;
+    if (previous) previous.next = next;
+    else this.first = next;
+    if (next) next.previous = previous;
+    else this.last = previous;
+    this.tmpfs.entries.remove(entry);
+    heapFree(changetype<usize>(entry));
+  }
+
+  /** Makes the name stand for nothing. Returns false when memory for a whiteout is short. */
+  private clear(name: usize, length: u32): bool {
+    const entry = this.find(name, length);
+    // Not even an entry: the name shows from below.
+    if (!entry) return this.enter(name, length, null, true);
+    const inode = entry.inode;
+    if (entry.lowerName) entry.inode = null;
+    else this.erase(entry);
+    if (inode) inodePut(inode);
+    return true;
+  }
+
+  /** Enters an inode of the kernel's own making, whose reference is taken over. */
+  attach(name: string, inode: Inode): void {
+    const text = String.UTF8.encode(name);
+    const pointer = changetype<usize>(text);
+    const entered = this.put(pointer, text.byteLength, inode);
+    assert(entered, "memory at boot");
+    if (inode.isDirectory()) this.nlink++;
+    free(text);
+  }
+
+  // ---- Inode -------------------------------------------------------------------------------------------
+
+  size(): u64 {
+    return 4096;
+  }
+
+  blocks(): u64 {
+    return 0;
+  }
+
+  open(dentry: Dentry, flags: u32): usize {
+    return changetype<usize>(new DirectoryFile(dentry, this, flags));
+  }
+
+  lookup(dentry: Dentry): i32 {
+    const entry = this.find(dentry.name, dentry.nameLength);
+    if (entry) {
+      const inode = entry.inode;
+      if (inode) inodeGet(inode);
+      dentry.inode = inode;
+      return 0;
+    }
+    return this.lower ? this.lookupLower(dentry) : 0;
+  }
+
+  private lookupLower(dentry: Dentry): i32 {
+    const error = this.lower!.lookup(dentry);
+    const below = dentry.inode;
+    if (error != 0 || !below) return error;
+    // The lookup may have slept.
+    const entry = this.find(dentry.name, dentry.nameLength);
+    if (entry) {
+      const inode = entry.inode;
+      if (inode) inodeGet(inode);
+      dentry.inode = inode;
+      inodePut(below);
+      return 0;
+    }
+    if (!below.isDirectory()) return 0;
+    const directory = new TmpDirectory(this.tmpfs, 0, below);
+    directory.nlink = below.nlink;
+    if (!this.enter(dentry.name, dentry.nameLength, directory, true)) {
+      dentry.inode = null;
+      inodePut(directory);
+      return -ENOMEM;
+    }
+    inodeGet(directory);
+    dentry.inode = directory;
+    return 0;
+  }
+
+  /** Gives a negative dentry its new inode, which has one reference. 0 or -errno, and then the inode is gone. */
+  private give(dentry: Dentry, inode: Inode): i32 {
+    let error = 0;
+    // The directory was removed, or somebody else made the name meanwhile.
+    if (this.nlink == 0) error = -ENOENT;
+    else if (dentry.inode) error = -EEXIST;
+    else if (!this.put(dentry.name, dentry.nameLength, inode)) error = -ENOMEM;
+    if (error != 0) {
+      inodePut(inode);
+      return error;
+    }
+    inodeGet(inode);
+    dentry.inode = inode;
+    this.touch();
+    return 0;
+  }
+
+  create(dentry: Dentry, mode: u32, rdev: u64): i32 {
+    if (this.tmpfs.readOnly) return super.create(dentry, mode, rdev);
+    if ((mode & S_IFMT) == S_IFREG) return this.give(dentry, new TmpFile(this.tmpfs, mode));
+    const node = new TmpNode(this.tmpfs, mode);
+    node.rdev = rdev;
+    return this.give(dentry, node);
+  }
+
+  makeDirectory(dentry: Dentry, mode: u32): i32 {
+    if (this.tmpfs.readOnly) return super.makeDirectory(dentry, mode);
+    const error = this.give(dentry, new TmpDirectory(this.tmpfs, mode));
+    if (error == 0) this.nlink++;
+    return error;
+  }
+
+  symlink(dentry: Dentry, target: usize, length: u32): i32 {
+    if (this.tmpfs.readOnly) return super.symlink(dentry, target, length);
+    const link = new TmpLink(this.tmpfs, S_IFLNK | 0o777);
+    if (!link.setTarget(target, length)) {
+      inodePut(link);
+      return -ENOMEM;
+    }
+    return this.give(dentry, link);
+  }
+
+  link(dentry: Dentry, inode: Inode): i32 {
+    if (this.tmpfs.readOnly) return super.link(dentry, inode);
+    inodeGet(inode);
+    const error = this.give(dentry, inode);
+    if (error != 0) return error;
+    inode.nlink++;
+    inode.ctimeNs = <i64>realtimeNs();
+    return 0;
+  }
+
+  unlink(dentry: Dentry): i32 {
+    if (this.tmpfs.readOnly) return super.unlink(dentry);
+    if (!this.clear(dentry.name, dentry.nameLength)) return -ENOMEM;
+    this.dropName(dentry.inode!);
+    this.touch();
+    return 0;
+  }
+
+  /** One name less for an inode of ours. */
+  private dropName(inode: Inode): void {
+    if (inode.fileSystem != this.fileSystem) return;
+    if (inode.isDirectory()) {
+      inode.nlink = 0;
+      this.nlink--;
+    } else {
+      inode.nlink--;
+    }
+    inode.ctimeNs = <i64>realtimeNs();
+  }
+
+  /** Whether nothing shows in it. 0, -ENOTEMPTY, or an error from below. May sleep. */
+  checkEmpty(): i32 {
+    for (let entry = this.first; entry; entry = entry.next) {
+      if (entry.inode) return -ENOTEMPTY;
+    }
+    const lower = this.lower;
+    return lower ? emptyDirectory(lower, this) : 0;
+  }
+
+  removeDirectory(dentry: Dentry): i32 {
+    if (this.tmpfs.readOnly) return super.removeDirectory(dentry);
+    const directory = dentry.inode!;
+    if (directory instanceof TmpDirectory) {
+      const error = (<TmpDirectory>directory).checkEmpty();
+      if (error != 0) return error;
+    }
+    return this.unlink(dentry);
+  }
+
+  rename(from: Dentry, target: Inode, to: Dentry, flags: u32): i32 {
+    if (this.tmpfs.readOnly) return super.rename(from, target, to, flags);
+    const directory = <TmpDirectory>target;
+    const inode = from.inode!;
+    const replaced = to.inode;
+    if (replaced && replaced instanceof TmpDirectory) {
+      const error = (<TmpDirectory>replaced).checkEmpty();
+      if (error != 0) return error;
+    }
+    if (directory.nlink == 0) return -ENOENT;
+    if (replaced) {
+      if (!directory.clear(to.name, to.nameLength)) return -ENOMEM;
+      directory.dropName(replaced);
+    }
+    // `from` keeps the inode alive while it has no entry.
+    inodeGet(inode);
+    if (!directory.put(to.name, to.nameLength, inode)) {
+      inodePut(inode);
+      return -ENOMEM;
+    }
+    // Without memory for the whiteout the old name would come back from below; rather undo.
+    if (!this.clear(from.name, from.nameLength)) {
+      directory.clear(to.name, to.nameLength);
+      return -ENOMEM;
+    }
+    if (inode.isDirectory()) {
+      this.nlink--;
+      directory.nlink++;
+    }
+    inode.ctimeNs = <i64>realtimeNs();
+    this.touch();
+    directory.touch();
+    return 0;
+  }
+
+  // ---- The union ---------------------------------------------------------------------------------------
+
+  prepareWrite(dentry: Dentry, keepData: bool): i32 {
+    const inode = dentry.inode!;
+    if (this.tmpfs.readOnly) return super.prepareWrite(dentry, keepData);
+    if (inode.fileSystem == this.fileSystem || dentry.isDeleted()) return 0;
+    const made = this.copyUp(inode, keepData);
+    if (!made) return -ENOMEM;
+    let error = 0;
+    if (keepData && inode.isRegular()) error = (<TmpFile>made).copyFrom(inode);
+    // The copy may have slept, and somebody else copied it up or removed it.
+    if (error == 0 && dentry.inode != inode) error = dentry.isDeleted() ? -ENOENT : 1;
+    if (error == 0 && !this.replace(dentry, made)) error = -ENOMEM;
+    if (error != 0) {
+      inodePut(made);
+      return min(error, 0);
+    }
+    inodeGet(made);
+    dentry.inode = made;
+    inodePut(inode);
+    return 0;
+  }
+
+  /** Puts `inode` in the place of what shows from below under the dentry's name. */
+  private replace(dentry: Dentry, inode: Inode): bool {
+    const entry = this.find(dentry.name, dentry.nameLength);
+    if (!entry) return this.enter(dentry.name, dentry.nameLength, inode, true);
+    const old = entry.inode;
+    entry.inode = inode;
+    if (old) inodePut(old);
+    return true;
+  }
+
+  /** An inode of ours of the same type and attributes, empty if it is a file. Null when memory is short. */
+  private copyUp(inode: Inode, keepData: bool): TmpInode | null {
+    let made: TmpInode;
+    if (inode.isRegular()) {
+      made = new TmpFile(this.tmpfs, inode.mode);
+    } else if (inode.isLink()) {
+      const link = new TmpLink(this.tmpfs, inode.mode);
+      made = link;
+      const length = <u32>inode.size();
+      const target = heapAlloc(max(length, 1));
+      const copied = target != 0 && inode.readLink(target, length) == length;
+      const set = copied && link.setTarget(target, length);
+      if (target != 0) heapFree(target);
+      if (!set) {
+        inodePut(link);
+        return null;
+      }
+    } else {
+      made = new TmpNode(this.tmpfs, inode.mode);
+      made.rdev = inode.rdev;
+    }
+    made.copyAttributes(inode);
+    return made;
+  }
+
+  list(position: u64, sink: DirectorySink): i64 {
+    let at = position;
+    const lower = this.lower;
+    if (lower && at < OWN_POSITIONS) {
+      const merge = new MergeSink(sink, this);
+      const next = lower.list(at, merge);
+      const full = merge.full;
+      free(merge);
+      if (next < 0 || full) return next;
+    }
+    at = max(at, OWN_POSITIONS);
+    let entry = this.first;
+    while (entry) {
+      const inode = entry.inode;
+      if (entry.position >= at && inode && !entry.lowerName) {
+        const type = directoryType(inode.mode);
+        const next = entry.position + 1;
+        if (!sink.put(addressOf(entry.name), entry.nameLength, inode.number, type, next)) {
+          return <i64>entry.position;
+        }
+      }
+      entry = entry.next;
+    }
+    return <i64>this.nextPosition;
+  }
+
+  destroy(): void {
+    let entry = this.first;
+    while (entry) {
+      const next = entry.next;
+      const inode = entry.inode;
+      this.erase(entry);
+      if (inode) inodePut(inode);
+      entry = next;
+    }
+    const lower = this.lower;
+    if (lower) inodePut(lower);
+    super.destroy();
+  }
+}

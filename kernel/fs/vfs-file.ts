@@ -1,0 +1,215 @@
+/**
+ * Open files that have a place in the file system: what `open` of a regular file, directory, or with O_PATH gives. Device
+ * files (devfs.ts) and texts of /proc subclass `VfsFile`, too.
+ *
+ * An open file holds its dentry (its path, for openat(2), fchdir(2), /proc/self/fd) and its inode (the dentry's may be
+ * replaced, when a union copies the file up).
+ *
+ * The position is changed without a lock: with more CPUs, reads and writes that move it take a Mutex of the file.
+ */
+
+import { addressOf } from "../arch/hw";
+import { EBADF, EFBIG, EINVAL, EISDIR, ENOTDIR, ENXIO } from "../lib/errno";
+import { Dentry, dentryGet, dentryPut } from "./dentry";
+import { DIRECTORY_START, DT_DIR, UserSink } from "./directory-sink";
+import { File, O_APPEND } from "./file";
+import { Inode, inodeGet, inodePut } from "./inode";
+import { IoVector } from "./io-vector";
+import { parentDirectory } from "./mount";
+import { PageSource } from "./page-source";
+import { Stat } from "./stat";
+
+export const SEEK_SET: i32 = 0;
+export const SEEK_CUR: i32 = 1;
+export const SEEK_END: i32 = 2;
+export const SEEK_DATA: i32 = 3;
+export const SEEK_HOLE: i32 = 4;
+
+/** Largest offset in a file: what page indexes allow. */
+export const FILE_SIZE_MAX: u64 = (<u64>1) << 44;
+
+export abstract class VfsFile extends File {
+  dentry: Dentry;
+  inode: Inode;
+
+  constructor(dentry: Dentry, inode: Inode, flags: u32) {
+    super();
+    dentryGet(dentry);
+    inodeGet(inode);
+    this.dentry = dentry;
+    this.inode = inode;
+    this.flags = flags;
+  }
+
+  stat(out: Stat): i32 {
+    this.inode.stat(out);
+    return 0;
+  }
+
+  sync(): i64 {
+    return 0;
+  }
+
+  release(): void {
+    inodePut(this.inode);
+    dentryPut(this.dentry);
+  }
+}
+
+/** Opened with O_PATH: only a place. */
+export class PathFile extends VfsFile {
+  read(io: IoVector): i64 {
+    return -EBADF;
+  }
+
+  write(io: IoVector): i64 {
+    return -EBADF;
+  }
+
+  seek(offset: i64, whence: i32): i64 {
+    return -EBADF;
+  }
+
+  sync(): i64 {
+    return -EBADF;
+  }
+
+  truncate(size: i64): i64 {
+    return -EBADF;
+  }
+}
+
+/** What lseek(2) to an offset in a file of this size gives. */
+export function seekTo(position: i64, size: i64, offset: i64, whence: i32): i64 {
+  let target = offset;
+  switch (whence) {
+    case SEEK_SET:
+      break;
+    case SEEK_CUR:
+      target = position + offset;
+      break;
+    case SEEK_END:
+      target = size + offset;
+      break;
+    // A file system without holes: all is data, and a hole is at the end.
+    case SEEK_DATA:
+      if (<u64>offset >= <u64>size) return -ENXIO;
+      break;
+    case SEEK_HOLE:
+      if (<u64>offset >= <u64>size) return -ENXIO;
+      target = size;
+      break;
+    default:
+      return -EINVAL;
+  }
+  return target < 0 ? -EINVAL : target;
+}
+
+export class RegularFile extends VfsFile {
+  private position: i64 = 0;
+
+  read(io: IoVector): i64 {
+    const done = this.inode.readAt(io, this.position);
+    if (done > 0) this.position += done;
+    return done;
+  }
+
+  write(io: IoVector): i64 {
+    if ((this.flags & O_APPEND) != 0) this.position = <i64>this.inode.size();
+    const done = this.writeAt(io, this.position);
+    if (done > 0) this.position += done;
+    return done;
+  }
+
+  readAt(io: IoVector, offset: i64): i64 {
+    return offset < 0 ? -EINVAL : this.inode.readAt(io, offset);
+  }
+
+  writeAt(io: IoVector, offset: i64): i64 {
+    if (offset < 0) return -EINVAL;
+    if (<u64>offset + io.remaining > FILE_SIZE_MAX) return -EFBIG;
+    if (io.remaining == 0) return 0;
+    return this.inode.writeAt(io, offset);
+  }
+
+  seek(offset: i64, whence: i32): i64 {
+    const target = seekTo(this.position, <i64>this.inode.size(), offset, whence);
+    if (target >= 0) this.position = target;
+    return target;
+  }
+
+  truncate(size: i64): i64 {
+    if (size < 0) return -EINVAL;
+    if (<u64>size > FILE_SIZE_MAX) return -EFBIG;
+    return this.inode.truncate(size);
+  }
+
+  pageSource(): PageSource | null {
+    return this.inode.pages();
+  }
+}
+
+const DOTS: usize = memory.data<u8>([46, 46]);
+
+export class DirectoryFile extends VfsFile {
+  private position: u64 = 0;
+
+  read(io: IoVector): i64 {
+    return -EISDIR;
+  }
+
+  readAt(io: IoVector, offset: i64): i64 {
+    return -EISDIR;
+  }
+
+  /** Positions are the file system's own, so only the beginning and what `d_off` said make sense. */
+  seek(offset: i64, whence: i32): i64 {
+    let target = offset;
+    if (whence == SEEK_CUR) target += <i64>this.position;
+    else if (whence != SEEK_SET) return -EINVAL;
+    if (target < 0) return -EINVAL;
+    this.position = target;
+    return target;
+  }
+
+  readDirectory(io: IoVector): i64 {
+    const sink = new UserSink();
+    sink.start(io);
+    const error = this.fill(sink);
+    const filled = sink.filled;
+    const sinkError = sink.error;
+    sink.destroy();
+    if (filled > 0) return filled;
+    return error < 0 ? error : sinkError;
+  }
+
+  private fill(sink: UserSink): i64 {
+    const dots = addressOf(DOTS);
+    if (this.position == 0) {
+      if (!sink.put(dots, 1, this.inode.number, DT_DIR, 1)) return 0;
+      this.position = 1;
+    }
+    if (this.position == 1) {
+      const parent = parentDirectory(this.dentry).inode;
+      const number = parent ? parent.number : this.inode.number;
+      if (!sink.put(dots, 2, number, DT_DIR, DIRECTORY_START)) return 0;
+      this.position = DIRECTORY_START;
+    }
+    const position = this.inode.list(this.position, sink);
+    if (position < 0) return position;
+    this.position = position;
+    return 0;
+  }
+}
+
+/** An open file as the place it is, or null when it has none (a socket, a pipe). */
+export function placeOf(file: File): VfsFile | null {
+  return file instanceof VfsFile ? <VfsFile>file : null;
+}
+
+/** The directory behind an open file: a borrowed Dentry as usize, or -ENOTDIR. */
+export function directoryOf(file: File): usize {
+  const place = placeOf(file);
+  if (!place || !place.inode.isDirectory()) return -ENOTDIR;
+  return changetype<usize>(place.dentry);
+}

@@ -1,0 +1,320 @@
+/**
+ * Operations on names: open, mkdir, unlink, rename and their kin, for any file system. Paths have been loaded into a `Walk`
+ * (path-walk.ts); `base` is where a relative one starts.
+ *
+ *     vfsOpen(walk, base, flags, mode)           a File (usize, a new reference) or -errno
+ *     vfsOpenPath("/bin/init", O_RDONLY)         the same for the kernel's own use
+ *     vfsResolve(walk, base, flags)              an existing file: 0 and walk.dentry
+ *     vfsMakeNode / vfsMakeDirectory / vfsSymlink / vfsLink / vfsUnlink / vfsRemoveDirectory / vfsRename
+ *     vfsSetAttributes, vfsTruncate              of a dentry
+ *     currentDirectory(), setCurrentDirectory(dentry), creationMask(), setCreationMask(mask)
+ *
+ * All return 0 or a value, or -errno, and may sleep. There are no permissions to check: the application is root.
+ */
+import {
+  EBUSY,
+  EEXIST,
+  EINVAL,
+  EISDIR,
+  ELOOP,
+  ENOENT,
+  ENOMEM,
+  ENOTDIR,
+  ENOTEMPTY,
+  EPERM,
+  EROFS,
+  EXDEV,
+} from "../lib/errno";
+import { Dentry, dentryDrop, dentryMove, dentryPut } from "./dentry";
+import {
+  File,
+  filePut,
+  O_ACCMODE,
+  O_CREAT,
+  O_DIRECTORY,
+  O_EXCL,
+  O_NOFOLLOW,
+  O_PATH,
+  O_RDONLY,
+  O_TRUNC,
+} from "./file";
+import { Attributes, Inode, isError } from "./inode";
+import { parentDirectory, rootDirectory } from "./mount";
+import {
+  LAST_DOT,
+  LAST_DOTDOT,
+  LAST_NAME,
+  LAST_ROOT,
+  WALK_FOLLOW,
+  Walk,
+  walkGet,
+  walkPut,
+} from "./path-walk";
+import { S_IFDIR, S_IFMT, S_IFREG } from "./stat";
+import { PathFile } from "./vfs-file";
+
+export const RENAME_NOREPLACE: u32 = 1 << 0;
+/** O_NOCTTY, O_CREAT, O_EXCL, O_TRUNC, O_CLOEXEC say how to open, and are not kept. */
+const OPEN_ONLY_FLAGS: u32 = 0o2001700;
+
+// ---- The process's view ----------------------------------------------------------------------------------
+
+let current: Dentry | null = null;
+let mask: u32 = 0o022;
+
+/** The current directory, borrowed. */
+export function currentDirectory(): Dentry {
+  const dentry = current;
+  return dentry ? dentry : rootDirectory();
+}
+
+/** Takes over the caller's reference. */
+export function setCurrentDirectory(dentry: Dentry): void {
+  const old = current;
+  current = dentry;
+  if (old) dentryPut(old);
+}
+
+export function creationMask(): u32 {
+  return mask;
+}
+
+export function setCreationMask(value: u32): void {
+  mask = value & 0o777;
+}
+
+// ---- Helpers ---------------------------------------------------------------------------------------------
+
+/** Walks to a file that must exist: 0 and `walk.dentry`, or -errno. */
+export function vfsResolve(walk: Walk, base: Dentry, flags: u32): i32 {
+  const error = walk.run(base, flags);
+  if (error != 0) return error;
+  return walk.dentry!.inode ? 0 : -ENOENT;
+}
+
+/** Makes the file behind a dentry writable: see Inode.prepareWrite. */
+export function vfsPrepareWrite(dentry: Dentry, keepData: bool): i32 {
+  const parent = dentry.parent;
+  if (!parent) return dentry.inode!.fileSystem.readOnly ? -EROFS : 0;
+  return parent.inode!.prepareWrite(dentry, keepData);
+}
+
+/** Walks to a name that is to be made. 0, and then `walk.dentry` is a negative dentry; or -errno. */
+function resolveNew(walk: Walk, base: Dentry, directory: bool): i32 {
+  const error = walk.run(base, 0);
+  if (error != 0) return error;
+  if (walk.last != LAST_NAME || walk.dentry!.inode) return -EEXIST;
+  return walk.trailingSlash && !directory ? -ENOENT : 0;
+}
+
+/** Walks to a name that is to be removed or moved. 0, and then `walk.dentry` is a positive dentry; or -errno. */
+function resolveOld(walk: Walk, base: Dentry): i32 {
+  const error = walk.run(base, 0);
+  if (error != 0) return error;
+  if (walk.last == LAST_DOT) return -EINVAL;
+  if (walk.last == LAST_DOTDOT) return -ENOTEMPTY;
+  if (walk.last == LAST_ROOT) return -EBUSY;
+  const dentry = walk.dentry!;
+  if (!dentry.inode) return -ENOENT;
+  // The root of something mounted.
+  return dentry.covers ? -EBUSY : 0;
+}
+
+// ---- Opening ---------------------------------------------------------------------------------------------
+
+/** `flags` are open(2)'s, `mode` the permissions of a new file before the mask. */
+export function vfsOpen(walk: Walk, base: Dentry, flags: u32, mode: u32): usize {
+  const exclusive = (flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL);
+  const follow = (flags & O_NOFOLLOW) == 0 && !exclusive;
+  let error = walk.run(base, follow ? WALK_FOLLOW : 0);
+  if (error != 0) return error;
+  const dentry = walk.dentry!;
+  let truncate = (flags & O_TRUNC) != 0;
+  if (!dentry.inode) {
+    if ((flags & O_CREAT) == 0 || (flags & O_PATH) != 0) return -ENOENT;
+    if (walk.trailingSlash) return -EISDIR;
+    if ((flags & O_DIRECTORY) != 0) return -EINVAL;
+    error = dentry.parent!.inode!.create(dentry, S_IFREG | (mode & 0o7777 & ~mask), 0);
+    if (error != 0) return error;
+    truncate = false;
+  } else if (exclusive) {
+    return -EEXIST;
+  }
+  return openDentry(dentry, flags, truncate);
+}
+
+/** Opens what a dentry stands for. */
+function openDentry(dentry: Dentry, flags: u32, truncate: bool): usize {
+  const inode = dentry.inode!;
+  if ((flags & O_DIRECTORY) != 0 && !inode.isDirectory()) return -ENOTDIR;
+  if ((flags & O_PATH) != 0) {
+    return changetype<usize>(new PathFile(dentry, inode, flags & (O_PATH | O_DIRECTORY)));
+  }
+  if (inode.isLink()) return -ELOOP;
+  const writes = (flags & O_ACCMODE) != O_RDONLY || truncate;
+  if (inode.isDirectory() && (writes || (flags & O_CREAT) != 0)) return -EISDIR;
+  if (writes && inode.isRegular()) {
+    const error = vfsPrepareWrite(dentry, !truncate);
+    if (error != 0) return error;
+  }
+  // The inode may be another one now.
+  const writable = dentry.inode!;
+  const file = writable.open(dentry, flags & ~OPEN_ONLY_FLAGS);
+  if (isError(file) || !truncate || !writable.isRegular()) return file;
+  const error = writable.truncate(0);
+  if (error == 0) return file;
+  filePut(changetype<File>(file));
+  return error;
+}
+
+/** Opens an existing file for the kernel itself, by an ASCII path. */
+export function vfsOpenPath(path: string, flags: u32): usize {
+  const walk = walkGet();
+  if (!walk) return -ENOMEM;
+  walk.loadString(path);
+  const file = vfsOpen(walk, rootDirectory(), flags, 0);
+  walkPut(walk);
+  return file;
+}
+
+// ---- Making names ----------------------------------------------------------------------------------------
+
+/** Makes a file, device node, FIFO or socket: `mode` has the type. */
+export function vfsMakeNode(walk: Walk, base: Dentry, mode: u32, rdev: u64): i32 {
+  const error = resolveNew(walk, base, false);
+  if (error != 0) return error;
+  const dentry = walk.dentry!;
+  return dentry.parent!.inode!.create(dentry, (mode & S_IFMT) | (mode & 0o7777 & ~mask), rdev);
+}
+
+export function vfsMakeDirectory(walk: Walk, base: Dentry, mode: u32): i32 {
+  const error = resolveNew(walk, base, true);
+  if (error != 0) return error;
+  const dentry = walk.dentry!;
+  return dentry.parent!.inode!.makeDirectory(dentry, S_IFDIR | (mode & 0o1777 & ~mask));
+}
+
+/** Makes a directory for the kernel itself, by an ASCII path. 0 also when it is there already. */
+export function vfsMakeDirectoryPath(path: string, mode: u32): i32 {
+  const walk = walkGet();
+  if (!walk) return -ENOMEM;
+  walk.loadString(path);
+  let error = resolveNew(walk, rootDirectory(), true);
+  if (error == -EEXIST) error = 0;
+  else if (error == 0) {
+    const dentry = walk.dentry!;
+    error = dentry.parent!.inode!.makeDirectory(dentry, S_IFDIR | mode);
+  }
+  walkPut(walk);
+  return error;
+}
+
+/** `target` points at `length` bytes of linear memory. */
+export function vfsSymlink(walk: Walk, base: Dentry, target: usize, length: u32): i32 {
+  if (length == 0) return -ENOENT;
+  const error = resolveNew(walk, base, false);
+  if (error != 0) return error;
+  const dentry = walk.dentry!;
+  return dentry.parent!.inode!.symlink(dentry, target, length);
+}
+
+/** A second name, at `walk`, for the file of `old`. */
+export function vfsLink(old: Dentry, walk: Walk, base: Dentry): i32 {
+  let error = resolveNew(walk, base, false);
+  if (error != 0) return error;
+  if (old.inode!.isDirectory()) return -EPERM;
+  const dentry = walk.dentry!;
+  const directory = dentry.parent!.inode!;
+  error = vfsPrepareWrite(old, true);
+  if (error != 0) return error;
+  const inode = old.inode!;
+  if (inode.fileSystem != directory.fileSystem) return -EXDEV;
+  return directory.link(dentry, inode);
+}
+
+// ---- Removing and moving names ---------------------------------------------------------------------------
+
+export function vfsUnlink(walk: Walk, base: Dentry): i32 {
+  let error = resolveOld(walk, base);
+  if (error == -EINVAL || error == -ENOTEMPTY || error == -EBUSY) return -EISDIR;
+  if (error != 0) return error;
+  const dentry = walk.dentry!;
+  if (dentry.inode!.isDirectory()) return -EISDIR;
+  if (walk.trailingSlash) return -ENOTDIR;
+  error = dentry.parent!.inode!.unlink(dentry);
+  if (error == 0) dentryDrop(dentry);
+  return error;
+}
+
+export function vfsRemoveDirectory(walk: Walk, base: Dentry): i32 {
+  let error = resolveOld(walk, base);
+  if (error != 0) return error;
+  const dentry = walk.dentry!;
+  if (!dentry.inode!.isDirectory()) return -ENOTDIR;
+  error = dentry.parent!.inode!.removeDirectory(dentry);
+  if (error == 0) dentryDrop(dentry);
+  return error;
+}
+
+/** Whether `dentry` is `above` or below it. */
+function isBelow(dentry: Dentry, above: Dentry): bool {
+  let at = dentry;
+  for (;;) {
+    if (at == above) return true;
+    const next = parentDirectory(at);
+    if (next == at) return false;
+    at = next;
+  }
+}
+
+/** Renames the file at `from` to the name at `to`. */
+export function vfsRename(from: Walk, fromBase: Dentry, to: Walk, toBase: Dentry, flags: u32): i32 {
+  if ((flags & ~RENAME_NOREPLACE) != 0) return -EINVAL;
+  let error = resolveOld(from, fromBase);
+  if (error == -EINVAL || error == -ENOTEMPTY) return -EBUSY;
+  if (error != 0) return error;
+  error = to.run(toBase, 0);
+  if (error != 0) return error;
+  if (to.last != LAST_NAME) return -EBUSY;
+  const source = from.dentry!;
+  const target = to.dentry!;
+  const inode = source.inode!;
+  const directory = inode.isDirectory();
+  if (target.inode && (flags & RENAME_NOREPLACE) != 0) return -EEXIST;
+  if (!directory && (from.trailingSlash || to.trailingSlash)) return -ENOTDIR;
+  if (target.covers) return -EBUSY;
+  const sourceParent = source.parent!.inode!;
+  const targetParent = target.parent!.inode!;
+  if (sourceParent.fileSystem != targetParent.fileSystem) return -EXDEV;
+  if (target.inode == inode) return 0;
+  if (directory && isBelow(target.parent!, source)) return -EINVAL;
+  error = checkReplace(inode, target.inode);
+  if (error == 0 && isBelow(source, target)) error = -ENOTEMPTY;
+  if (error == 0) error = sourceParent.rename(source, targetParent, target, flags);
+  if (error != 0) return error;
+  // The moved dentry takes the target's place; who has the replaced file open keeps a dentry without a name.
+  dentryDrop(target);
+  if (!dentryMove(source, target.parent!, target.name, target.nameLength)) dentryDrop(source);
+  return 0;
+}
+
+/** Whether a file may replace another one by a rename. 0 or -errno. */
+function checkReplace(inode: Inode, replaced: Inode | null): i32 {
+  if (!replaced || inode.isDirectory() == replaced.isDirectory()) return 0;
+  return replaced.isDirectory() ? -EISDIR : -ENOTDIR;
+}
+
+// ---- Changing files --------------------------------------------------------------------------------------
+
+export function vfsSetAttributes(dentry: Dentry, change: Attributes): i32 {
+  const error = vfsPrepareWrite(dentry, true);
+  return error != 0 ? error : dentry.inode!.setAttributes(change);
+}
+
+export function vfsTruncate(dentry: Dentry, size: u64): i32 {
+  const inode = dentry.inode!;
+  if (inode.isDirectory()) return -EISDIR;
+  if (!inode.isRegular()) return -EINVAL;
+  const error = vfsPrepareWrite(dentry, size != 0);
+  return error != 0 ? error : dentry.inode!.truncate(size);
+}
