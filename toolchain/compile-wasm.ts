@@ -15,9 +15,9 @@ export interface WasmOptions {
 
 /**
  * Where static data begins in linear memory. Below it lie the unmapped first page (a null dereference
- * faults), the guard and the boot stack: see kernel/arch/x86_64/boot.S.
+ * faults), the guard, the boot stack and the clock page: see kernel/arch/x86_64/boot.S.
  */
-export const MEMORY_BASE = 0x8000;
+export const MEMORY_BASE = 0x9000;
 
 export async function compileWasm(options: WasmOptions): Promise<void> {
   const args = [

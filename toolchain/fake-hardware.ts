@@ -102,6 +102,8 @@ export function createFakeHardware(
     out8: (port: number, value: number) => {
       if (port === 0x3f8) text += String.fromCharCode(value & 0xff);
     },
+    multiplyShift: (a: bigint, b: bigint, shift: number) =>
+      BigInt.asUintN(64, (BigInt.asUintN(64, a) * BigInt.asUintN(64, b)) >> BigInt(shift)),
     readTsc: () => now,
     growLinear: (bytes: number) => {
       const pages = Math.ceil((bytes >>> 0) / 65536) - memory.buffer.byteLength / 65536;

@@ -34,6 +34,8 @@ export declare function exchange64(address: u64, value: u64): u64;
 /** 1 when `expected` was there and has been replaced, else 0. */
 export declare function compareExchange64(address: u64, expected: u64, value: u64): u32;
 export declare function compareExchange32(address: u64, expected: u32, value: u32): u32;
+/** (a * b) >> shift, with a product of 128 bits. */
+export declare function multiplyShift(a: u64, b: u64, shift: u32): u64;
 /** Orders earlier stores before later loads, on all CPUs and devices. */
 export declare function fence(): void;
 /** Keeps the compiler, and only it, from moving memory accesses across. */
@@ -76,7 +78,6 @@ export declare function xsaveopt(area: u64): void;
 export declare function xrstor(area: u64): void;
 export declare function fxsave(area: u64): void;
 export declare function fxrstor(area: u64): void;
-export declare function readFsBase(): u64;
 export declare function writeFsBase(value: u64): void;
 export declare function loadGdt(descriptor: u64): void;
 export declare function loadIdt(descriptor: u64): void;

@@ -2,8 +2,9 @@
  * The one place where the kernel touches the application's memory. An address from the application is a claim: what
  * is not mapped, or not in the lower half, gives -EFAULT, never a fault of the kernel.
  */
-import { addressOf, load8, userCopy } from "../arch/hw";
+import { addressOf, currentThread as currentThreadPointer, load8, userCopy } from "../arch/hw";
 import { EFAULT, ENAMETOOLONG } from "../lib/errno";
+import { Thread } from "../sched/thread";
 
 /** End of the application's half of the address space: 47 bits, as on Linux. */
 export const USER_END: u64 = 0x0000_8000_0000_0000;
@@ -35,17 +36,22 @@ export function storeUser(to: u64, object: usize, n: u64): i32 {
   return copyToUser(to, addressOf(object), n);
 }
 
-const scratch: usize = memory.data(8, 8);
+/** Of the thread: a copy that faults may sleep, and others run. */
+function scratch(): usize {
+  return currentThreadPointer() + offsetof<Thread>("scratch");
+}
 
 /** Stores a value at an address of the application. 0 or -EFAULT. */
 export function storeUser32(to: u64, value: u32): i32 {
-  store<u32>(scratch, value);
-  return storeUser(to, scratch, 4);
+  const at = scratch();
+  store<u32>(at, value);
+  return storeUser(to, at, 4);
 }
 
 export function storeUser64(to: u64, value: u64): i32 {
-  store<u64>(scratch, value);
-  return storeUser(to, scratch, 8);
+  const at = scratch();
+  store<u64>(at, value);
+  return storeUser(to, at, 8);
 }
 
 /**

@@ -6,7 +6,124 @@
  *       if (error != 0) return error;
  *     }
  *
- * Threads are not preempted inside the kernel, so between the check and `wait` nothing else runs on this CPU. Waking
- * from an interrupt handler goes through the CPU's incoming queue and so takes effect at the next scheduling point.
+ * Threads are not preempted inside the kernel, and interrupt handlers run when no kernel code is under way (see
+ * arch/x86_64/traps.ts), so between the check and `wait` nothing else runs on this CPU.
  */
+import { EINTR, ETIMEDOUT } from "../lib/errno";
+import { WORK_SIGNAL } from "./cpu";
+import { makeReady, schedule } from "./scheduler";
+import { currentThread, STATE_BLOCKED, Thread } from "./thread";
+
 export const NO_DEADLINE: u64 = u64.MAX_VALUE;
+
+@unmanaged
+export class WaitQueue {
+  private first: Thread | null;
+  private last: Thread | null;
+
+  constructor() {
+    this.first = null;
+    this.last = null;
+  }
+
+  isEmpty(): bool {
+    return this.first == null;
+  }
+
+  /** Sleeps until woken: 0; or the deadline (monotonic ns): -ETIMEDOUT; or a signal: -EINTR. */
+  wait(deadline: u64 = NO_DEADLINE): i32 {
+    const thread = currentThread();
+    if ((thread.work & WORK_SIGNAL) != 0) return -EINTR;
+    thread.interruptible = true;
+    const result = this.sleep(thread, deadline);
+    thread.interruptible = false;
+    if (result == 0 && thread.waitQueue != null) {
+      this.remove(thread);
+      return -EINTR;
+    }
+    return result;
+  }
+
+  /** As `wait`, but a signal does not end it. */
+  waitUninterruptible(deadline: u64 = NO_DEADLINE): i32 {
+    return this.sleep(currentThread(), deadline);
+  }
+
+  private sleep(thread: Thread, deadline: u64): i32 {
+    this.append(thread);
+    thread.timedOut = false;
+    if (deadline != NO_DEADLINE) thread.timer.arm(deadline);
+    thread.state = STATE_BLOCKED;
+    schedule();
+    if (deadline != NO_DEADLINE) thread.timer.cancel();
+    if (thread.timedOut) {
+      this.remove(thread);
+      return -ETIMEDOUT;
+    }
+    return 0;
+  }
+
+  private append(thread: Thread): void {
+    const last = this.last;
+    thread.waitQueue = this;
+    thread.waitNext = null;
+    thread.waitPrevious = last;
+    if (last) last.waitNext = thread;
+    else this.first = thread;
+    this.last = thread;
+  }
+
+  private remove(thread: Thread): void {
+    const next = thread.waitNext;
+    const previous = thread.waitPrevious;
+    if (previous) previous.waitNext = next;
+    else this.first = next;
+    if (next) next.waitPrevious = previous;
+    else this.last = previous;
+    thread.waitQueue = null;
+    thread.waitNext = null;
+    thread.waitPrevious = null;
+  }
+
+  /** Wakes the thread that has waited longest; false when none waits. */
+  wakeOne(): bool {
+    const thread = this.first;
+    if (!thread) return false;
+    this.remove(thread);
+    makeReady(thread);
+    return true;
+  }
+
+  wakeAll(): void {
+    while (this.wakeOne()) {}
+  }
+
+  /** Wakes a certain thread, which waits here. */
+  wake(thread: Thread): void {
+    this.remove(thread);
+    makeReady(thread);
+  }
+
+  /** The first waiter, for who picks among them (futex). */
+  firstWaiter(): Thread | null {
+    return this.first;
+  }
+
+  /** Moves a waiter to another queue without waking it (FUTEX_REQUEUE). */
+  move(thread: Thread, target: WaitQueue): void {
+    this.remove(thread);
+    target.append(thread);
+  }
+}
+
+/** The deadline of a thread's wait has come. It stays in its queue until it has run. */
+export function wakeTimedOut(thread: Thread): void {
+  if (thread.state != STATE_BLOCKED) return;
+  thread.timedOut = true;
+  makeReady(thread);
+}
+
+/** A signal has come for a thread: ends its wait if it may be ended. */
+export function wakeForSignal(thread: Thread): void {
+  if (thread.state == STATE_BLOCKED && thread.interruptible) makeReady(thread);
+}

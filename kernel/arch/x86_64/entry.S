@@ -15,10 +15,10 @@
  *   r15 r14 r13 r12 rbp rbx r11 r10 r9 r8 rax rcx rdx rsi rdi  vector error  rip cs rflags rsp ss
  *
  * %gs: 0 = Cpu object, 8 = top of the current thread's kernel stack, 16 = current thread,
- *      20 = work to do before returning to the application (sched/cpu.ts)
+ *      24 = work to do before returning to the application, 64 bits (sched/cpu.ts)
  */
 #define GS_STACK_TOP %gs:8
-#define GS_WORK %gs:20
+#define GS_WORK %gs:24
 
 #define KERNEL_CS 0x08
 #define KERNEL_SS 0x10
@@ -125,10 +125,7 @@ enter_frame:
  * System calls. A patched site has jumped to its stub, which set %eax and put the return address into %rcx, as
  * the `syscall` instruction does; so both entries are one. %rcx and %r11 are the caller's to lose.
  */
-        .globl syscall_from_stub, syscall_from_instruction
-        .balign 64
-syscall_from_stub:
-syscall_from_instruction:
+        .macro syscall_path entry
         mov %rsp, %r11
         mov GS_STACK_TOP, %rsp
         push $KERNEL_SS
@@ -156,8 +153,18 @@ syscall_from_instruction:
         cld
         mov %rsp, %rdi
         xor %ebp, %ebp
-        call syscall_entry
-        cmpl $0, GS_WORK
+        call \entry
+        .endm
+
+        .globl syscall_from_stub, syscall_from_instruction
+        .balign 64
+syscall_from_instruction:
+        syscall_path syscall_instruction
+        jmp 1f
+        .balign 64
+syscall_from_stub:
+        syscall_path syscall_entry
+1:      cmpq $0, GS_WORK
         jne syscall_slow
 syscall_exit_start:
         mov 32(%rsp), %rbp

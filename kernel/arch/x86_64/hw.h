@@ -47,6 +47,9 @@ HW u32 w2c_hw_compareExchange32(u64 a, u32 expected, u32 v) {
   return __atomic_compare_exchange_n((u32 *)(uintptr_t)a, &expected, v, 0, __ATOMIC_SEQ_CST,
                                      __ATOMIC_SEQ_CST);
 }
+HW u64 w2c_hw_multiplyShift(u64 a, u64 b, u32 shift) {
+  return (u64)(((unsigned __int128)a * b) >> shift);
+}
 HW void w2c_hw_fence(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
 HW void w2c_hw_compilerBarrier(void) { __asm__ volatile("" ::: "memory"); }
 
@@ -156,8 +159,7 @@ HW void w2c_hw_xrstor(u64 area) {
 }
 HW void w2c_hw_fxsave(u64 area) { __asm__ volatile("fxsave64 (%0)" ::"r"(area) : "memory"); }
 HW void w2c_hw_fxrstor(u64 area) { __asm__ volatile("fxrstor64 (%0)" ::"r"(area) : "memory"); }
-HW u64 w2c_hw_readFsBase(void) { return __builtin_ia32_rdfsbase64(); }
-HW void w2c_hw_writeFsBase(u64 v) { __builtin_ia32_wrfsbase64(v); }
+HW void w2c_hw_writeFsBase(u64 v) { __asm__ volatile("wrfsbase %0" ::"r"(v)); }
 HW void w2c_hw_loadGdt(u64 d) { __asm__ volatile("lgdt (%0)" ::"r"(d) : "memory"); }
 HW void w2c_hw_loadIdt(u64 d) { __asm__ volatile("lidt (%0)" ::"r"(d) : "memory"); }
 HW void w2c_hw_loadTaskRegister(u32 s) { __asm__ volatile("ltr %w0" ::"r"(s)); }

@@ -62,6 +62,10 @@ void trap_entry(uint64_t frame) { w2c_kernel_trapEntry((uint32_t)(frame - LINEAR
 
 void syscall_entry(uint64_t frame) { w2c_kernel_syscallEntry((uint32_t)(frame - LINEAR_MEMORY)); }
 
+void syscall_instruction(uint64_t frame) {
+  w2c_kernel_syscallInstruction((uint32_t)(frame - LINEAR_MEMORY));
+}
+
 void syscall_work(uint64_t frame) { w2c_kernel_syscallWork((uint32_t)(frame - LINEAR_MEMORY)); }
 
 /* From entry.S: the first code of a new kernel thread. */

@@ -17,6 +17,7 @@
 #define LIKELY(x) __builtin_expect(!!(x), 1)
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
 #define wasm_rt_memcpy(dst, src, n) __builtin_memcpy(dst, src, n)
+#define WASM_RT_C11_AVAILABLE 1
 #define WASM_RT_USE_SEGUE 0
 #define WASM_RT_STACK_DEPTH_COUNT 0
 #define WASM_RT_SANITY_CHECKS 0

@@ -1,0 +1,261 @@
+/**
+ * Delivering signals: the frame that a handler runs on, and the return from it. The layout is Linux's rt_sigframe
+ * (arch/x86/include/asm/sigframe.h, asm/sigcontext.h), because unwinders, debuggers and JVMs read it:
+ *
+ *     restorer | ucontext: flags link stack mcontext mask | siginfo | … | vector state, 64-byte aligned
+ *
+ * It lies below the interrupted stack pointer and the red zone, or on the alternate stack.
+ */
+
+import { EINTR } from "../../lib/errno";
+import { endBySignal } from "../../linux/exit";
+import { isRestartable } from "../../linux/restart";
+import { forceSignal, ignoredByDefault, nextSignal, signalMaskSwap } from "../../linux/signal";
+import {
+  SA_NODEFER,
+  SA_ONSTACK,
+  SA_RESETHAND,
+  SA_RESTART,
+  SEGV_MAPERR,
+  SIG_DFL,
+  SIG_IGN,
+  SIGINFO_SIZE,
+  SIGSEGV,
+  SignalAction,
+  SignalInfo,
+  signalBit,
+} from "../../linux/signal-numbers";
+import { currentTask, signalAction, Task } from "../../linux/task";
+import { copyFromUser, copyToUser, loadUser, storeUser } from "../../linux/user-memory";
+import { thisCpu, WORK_FRAME } from "../../sched/cpu";
+import { currentThread } from "../../sched/thread";
+import * as hw from "../hw";
+import { KERNEL_CS, KERNEL_SS } from "./descriptors";
+import { RFLAGS_DF, RFLAGS_IF, RFLAGS_TF, TrapFrame, VECTOR_SYSCALL } from "./trap-frame";
+import {
+  loadVectorState,
+  saveVectorState,
+  vectorStateSanitize,
+  vectorStateSize,
+} from "./vector-state";
+
+const RED_ZONE: u64 = 128;
+const SS_ONSTACK: u32 = 1;
+const UC_FP_XSTATE: u64 = 1;
+const UC_SIGCONTEXT_SS: u64 = 2;
+const UC_STRICT_RESTORE_SS: u64 = 4;
+/** Flags that sigreturn takes from the application's frame: the arithmetic ones, and AC, RF, ID. */
+const RFLAGS_USER: u64 = 0x250dd5;
+// struct _fpx_sw_bytes at offset 464 of the FXSAVE area.
+const FP_SOFTWARE_BYTES: u64 = 464;
+const FP_XSTATE_MAGIC1: u32 = 0x46505853;
+const FP_XSTATE_MAGIC2: u32 = 0x46505845;
+
+@unmanaged
+class SignalFrame {
+  restorer: u64;
+  ucFlags: u64;
+  ucLink: u64;
+  stackBase: u64;
+  stackFlags: u64;
+  stackSize: u64;
+  r8: u64;
+  r9: u64;
+  r10: u64;
+  r11: u64;
+  r12: u64;
+  r13: u64;
+  r14: u64;
+  r15: u64;
+  rdi: u64;
+  rsi: u64;
+  rbp: u64;
+  rbx: u64;
+  rdx: u64;
+  rax: u64;
+  rcx: u64;
+  rsp: u64;
+  rip: u64;
+  rflags: u64;
+  cs: u16;
+  gs: u16;
+  fs: u16;
+  ss: u16;
+  error: u64;
+  trap: u64;
+  oldMask: u64;
+  cr2: u64;
+  vectorState: u64;
+  reserved0: u64;
+  reserved1: u64;
+  reserved2: u64;
+  reserved3: u64;
+  reserved4: u64;
+  reserved5: u64;
+  reserved6: u64;
+  reserved7: u64;
+  mask: u64;
+}
+if (offsetof<SignalFrame>() != 312) ERROR("restorer and ucontext are 312 bytes, siginfo follows");
+
+const scratch: SignalFrame = changetype<SignalFrame>(memory.data(312, 8));
+const info: SignalInfo = changetype<SignalInfo>(memory.data(32, 8));
+const zeros: usize = memory.data(128, 8);
+
+function onAlternateStack(task: Task, sp: u64): bool {
+  return sp - task.stackBase < task.stackSize;
+}
+
+/** Delivers what is pending: builds the frame of a handler, or ends the process. */
+export function deliverSignals(frame: TrapFrame): void {
+  while (nextSignal(info)) {
+    const action = signalAction(info.signo);
+    if (action.handler == SIG_IGN) continue;
+    if (action.handler == SIG_DFL) {
+      if (ignoredByDefault(info.signo)) continue;
+      endBySignal(info.signo, frame, info);
+      return;
+    }
+    restartCall(frame, action);
+    if (!pushFrame(frame, action)) {
+      signalAction(SIGSEGV).handler = SIG_DFL;
+      info.set(SIGSEGV, SEGV_MAPERR, frame.rsp);
+      forceSignal(info);
+    }
+  }
+}
+
+/** A call that the signal has interrupted goes on afterwards, where the handler and the call want it. */
+function restartCall(frame: TrapFrame, action: SignalAction): void {
+  if (frame.vector != VECTOR_SYSCALL || <i64>frame.rax != -EINTR) return;
+  if ((action.flags & SA_RESTART) == 0 || !isRestartable(frame.error)) return;
+  frame.rax = frame.error;
+  // Back to the `syscall` instruction, which a patched site still has in front of its return address.
+  frame.rip -= 2;
+}
+
+function saveRegisters(frame: TrapFrame, task: Task): void {
+  const s = scratch;
+  s.ucFlags = UC_FP_XSTATE | UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS;
+  s.ucLink = 0;
+  s.stackBase = task.stackBase;
+  s.stackFlags = onAlternateStack(task, frame.rsp) ? SS_ONSTACK : task.stackFlags;
+  s.stackSize = task.stackSize;
+  s.r8 = frame.r8;
+  s.r9 = frame.r9;
+  s.r10 = frame.r10;
+  s.r11 = frame.r11;
+  s.r12 = frame.r12;
+  s.r13 = frame.r13;
+  s.r14 = frame.r14;
+  s.r15 = frame.r15;
+  s.rdi = frame.rdi;
+  s.rsi = frame.rsi;
+  s.rbp = frame.rbp;
+  s.rbx = frame.rbx;
+  s.rdx = frame.rdx;
+  s.rax = frame.rax;
+  s.rcx = frame.rcx;
+  s.rsp = frame.rsp;
+  s.rip = frame.rip;
+  s.rflags = frame.rflags;
+  s.cs = <u16>KERNEL_CS;
+  s.ss = <u16>KERNEL_SS;
+  s.error = frame.error;
+  s.trap = frame.vector == VECTOR_SYSCALL ? 0 : frame.vector;
+  s.cr2 = info.address;
+  s.oldMask = task.hasSavedMask ? task.savedMask : task.mask;
+  s.mask = s.oldMask;
+}
+
+/** Writes the vector state, with the marks by which its size is found, at `to`. */
+function pushVectorState(to: u64): i32 {
+  const area = currentThread().vectorState;
+  const size = vectorStateSize();
+  saveVectorState(area);
+  hw.store32(area + FP_SOFTWARE_BYTES, FP_XSTATE_MAGIC1);
+  hw.store32(area + FP_SOFTWARE_BYTES + 4, size + 4);
+  hw.store64(area + FP_SOFTWARE_BYTES + 8, hw.load64(area + 512));
+  hw.store32(area + FP_SOFTWARE_BYTES + 16, size);
+  hw.store32(area + size, FP_XSTATE_MAGIC2);
+  return copyToUser(to, area, <u64>size + 4);
+}
+
+function pushFrame(frame: TrapFrame, action: SignalAction): bool {
+  const task = currentTask();
+  let sp = frame.rsp - RED_ZONE;
+  const usesStack = (action.flags & SA_ONSTACK) != 0 && task.stackSize != 0;
+  if (usesStack && !onAlternateStack(task, frame.rsp)) sp = task.stackBase + task.stackSize;
+  const state = (sp - vectorStateSize() - 4) & ~63;
+  const at = ((state - offsetof<SignalFrame>() - SIGINFO_SIZE) & ~15) - 8;
+  if (pushVectorState(state) != 0) return false;
+  saveRegisters(frame, task);
+  scratch.vectorState = state;
+  scratch.restorer = action.restorer;
+  if (storeUser(at, changetype<usize>(scratch), offsetof<SignalFrame>()) != 0) return false;
+  const infoAt = at + offsetof<SignalFrame>();
+  if (storeUser(infoAt, zeros, SIGINFO_SIZE) != 0) return false;
+  if (storeUser(infoAt, changetype<usize>(info), offsetof<SignalInfo>()) != 0) return false;
+  frame.rdi = info.signo;
+  frame.rsi = infoAt;
+  frame.rdx = at + 8;
+  frame.rax = 0;
+  frame.rsp = at;
+  frame.rip = action.handler;
+  frame.rflags = (frame.rflags | RFLAGS_IF) & ~(RFLAGS_DF | RFLAGS_TF);
+  frame.vector = 0;
+  let mask = task.mask | action.mask;
+  if ((action.flags & SA_NODEFER) == 0) mask |= signalBit(info.signo);
+  if ((action.flags & SA_RESETHAND) != 0) action.handler = SIG_DFL;
+  task.hasSavedMask = false;
+  signalMaskSwap(mask);
+  thisCpu().work |= WORK_FRAME;
+  return true;
+}
+
+/** rt_sigreturn(2): continues where the handler's frame says. The stack pointer is behind the restorer's address. */
+export function signalReturn(frame: TrapFrame): void {
+  const s = scratch;
+  const task = currentTask();
+  if (loadUser(changetype<usize>(s), frame.rsp - 8, offsetof<SignalFrame>()) != 0) {
+    info.set(SIGSEGV, SEGV_MAPERR, frame.rsp);
+    forceSignal(info);
+    return;
+  }
+  frame.r8 = s.r8;
+  frame.r9 = s.r9;
+  frame.r10 = s.r10;
+  frame.r11 = s.r11;
+  frame.r12 = s.r12;
+  frame.r13 = s.r13;
+  frame.r14 = s.r14;
+  frame.r15 = s.r15;
+  frame.rdi = s.rdi;
+  frame.rsi = s.rsi;
+  frame.rbp = s.rbp;
+  frame.rbx = s.rbx;
+  frame.rdx = s.rdx;
+  frame.rax = s.rax;
+  frame.rcx = s.rcx;
+  frame.rsp = s.rsp;
+  frame.rip = s.rip;
+  frame.rflags = (s.rflags & RFLAGS_USER) | RFLAGS_IF;
+  frame.vector = 0;
+  if (!onAlternateStack(task, s.rsp) && s.stackSize != 0) {
+    task.stackBase = s.stackBase;
+    task.stackSize = s.stackSize;
+    task.stackFlags = <u32>s.stackFlags & ~SS_ONSTACK;
+  }
+  if (s.vectorState != 0) {
+    const area = currentThread().vectorState;
+    if (copyFromUser(area, s.vectorState, vectorStateSize()) != 0) {
+      info.set(SIGSEGV, SEGV_MAPERR, s.vectorState);
+      forceSignal(info);
+      return;
+    }
+    vectorStateSanitize(area);
+    loadVectorState(area);
+  }
+  signalMaskSwap(s.mask);
+  thisCpu().work |= WORK_FRAME;
+}

@@ -1,0 +1,176 @@
+/**
+ * Traps: exceptions and interrupts, from entry.S into TypeScript and back.
+ *
+ * Contexts. An entry runs with interrupts off. When the application was interrupted, or the kernel while it idles with its
+ * halt (interrupts are off around that, so this can't be), handlers run at once, in the context of the interrupted
+ * thread, whose kernel stack is empty. When the kernel was interrupted, an interrupt only leaves a mark
+ * (apic.ts, deferInterrupt). So handlers never run amid other kernel code and may call whatever does not sleep.
+ */
+
+import { put, putDecimal, putHex } from "../../lib/log";
+import { panicAt } from "../../lib/panic";
+import { endByMemory } from "../../linux/out-of-memory";
+import { forceSignal } from "../../linux/signal";
+import {
+  BUS_ADRALN,
+  BUS_ADRERR,
+  FPE_FLTINV,
+  FPE_INTDIV,
+  ILL_ILLOPN,
+  SEGV_ACCERR,
+  SEGV_MAPERR,
+  SI_KERNEL,
+  SIGBUS,
+  SIGFPE,
+  SIGILL,
+  SIGSEGV,
+  SIGTRAP,
+  SignalInfo,
+  TRAP_BRKPT,
+} from "../../linux/signal-numbers";
+import { USER_END } from "../../linux/user-memory";
+import {
+  FAULT_ACCESS,
+  FAULT_BUS,
+  FAULT_MEMORY,
+  FAULT_RESOLVED,
+  handleFault,
+} from "../../mem/fault";
+import { isStackGuard } from "../../mem/kernel-stack";
+import { thisCpu, WORK_RESCHEDULE, WORK_SIGNAL } from "../../sched/cpu";
+import { preempt } from "../../sched/scheduler";
+import * as hw from "../hw";
+import { deferInterrupt, handleInterrupt, runPendingInterrupts } from "./apic";
+import { deliverSignals } from "./signal-frame";
+import {
+  RFLAGS_IF,
+  TrapFrame,
+  VECTOR_ALIGNMENT_CHECK,
+  VECTOR_BREAKPOINT,
+  VECTOR_DEBUG,
+  VECTOR_DIVIDE_ERROR,
+  VECTOR_EXTERNAL,
+  VECTOR_FLOATING_POINT,
+  VECTOR_INVALID_OPCODE,
+  VECTOR_NMI,
+  VECTOR_PAGE_FAULT,
+  VECTOR_SIMD,
+} from "./trap-frame";
+
+const info: SignalInfo = changetype<SignalInfo>(memory.data(32, 8));
+
+/** From entry.S, interrupts off. */
+export function trapEntry(at: usize): void {
+  const frame = changetype<TrapFrame>(at);
+  const fromApplication = frame.fromApplication();
+  if (frame.vector >= VECTOR_EXTERNAL) {
+    if (!fromApplication) {
+      deferInterrupt(thisCpu(), <u32>frame.vector);
+      // The way back from a system call may have passed its check already: it goes the slow way.
+      if (frame.rip - hw.syscallExitStart() < hw.syscallExitEnd() - hw.syscallExitStart()) {
+        frame.rip = hw.syscallSlow();
+      }
+      return;
+    }
+    hw.enableInterrupts();
+    handleInterrupt(<u32>frame.vector);
+  } else if (frame.vector == VECTOR_PAGE_FAULT) {
+    pageFault(frame, fromApplication);
+  } else {
+    exception(frame, fromApplication);
+  }
+  if (fromApplication) returnWork(frame);
+  else hw.disableInterrupts();
+}
+
+/** Before the way back to the application: whatever is due. Leaves interrupts off. */
+function returnWork(frame: TrapFrame): void {
+  const cpu = thisCpu();
+  for (;;) {
+    if (cpu.interruptWork != 0) runPendingInterrupts();
+    const work = thisCpu().work;
+    if ((work & WORK_RESCHEDULE) != 0) preempt();
+    if ((work & WORK_SIGNAL) != 0) deliverSignals(frame);
+    hw.disableInterrupts();
+    const now = thisCpu();
+    if (now.interruptWork == 0 && (now.work & (WORK_RESCHEDULE | WORK_SIGNAL)) == 0) {
+      now.work = 0;
+      return;
+    }
+    hw.enableInterrupts();
+  }
+}
+
+/** From entry.S, after a system call that has left work. */
+export function syscallWork(at: usize): void {
+  hw.enableInterrupts();
+  returnWork(changetype<TrapFrame>(at));
+}
+
+function pageFault(frame: TrapFrame, fromApplication: bool): void {
+  const address = hw.readCr2();
+  if ((frame.rflags & RFLAGS_IF) != 0) hw.enableInterrupts();
+  if (address >= USER_END) {
+    if (fromApplication) raise(SIGSEGV, SI_KERNEL, 0);
+    else kernelFault(frame, address);
+    return;
+  }
+  const result = handleFault(address, frame.error);
+  if (result == FAULT_RESOLVED) return;
+  if (!fromApplication) {
+    if (frame.rip - hw.userAccessStart() >= hw.userAccessEnd() - hw.userAccessStart()) {
+      kernelFault(frame, address);
+    }
+    frame.rip = hw.userAccessFixup();
+    return;
+  }
+  if (result == FAULT_MEMORY) endByMemory();
+  else if (result == FAULT_BUS) raise(SIGBUS, BUS_ADRERR, address);
+  else raise(SIGSEGV, result == FAULT_ACCESS ? SEGV_ACCERR : SEGV_MAPERR, address);
+}
+
+function raise(signal: i32, code: i32, address: u64): void {
+  info.set(signal, code, address);
+  forceSignal(info);
+}
+
+/** A fault of the kernel's own. */
+function kernelFault(frame: TrapFrame, address: u64): void {
+  put("\nvirga: page fault in the kernel at ");
+  putHex(address, 16);
+  put(", rip ");
+  putHex(frame.rip, 16);
+  put("\n");
+  const reason = isStackGuard(address) ? "kernel stack overflow" : "page fault in the kernel";
+  panicAt("traps", reason, recordOf(frame));
+}
+
+/** A frame record for the backtrace: entry.S has left one below the frame. */
+function recordOf(frame: TrapFrame): u64 {
+  return hw.addressOf(changetype<usize>(frame)) - 16;
+}
+
+/** Any exception but a page fault. */
+function exception(frame: TrapFrame, fromApplication: bool): void {
+  const vector = frame.vector;
+  if (vector == VECTOR_NMI) return;
+  if (!fromApplication) {
+    put("\nvirga: exception ");
+    putDecimal(vector);
+    put(", error ");
+    putHex(frame.error);
+    put(", rip ");
+    putHex(frame.rip, 16);
+    put("\n");
+    panicAt("traps", "exception in the kernel", recordOf(frame));
+  }
+  hw.enableInterrupts();
+  if (vector == VECTOR_DIVIDE_ERROR) raise(SIGFPE, FPE_INTDIV, frame.rip);
+  else if (vector == VECTOR_DEBUG || vector == VECTOR_BREAKPOINT)
+    raise(SIGTRAP, TRAP_BRKPT, frame.rip);
+  else if (vector == VECTOR_INVALID_OPCODE) raise(SIGILL, ILL_ILLOPN, frame.rip);
+  else if (vector == VECTOR_FLOATING_POINT || vector == VECTOR_SIMD)
+    raise(SIGFPE, FPE_FLTINV, frame.rip);
+  else if (vector == VECTOR_ALIGNMENT_CHECK) raise(SIGBUS, BUS_ADRALN, frame.rip);
+  else raise(SIGSEGV, SI_KERNEL, 0);
+}

@@ -1,0 +1,86 @@
+/**
+ * The x87, SSE and AVX registers of the application's threads. The kernel uses none of them, so they stay in the CPU
+ * during system calls and are saved only when another thread of the application gets the CPU.
+ */
+
+import { allocPages, directMap, freePages } from "../../mem/page-allocator";
+import * as hw from "../hw";
+
+const CR4_OSXSAVE: u64 = 1 << 18;
+const CR4_FSGSBASE: u64 = 1 << 16;
+const CPUID_ECX_XSAVE: u32 = 1 << 26;
+const CPUID_EXTENDED_STATE: u32 = 0xd;
+const CPUID_STRUCTURED: u32 = 7;
+const CPUID_EBX_FSGSBASE: u32 = 1;
+/** x87, SSE, AVX, AVX-512 (three parts). */
+const XCR0_WANTED: u64 = 0b11100111;
+const FXSAVE_SIZE: u32 = 512;
+const MXCSR_OFFSET: u64 = 24;
+const MXCSR_DEFAULT: u32 = 0x1f80;
+const FCW_DEFAULT: u32 = 0x037f;
+
+let areaSize: u32 = FXSAVE_SIZE;
+/** XCR0. */
+let features: u64 = 0;
+let useXsave = false;
+let useXsaveopt = false;
+const out: usize = memory.data(16, 4);
+
+/** Enables the vector extensions of this CPU and learns the size of their state. */
+export function vectorStateInit(): void {
+  hw.cpuid(CPUID_STRUCTURED, 0, out);
+  if ((load<u32>(out, 4) & CPUID_EBX_FSGSBASE) != 0) hw.writeCr4(hw.readCr4() | CR4_FSGSBASE);
+  hw.cpuid(1, 0, out);
+  if ((load<u32>(out, 8) & CPUID_ECX_XSAVE) == 0) return;
+  hw.writeCr4(hw.readCr4() | CR4_OSXSAVE);
+  hw.cpuid(CPUID_EXTENDED_STATE, 0, out);
+  features = (<u64>load<u32>(out) | ((<u64>load<u32>(out, 12)) << 32)) & XCR0_WANTED;
+  hw.writeXcr0(features);
+  hw.cpuid(CPUID_EXTENDED_STATE, 0, out);
+  areaSize = load<u32>(out, 4);
+  hw.cpuid(CPUID_EXTENDED_STATE, 1, out);
+  useXsave = true;
+  useXsaveopt = (load<u32>(out) & 1) != 0;
+}
+
+/** Bytes of one saved state. */
+export function vectorStateSize(): u32 {
+  return areaSize;
+}
+
+/** An area with the state that a new program has; its address, or 0. It takes one page: the state is up to 2.7 KB. */
+export function vectorStateAllocate(): u64 {
+  const page = allocPages(0);
+  if (page == 0) return 0;
+  const area = directMap(page);
+  hw.fill(area, 0, 4096);
+  hw.store16(area, FCW_DEFAULT);
+  hw.store32(area + MXCSR_OFFSET, MXCSR_DEFAULT);
+  return area;
+}
+
+export function vectorStateFree(area: u64): void {
+  freePages(area - directMap(0), 0);
+}
+
+export function saveVectorState(area: u64): void {
+  if (useXsaveopt) hw.xsaveopt(area);
+  else if (useXsave) hw.xsave(area);
+  else hw.fxsave(area);
+}
+
+export function loadVectorState(area: u64): void {
+  if (useXsave) hw.xrstor(area);
+  else hw.fxrstor(area);
+}
+
+const XSAVE_HEADER: u64 = 512;
+
+/** Makes a state that the application may have changed safe to load: only features we have, no reserved bits. */
+export function vectorStateSanitize(area: u64): void {
+  const mask = hw.load32(area + MXCSR_OFFSET + 4);
+  hw.store32(area + MXCSR_OFFSET, hw.load32(area + MXCSR_OFFSET) & (mask != 0 ? mask : 0xffbf));
+  if (!useXsave) return;
+  hw.store64(area + XSAVE_HEADER, hw.load64(area + XSAVE_HEADER) & features);
+  for (let i: u64 = 1; i < 8; i++) hw.store64(area + XSAVE_HEADER + (i << 3), 0);
+}

@@ -1,0 +1,88 @@
+/**
+ * The kernel's command line (docs/boot-protocol.md): words separated by blanks, with double quotes.
+ *
+ *     parseCommandLine(address)      splits it; the words of the runner come before `--`, the program's behind it
+ *
+ * QEMU's microvm appends `virtio_mmio.device=…` words to the end, so behind `--` too: they are set apart, the last ones of the line.
+ */
+import { load8 } from "../arch/hw";
+
+const BLANK: u32 = 32;
+const QUOTE: u32 = 34;
+const BACKSLASH: u32 = 92;
+const LENGTH_MAX: i32 = 65536;
+const DEVICE_PREFIX = "virtio_mmio.device=";
+
+export class CommandLine {
+  /** `key=value` words of the runner. */
+  words: string[] = [];
+  /** The program's argument vector. */
+  arguments: string[] = [];
+  /** The machine's virtio-mmio devices, as virtio_mmio.device=SIZE@BASE:IRQ. */
+  devices: string[] = [];
+
+  /** The value of the last word with that key, or null. */
+  value(key: string): string | null {
+    for (let i = this.words.length - 1; i >= 0; i--) {
+      const value = valueOf(this.words[i], key);
+      if (value != null) return value;
+    }
+    return null;
+  }
+
+  /** All values of a key that may be repeated, in order. */
+  values(key: string): string[] {
+    const found: string[] = [];
+    for (let i = 0; i < this.words.length; i++) {
+      const value = valueOf(this.words[i], key);
+      if (value != null) found.push(value);
+    }
+    return found;
+  }
+}
+
+function valueOf(word: string, key: string): string | null {
+  if (word.length <= key.length || !word.startsWith(key)) return null;
+  return word.charCodeAt(key.length) == 61 ? word.substring(key.length + 1) : null;
+}
+
+/** Splits the zero-terminated text at an address into words, quotes and escapes resolved. */
+function split(address: u64): string[] {
+  const words: string[] = [];
+  let length = 0;
+  while (length < LENGTH_MAX && load8(address + length) != 0) length++;
+  const bytes = heap.alloc(length + 1);
+  let count: usize = 0;
+  let inWord = false;
+  let inQuotes = false;
+  for (let i = 0; i <= length; i++) {
+    let byte = i < length ? load8(address + i) : BLANK;
+    if (byte == BLANK && (!inQuotes || i == length)) {
+      if (inWord) words.push(String.UTF8.decodeUnsafe(bytes, count));
+      count = 0;
+      inWord = false;
+      continue;
+    }
+    inWord = true;
+    if (byte == QUOTE) {
+      inQuotes = !inQuotes;
+      continue;
+    }
+    if (byte == BACKSLASH && inQuotes && i + 1 < length) byte = load8(address + ++i);
+    store<u8>(bytes + count++, <u8>byte);
+  }
+  heap.free(bytes);
+  return words;
+}
+
+export function parseCommandLine(address: u64): CommandLine {
+  const line = new CommandLine();
+  const words = split(address);
+  let end = words.length;
+  while (end > 0 && words[end - 1].startsWith(DEVICE_PREFIX)) end--;
+  for (let i = end; i < words.length; i++) line.devices.push(words[i]);
+  let i = 0;
+  for (; i < end && words[i] != "--"; i++) line.words.push(words[i]);
+  for (i++; i < end; i++) line.arguments.push(words[i]);
+  return line;
+}

@@ -1,0 +1,223 @@
+/**
+ * Loading ELF programs: static, static PIE, and dynamic ones with their interpreter. System V ABI, chapters 4 and 5.
+ *
+ *     elfLoad(file, base, image)     maps the segments; 0 or -ENOEXEC, -ENOMEM, -EIO
+ *
+ * Segments are mapped from the page cache, privately, as mmap(2) would do it; what lies behind a segment's file data in its
+ * last page is zeroed, the rest of its memory is anonymous. Everything in the headers is a claim and is checked.
+ */
+import { addressOf, userCopy } from "../arch/hw";
+import { File } from "../fs/file";
+import { IoVector } from "../fs/io-vector";
+import { PageSource } from "../fs/page-source";
+import { EIO, ENOEXEC, ENOMEM } from "../lib/errno";
+import { findFree, isFree, mapRegion, pageAlign } from "../mem/address-space";
+import { PAGE_SHIFT, PAGE_SIZE } from "../mem/page-allocator";
+import { PROT_EXEC, PROT_READ, PROT_WRITE, VMA_MAY_WRITE } from "../mem/vma";
+import { USER_END } from "./user-memory";
+
+const ELF_MAGIC: u32 = 0x464c457f;
+const ELFCLASS64: u8 = 2;
+const ELFDATA2LSB: u8 = 1;
+const ET_EXEC: u16 = 2;
+const ET_DYN: u16 = 3;
+const EM_X86_64: u16 = 62;
+const PT_LOAD: u32 = 1;
+const PT_INTERP: u32 = 3;
+const PF_X: u32 = 1;
+const PF_W: u32 = 2;
+const PF_R: u32 = 4;
+const HEADER_SIZE: u64 = 64;
+const PROGRAM_HEADER_SIZE: u64 = 56;
+const PROGRAM_HEADERS_MAX: u16 = 64;
+/** Room for the path of the interpreter. */
+export const INTERPRETER_SIZE: usize = 256;
+
+@unmanaged
+class ElfHeader {
+  magic: u32;
+  fileClass: u8;
+  data: u8;
+  identVersion: u16;
+  identRest: u64;
+  type: u16;
+  machine: u16;
+  version: u32;
+  entry: u64;
+  programHeaders: u64;
+  sectionHeaders: u64;
+  flags: u32;
+  headerSize: u16;
+  programHeaderSize: u16;
+  programHeaderCount: u16;
+  rest: u16;
+  rest2: u32;
+}
+if (offsetof<ElfHeader>("entry") != 24 || offsetof<ElfHeader>("programHeaderCount") != 56) {
+  ERROR("Elf64_Ehdr");
+}
+
+@unmanaged
+class ProgramHeader {
+  type: u32;
+  flags: u32;
+  offset: u64;
+  virtualAddress: u64;
+  physicalAddress: u64;
+  fileSize: u64;
+  memorySize: u64;
+  alignment: u64;
+}
+if (offsetof<ProgramHeader>() != 56) ERROR("Elf64_Phdr");
+
+/** What a loaded program needs to be started. */
+@unmanaged
+export class ElfImage {
+  /** Added to the addresses in the file. */
+  bias: u64;
+  entry: u64;
+  /** Where the program headers are in memory, their number. */
+  headers: u64;
+  headerCount: u64;
+  lowest: u64;
+  highest: u64;
+  /** The interpreter's path is in `interpreter`. */
+  hasInterpreter: bool;
+}
+
+const header: ElfHeader = changetype<ElfHeader>(memory.data(64, 8));
+const programHeaders: usize = memory.data(64 * 56, 8);
+export const interpreter: usize = memory.data(256);
+
+function programHeader(index: u16): ProgramHeader {
+  return changetype<ProgramHeader>(programHeaders + <usize>index * offsetof<ProgramHeader>());
+}
+
+/** Reads exactly n bytes at an offset of the file. */
+function readExactly(file: File, to: usize, n: u64, offset: u64): bool {
+  const io = new IoVector();
+  io.set(addressOf(to), n);
+  const result = file.readAt(io, <i64>offset);
+  heap.free(changetype<usize>(io));
+  return result == <i64>n;
+}
+
+function readHeaders(file: File): i32 {
+  if (!readExactly(file, changetype<usize>(header), HEADER_SIZE, 0)) return -ENOEXEC;
+  if (header.magic != ELF_MAGIC || header.fileClass != ELFCLASS64) return -ENOEXEC;
+  if (header.data != ELFDATA2LSB || header.machine != EM_X86_64) return -ENOEXEC;
+  if (header.type != ET_EXEC && header.type != ET_DYN) return -ENOEXEC;
+  if (header.programHeaderSize != <u16>PROGRAM_HEADER_SIZE) return -ENOEXEC;
+  const count = header.programHeaderCount;
+  if (count == 0 || count > PROGRAM_HEADERS_MAX) return -ENOEXEC;
+  const bytes = <u64>count * PROGRAM_HEADER_SIZE;
+  return readExactly(file, programHeaders, bytes, header.programHeaders) ? 0 : -ENOEXEC;
+}
+
+/** Finds the extent of the segments and the interpreter's name, and checks each header. */
+function survey(file: File, image: ElfImage): i32 {
+  image.lowest = USER_END;
+  image.highest = 0;
+  image.hasInterpreter = false;
+  for (let i: u16 = 0; i < header.programHeaderCount; i++) {
+    const segment = programHeader(i);
+    if (segment.type == PT_INTERP) {
+      if (segment.fileSize < 2 || segment.fileSize > INTERPRETER_SIZE) return -ENOEXEC;
+      if (!readExactly(file, interpreter, segment.fileSize, segment.offset)) return -EIO;
+      store<u8>(interpreter + <usize>segment.fileSize - 1, 0);
+      image.hasInterpreter = true;
+    }
+    if (segment.type != PT_LOAD || segment.memorySize == 0) continue;
+    const start = segment.virtualAddress;
+    if (segment.fileSize > segment.memorySize || start >= USER_END) return -ENOEXEC;
+    if (segment.memorySize > USER_END - start) return -ENOEXEC;
+    if (((start ^ segment.offset) & (PAGE_SIZE - 1)) != 0) return -ENOEXEC;
+    image.lowest = min(image.lowest, start & ~(PAGE_SIZE - 1));
+    image.highest = max(image.highest, pageAlign(start + segment.memorySize));
+  }
+  return image.highest > image.lowest ? 0 : -ENOEXEC;
+}
+
+function rights(flags: u32): u32 {
+  return (
+    ((flags & PF_R) != 0 ? PROT_READ : 0) |
+    ((flags & PF_W) != 0 ? PROT_WRITE : 0) |
+    ((flags & PF_X) != 0 ? PROT_EXEC : 0)
+  );
+}
+
+function mapSegment(source: PageSource, segment: ProgramHeader, bias: u64): i32 {
+  const start = bias + segment.virtualAddress;
+  const first = start & ~(PAGE_SIZE - 1);
+  const fileEnd = start + segment.fileSize;
+  const end = pageAlign(start + segment.memorySize);
+  const protection = rights(segment.flags);
+  let mapped = first;
+  if (segment.fileSize > 0) {
+    mapped = pageAlign(fileEnd);
+    mapRegion(
+      first,
+      mapped - first,
+      protection,
+      VMA_MAY_WRITE,
+      source,
+      segment.offset >> PAGE_SHIFT,
+    );
+  }
+  if (end > mapped) mapRegion(mapped, end - mapped, protection, VMA_MAY_WRITE, null, 0);
+  // The rest of the last page of file data is memory of the program: zero. (Of a read-only segment nobody looks at it.)
+  if (segment.memorySize > segment.fileSize && fileEnd < mapped && (protection & PROT_WRITE) != 0) {
+    if (
+      userCopy(fileEnd, addressOf(zeroPage()), min(mapped, start + segment.memorySize) - fileEnd) !=
+      0
+    ) {
+      return -ENOMEM;
+    }
+  }
+  return 0;
+}
+
+let zeros: usize = 0;
+
+function zeroPage(): usize {
+  if (zeros == 0) {
+    zeros = heap.alloc(<usize>PAGE_SIZE);
+    memory.fill(zeros, 0, <usize>PAGE_SIZE);
+  }
+  return zeros;
+}
+
+/** Maps the program in `file`. A position-independent one goes to `base`, or anywhere when that is 0. */
+export function elfLoad(file: File, base: u64, image: ElfImage): i32 {
+  const error = readHeaders(file);
+  if (error != 0) return error;
+  const surveyError = survey(file, image);
+  if (surveyError != 0) return surveyError;
+  const source = file.pageSource();
+  if (!source) return -ENOEXEC;
+  const extent = image.highest - image.lowest;
+  image.bias = 0;
+  if (header.type == ET_DYN) {
+    const place = base != 0 && isFree(base, extent) ? base : findFree(extent);
+    if (place == 0) return -ENOMEM;
+    image.bias = place - image.lowest;
+  } else if (!isFree(image.lowest, extent)) {
+    return -ENOMEM;
+  }
+  image.headers = 0;
+  for (let i: u16 = 0; i < header.programHeaderCount; i++) {
+    const segment = programHeader(i);
+    if (segment.type != PT_LOAD || segment.memorySize == 0) continue;
+    const mapError = mapSegment(source, segment, image.bias);
+    if (mapError != 0) return mapError;
+    const at = header.programHeaders;
+    if (at >= segment.offset && at < segment.offset + segment.fileSize) {
+      image.headers = image.bias + segment.virtualAddress + (at - segment.offset);
+    }
+  }
+  image.lowest += image.bias;
+  image.highest += image.bias;
+  image.entry = image.bias + header.entry;
+  image.headerCount = header.programHeaderCount;
+  return 0;
+}

@@ -1,0 +1,250 @@
+/**
+ * futex(2): waiting on a word of the application's memory.
+ *
+ * Waiters are kept in hash buckets by address: private or not makes no difference with one process. A bucket is a wait queue; a waiter's
+ * address and bit set lie in the thread itself. Supported: WAIT, WAKE,
+ * WAIT_BITSET, WAKE_BITSET, REQUEUE, CMP_REQUEUE, WAKE_OP. Missing: the PI operations (LOCK_PI and its kin): ENOSYS.
+ */
+import { addressOf } from "../arch/hw";
+import { EAGAIN, EFAULT, EINVAL, ENOSYS } from "../lib/errno";
+import { currentThread, Thread } from "../sched/thread";
+import { NO_DEADLINE, WaitQueue } from "../sched/wait-queue";
+import { monotonicNs, NS_PER_SECOND, realtimeNs } from "../time/clock";
+import { Task } from "./task";
+import { copyFromUser, copyToUser, loadUser } from "./user-memory";
+
+const FUTEX_WAIT: u32 = 0;
+const FUTEX_WAKE: u32 = 1;
+const FUTEX_REQUEUE: u32 = 3;
+const FUTEX_CMP_REQUEUE: u32 = 4;
+const FUTEX_WAKE_OP: u32 = 5;
+const FUTEX_WAIT_BITSET: u32 = 9;
+const FUTEX_WAKE_BITSET: u32 = 10;
+const FUTEX_PRIVATE_FLAG: u32 = 128;
+const FUTEX_CLOCK_REALTIME: u32 = 256;
+const FUTEX_BITSET_MATCH_ANY: u32 = 0xffffffff;
+// Robust futexes, include/uapi/linux/futex.h.
+const FUTEX_OWNER_DIED: u32 = 0x40000000;
+const FUTEX_WAITERS: u32 = 0x80000000;
+const FUTEX_TID_MASK: u32 = 0x3fffffff;
+const ROBUST_LIST_LIMIT = 2048;
+
+const BUCKET_SHIFT: u32 = 8;
+const buckets: usize = memory.data(256 * 8, 8);
+if (offsetof<WaitQueue>() != 8) ERROR("a bucket is one wait queue");
+
+function bucketOf(address: u64): WaitQueue {
+  const hash = <u32>(((address >> 2) * 0x9e3779b97f4a7c15) >> (64 - <u64>BUCKET_SHIFT));
+  return changetype<WaitQueue>(buckets + ((<usize>hash) << 3));
+}
+
+/** The word at an address; -EFAULT when it can't be read, else its 32 bits. */
+function readWord(address: u64): i64 {
+  const at = changetype<usize>(currentThread()) + offsetof<Thread>("scratch");
+  if (loadUser(at, address, 4) != 0) return -EFAULT;
+  return <i64>load<u32>(at);
+}
+
+function wait(address: u64, expected: u32, deadline: u64, bits: u32): i64 {
+  if (bits == 0 || (address & 3) != 0) return -EINVAL;
+  const value = readWord(address);
+  if (value < 0) return value;
+  if (<u32>value != expected) return -EAGAIN;
+  const thread = currentThread();
+  thread.futexAddress = address;
+  thread.futexBits = bits;
+  const result = bucketOf(address).wait(deadline);
+  thread.futexAddress = 0;
+  return result;
+}
+
+function wake(address: u64, count: u32, bits: u32): i64 {
+  if (bits == 0 || (address & 3) != 0) return -EINVAL;
+  const bucket = bucketOf(address);
+  let woken: u32 = 0;
+  let thread = bucket.firstWaiter();
+  while (thread && woken < count) {
+    const next = thread.waitNext;
+    if (thread.futexAddress == address && (thread.futexBits & bits) != 0) {
+      thread.futexAddress = 0;
+      bucket.wake(thread);
+      woken++;
+    }
+    thread = next;
+  }
+  return woken;
+}
+
+/** Wakes up to `count` waiters of an address. */
+export function futexWakeAddress(address: u64, count: u32): void {
+  wake(address, count, FUTEX_BITSET_MATCH_ANY);
+}
+
+function requeue(from: u64, wakeCount: u32, moveCount: u32, to: u64): i64 {
+  const woken = wake(from, wakeCount, FUTEX_BITSET_MATCH_ANY);
+  if (woken < 0) return woken;
+  const source = bucketOf(from);
+  const target = bucketOf(to);
+  let moved: u32 = 0;
+  let thread = source.firstWaiter();
+  while (thread && moved < moveCount) {
+    const next = thread.waitNext;
+    if (thread.futexAddress == from) {
+      thread.futexAddress = to;
+      if (source != target) source.move(thread, target);
+      moved++;
+    }
+    thread = next;
+  }
+  return woken + moved;
+}
+
+/** FUTEX_WAKE_OP: changes the second word and wakes there, too, if its old value compares. */
+function wakeOp(address: u64, count: u32, address2: u64, count2: u32, op: u32): i64 {
+  const old = readWord(address2);
+  if (old < 0) return old;
+  const value = <u32>old;
+  let operand = (op << 8) >> 20;
+  const compare = (op << 20) >> 20;
+  if (op >> 31 != 0) operand = (<u32>1) << (operand & 31);
+  let result = operand;
+  switch ((op >> 28) & 7) {
+    case 0:
+      break;
+    case 1:
+      result = value + operand;
+      break;
+    case 2:
+      result = value | operand;
+      break;
+    case 3:
+      result = value & ~operand;
+      break;
+    case 4:
+      result = value ^ operand;
+      break;
+    default:
+      return -ENOSYS;
+  }
+  const at = changetype<usize>(currentThread()) + offsetof<Thread>("scratch");
+  store<u32>(at, result);
+  if (copyToUser(address2, addressOf(at), 4) != 0) return -EFAULT;
+  let woken = wake(address, count, FUTEX_BITSET_MATCH_ANY);
+  let matches = false;
+  const a = <i32>value;
+  const b = <i32>compare;
+  switch ((op >> 24) & 15) {
+    case 0:
+      matches = a == b;
+      break;
+    case 1:
+      matches = a != b;
+      break;
+    case 2:
+      matches = a < b;
+      break;
+    case 3:
+      matches = a <= b;
+      break;
+    case 4:
+      matches = a > b;
+      break;
+    case 5:
+      matches = a >= b;
+      break;
+  }
+  if (matches) woken += wake(address2, count2, FUTEX_BITSET_MATCH_ANY);
+  return woken;
+}
+
+const timeSpec: usize = memory.data(16, 8);
+
+/** The monotonic deadline of a struct timespec: NO_DEADLINE for none, or -errno as a negative i64 in `deadlineError`. */
+function deadlineOf(timeout: u64, isAbsolute: bool, isRealtime: bool): u64 {
+  deadlineError = 0;
+  if (timeout == 0) return NO_DEADLINE;
+  if (copyFromUser(addressOf(timeSpec), timeout, 16) != 0) {
+    deadlineError = -EFAULT;
+    return 0;
+  }
+  const seconds = load<i64>(timeSpec);
+  const nanoseconds = load<u64>(timeSpec, 8);
+  if (seconds < 0 || nanoseconds >= NS_PER_SECOND) {
+    deadlineError = -EINVAL;
+    return 0;
+  }
+  const ns = <u64>seconds * NS_PER_SECOND + nanoseconds;
+  if (!isAbsolute) return monotonicNs() + ns;
+  if (!isRealtime) return ns;
+  const offset = realtimeNs() - monotonicNs();
+  return ns > offset ? ns - offset : 0;
+}
+
+let deadlineError: i64 = 0;
+
+export function sys_futex(
+  address: u64,
+  op: u32,
+  value: u32,
+  timeout: u64,
+  address2: u64,
+  value3: u32,
+): i64 {
+  const isRealtime = (op & FUTEX_CLOCK_REALTIME) != 0;
+  switch (op & ~(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME)) {
+    case FUTEX_WAIT: {
+      const deadline = deadlineOf(timeout, false, isRealtime);
+      if (deadlineError != 0) return deadlineError;
+      return wait(address, value, deadline, FUTEX_BITSET_MATCH_ANY);
+    }
+    case FUTEX_WAIT_BITSET: {
+      const deadline = deadlineOf(timeout, true, isRealtime);
+      if (deadlineError != 0) return deadlineError;
+      return wait(address, value, deadline, value3);
+    }
+    case FUTEX_WAKE:
+      return wake(address, value, FUTEX_BITSET_MATCH_ANY);
+    case FUTEX_WAKE_BITSET:
+      return wake(address, value, value3);
+    case FUTEX_REQUEUE:
+      return requeue(address, value, <u32>timeout, address2);
+    case FUTEX_CMP_REQUEUE: {
+      const current = readWord(address);
+      if (current < 0) return current;
+      if (<u32>current != value3) return -EAGAIN;
+      return requeue(address, value, <u32>timeout, address2);
+    }
+    case FUTEX_WAKE_OP:
+      return wakeOp(address, value, address2, <u32>timeout, value3);
+    default:
+      return -ENOSYS;
+  }
+}
+
+/** Marks one robust futex of a thread that has ended, and wakes a waiter. */
+function ownerDied(address: u64, id: u32): void {
+  const value = readWord(address);
+  if (value < 0 || (<u32>value & FUTEX_TID_MASK) != id) return;
+  const at = changetype<usize>(currentThread()) + offsetof<Thread>("scratch");
+  store<u32>(at, (<u32>value & FUTEX_WAITERS) | FUTEX_OWNER_DIED);
+  if (copyToUser(address, addressOf(at), 4) != 0) return;
+  if ((<u32>value & FUTEX_WAITERS) != 0) futexWakeAddress(address, 1);
+}
+
+const listWords: usize = memory.data(24, 8);
+
+/** Walks the list of robust futexes of a thread that ends: struct robust_list_head { next, futex_offset, pending }. */
+export function robustListExit(task: Task): void {
+  const head = task.robustList;
+  if (head == 0 || copyFromUser(addressOf(listWords), head, 24) != 0) return;
+  let entry = load<u64>(listWords);
+  const offset = load<u64>(listWords, 8);
+  const pending = load<u64>(listWords, 16);
+  for (let i = 0; i < ROBUST_LIST_LIMIT && (entry & ~1) != head; i++) {
+    const current = entry & ~1;
+    if (copyFromUser(addressOf(listWords), current, 8) != 0) break;
+    entry = load<u64>(listWords);
+    if (current != pending) ownerDied(current + offset, task.id);
+  }
+  if (pending != 0) ownerDied((pending & ~1) + offset, task.id);
+}

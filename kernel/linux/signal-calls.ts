@@ -1,0 +1,230 @@
+/**
+ * System calls on signals: rt_sigaction(2), rt_sigprocmask(2), sigaltstack(2), kill(2), tgkill(2), rt_sigsuspend(2),
+ * rt_sigtimedwait(2), rt_sigqueueinfo(2), rt_sigpending(2), pause(2).
+ */
+import { addressOf } from "../arch/hw";
+import { EAGAIN, EFAULT, EINTR, EINVAL, ENOMEM, EPERM, ESRCH, ETIMEDOUT } from "../lib/errno";
+import { currentThread, Thread } from "../sched/thread";
+import { NO_DEADLINE, WaitQueue } from "../sched/wait-queue";
+import { monotonicNs, NS_PER_SECOND } from "../time/clock";
+import {
+  discardSignal,
+  ignoredByDefault,
+  sendSignalToProcess,
+  sendSignalToTask,
+  signalMaskSwap,
+  signalMaskTemporary,
+  takeSignal,
+  updateSignalWork,
+} from "./signal";
+import {
+  SI_TKILL,
+  SI_USER,
+  SIG_DFL,
+  SIG_IGN,
+  SIGINFO_SIZE,
+  SIGKILL,
+  SIGNAL_MAX,
+  SIGSTOP,
+  SignalAction,
+  SignalInfo,
+} from "./signal-numbers";
+import { currentTask, PROCESS_ID, process, signalAction, taskFind } from "./task";
+import { copyFromUser, copyToUser, loadUser, storeUser, storeUser64 } from "./user-memory";
+
+const MASK_SIZE: u64 = 8;
+const SIG_BLOCK: i32 = 0;
+const SIG_UNBLOCK: i32 = 1;
+const SIG_SETMASK: i32 = 2;
+const SS_ONSTACK: u32 = 1;
+const SS_DISABLE: u32 = 2;
+const SS_AUTODISARM: u32 = 0x80000000;
+const MINSIGSTKSZ: u64 = 2048;
+
+const scratch: usize = memory.data(128, 8);
+const info: SignalInfo = changetype<SignalInfo>(memory.data(32, 8));
+/** Threads in sigsuspend and pause: only a signal wakes them. */
+const suspended: WaitQueue = changetype<WaitQueue>(memory.data(8, 8));
+
+/** The 64-bit mask at an address of the application, into the thread's scratch word. 0 or -EFAULT. */
+function loadMask(address: u64): i32 {
+  return loadUser(maskAt(), address, 8);
+}
+
+function maskAt(): usize {
+  return changetype<usize>(currentThread()) + offsetof<Thread>("scratch");
+}
+
+export function sys_rt_sigaction(signal: i32, action: u64, old: u64, size: u64): i64 {
+  if (size != MASK_SIZE || signal < 1 || signal > SIGNAL_MAX) return -EINVAL;
+  if (action != 0 && (signal == SIGKILL || signal == SIGSTOP)) return -EINVAL;
+  const entry = signalAction(signal);
+  const bytes = <u64>offsetof<SignalAction>();
+  if (action != 0 && copyFromUser(addressOf(scratch), action, bytes) != 0) return -EFAULT;
+  if (old != 0 && storeUser(old, changetype<usize>(entry), bytes) != 0) return -EFAULT;
+  if (action == 0) return 0;
+  memory.copy(changetype<usize>(entry), scratch, <usize>bytes);
+  if (entry.handler == SIG_IGN || (entry.handler == SIG_DFL && ignoredByDefault(signal))) {
+    discardSignal(signal);
+  }
+  return 0;
+}
+
+export function sys_rt_sigprocmask(how: i32, set: u64, old: u64, size: u64): i64 {
+  if (size != MASK_SIZE) return -EINVAL;
+  const before = currentTask().mask;
+  if (set != 0) {
+    if (loadMask(set) != 0) return -EFAULT;
+    const mask = load<u64>(maskAt());
+    if (how == SIG_BLOCK) signalMaskSwap(before | mask);
+    else if (how == SIG_UNBLOCK) signalMaskSwap(before & ~mask);
+    else if (how == SIG_SETMASK) signalMaskSwap(mask);
+    else return -EINVAL;
+  }
+  if (old != 0 && storeUser64(old, before) != 0) return -EFAULT;
+  return 0;
+}
+
+export function sys_rt_sigpending(set: u64, size: u64): i64 {
+  if (size > MASK_SIZE) return -EINVAL;
+  const task = currentTask();
+  return storeUser64(set, (task.pending | process.pending) & task.mask);
+}
+
+/** struct stack_t: base, flags, size. */
+export function sys_sigaltstack(stack: u64, old: u64): i64 {
+  const task = currentTask();
+  const at = scratch;
+  if (stack != 0 && copyFromUser(addressOf(at), stack, 24) != 0) return -EFAULT;
+  const base = load<u64>(at);
+  const flags = load<u32>(at, 8);
+  const size = load<u64>(at, 16);
+  if (old != 0) {
+    store<u64>(at, task.stackBase, 0);
+    store<u64>(at, task.stackFlags, 8);
+    store<u64>(at, task.stackSize, 16);
+    if (copyToUser(old, addressOf(at), 24) != 0) return -EFAULT;
+  }
+  if (stack == 0) return 0;
+  if ((flags & ~(SS_AUTODISARM | SS_DISABLE | SS_ONSTACK)) != 0) return -EINVAL;
+  if ((flags & SS_DISABLE) != 0) {
+    task.stackBase = 0;
+    task.stackSize = 0;
+    task.stackFlags = SS_DISABLE;
+    return 0;
+  }
+  if (size < MINSIGSTKSZ) return -ENOMEM;
+  task.stackBase = base;
+  task.stackSize = size;
+  task.stackFlags = 0;
+  return 0;
+}
+
+/** Fills `info` for a signal from the application to itself. */
+function userInfo(signal: i32, code: i32): void {
+  info.set(signal, code, PROCESS_ID);
+}
+
+export function sys_kill(pid: i32, signal: i32): i64 {
+  if (signal < 0 || signal > SIGNAL_MAX) return -EINVAL;
+  // There is one process; it is its own group, and 0 and -1 mean it too.
+  if (pid != <i32>PROCESS_ID && pid != 0 && pid != -1 && pid != -(<i32>PROCESS_ID)) return -ESRCH;
+  if (signal == 0) return 0;
+  userInfo(signal, SI_USER);
+  sendSignalToProcess(info);
+  return 0;
+}
+
+function sendToThread(id: i32, signal: i32): i64 {
+  if (id <= 0 || signal < 0 || signal > SIGNAL_MAX) return -EINVAL;
+  const task = taskFind(id);
+  if (!task) return -ESRCH;
+  if (signal == 0) return 0;
+  userInfo(signal, SI_TKILL);
+  sendSignalToTask(task, info);
+  return 0;
+}
+
+export function sys_tgkill(group: i32, id: i32, signal: i32): i64 {
+  if (group <= 0) return -EINVAL;
+  if (group != <i32>PROCESS_ID) return -ESRCH;
+  return sendToThread(id, signal);
+}
+
+export function sys_tkill(id: i32, signal: i32): i64 {
+  return sendToThread(id, signal);
+}
+
+/** The information that the application gives along, for one of the queueinfo calls. 0 or -errno. */
+function loadInfo(signal: i32, at: u64): i32 {
+  if (signal < 1 || signal > SIGNAL_MAX) return -EINVAL;
+  if (loadUser(changetype<usize>(info), at, offsetof<SignalInfo>()) != 0) return -EFAULT;
+  if (info.code >= 0) return -EPERM;
+  info.signo = signal;
+  return 0;
+}
+
+export function sys_rt_sigqueueinfo(pid: i32, signal: i32, at: u64): i64 {
+  if (pid != <i32>PROCESS_ID) return -ESRCH;
+  const error = loadInfo(signal, at);
+  if (error != 0) return error;
+  sendSignalToProcess(info);
+  return 0;
+}
+
+export function sys_rt_tgsigqueueinfo(group: i32, id: i32, signal: i32, at: u64): i64 {
+  const task = taskFind(id);
+  if (group != <i32>PROCESS_ID || !task) return -ESRCH;
+  const error = loadInfo(signal, at);
+  if (error != 0) return error;
+  sendSignalToTask(task, info);
+  return 0;
+}
+
+export function sys_rt_sigsuspend(mask: u64, size: u64): i64 {
+  if (size != MASK_SIZE) return -EINVAL;
+  if (loadMask(mask) != 0) return -EFAULT;
+  signalMaskTemporary(load<u64>(maskAt()));
+  return sys_pause();
+}
+
+export function sys_pause(): i64 {
+  while (suspended.wait() == 0) {}
+  return -EINTR;
+}
+
+/** Waits for one of the signals in `set`, which the caller has blocked. */
+export function sys_rt_sigtimedwait(set: u64, infoAt: u64, timeout: u64, size: u64): i64 {
+  if (size != MASK_SIZE) return -EINVAL;
+  if (loadMask(set) != 0) return -EFAULT;
+  const wanted = load<u64>(maskAt());
+  let deadline = NO_DEADLINE;
+  if (timeout != 0) {
+    if (copyFromUser(addressOf(scratch), timeout, 16) != 0) return -EFAULT;
+    const nanoseconds = load<u64>(scratch, 8);
+    if (load<i64>(scratch) < 0 || nanoseconds >= NS_PER_SECOND) return -EINVAL;
+    deadline = monotonicNs() + load<u64>(scratch) * NS_PER_SECOND + nanoseconds;
+  }
+  const task = currentTask();
+  for (;;) {
+    if (takeSignal(wanted, info)) return deliverInfo(infoAt);
+    // The wanted signals count as unblocked while this waits, so that they end the wait.
+    const old = signalMaskSwap(task.mask & ~wanted);
+    const result = suspended.wait(deadline);
+    signalMaskSwap(old);
+    if (takeSignal(wanted, info)) return deliverInfo(infoAt);
+    updateSignalWork(task);
+    if (result == -ETIMEDOUT) return -EAGAIN;
+    if (result != 0) return result;
+  }
+  return 0;
+}
+
+function deliverInfo(infoAt: u64): i64 {
+  const signal = info.signo;
+  if (infoAt == 0) return signal;
+  memory.fill(scratch, 0, <usize>SIGINFO_SIZE);
+  memory.copy(scratch, changetype<usize>(info), offsetof<SignalInfo>());
+  if (copyToUser(infoAt, addressOf(scratch), SIGINFO_SIZE) != 0) return -EFAULT;
+  return signal;
+}

@@ -1,0 +1,114 @@
+/**
+ * A thread of the application, as Linux knows it: what goes with its `Thread`, and the one process they make up.
+ *
+ *     currentTask()            the Task of the running thread
+ *     taskFind(id)             by thread id
+ *     process                  what all threads share
+ */
+
+import { free } from "../runtime/free";
+import { currentThread, Thread } from "../sched/thread";
+import { SIGNAL_MAX, SignalAction, SignalInfo } from "./signal-numbers";
+
+/** The id of the process and of its first thread. */
+export const PROCESS_ID: u32 = 1;
+
+/** A signal that waits for delivery. */
+@unmanaged
+export class PendingSignal {
+  next: PendingSignal | null;
+  info!: SignalInfo;
+}
+
+@unmanaged
+export class Task {
+  thread!: Thread;
+  id: u32;
+  /** Blocked signals. */
+  mask: u64;
+  /** The mask that comes back after the handler of a signal that ended sigsuspend, ppoll, pselect, epoll_pwait. */
+  savedMask: u64;
+  hasSavedMask: bool;
+  /** Signals for this thread: bits, and what is known of each. */
+  pending: u64;
+  pendingList: PendingSignal | null;
+  /** sigaltstack(2). */
+  stackBase: u64;
+  stackSize: u64;
+  stackFlags: u32;
+  /** Zeroed and woken when the thread ends (set_tid_address(2)). */
+  clearChildTid: u64;
+  /** struct robust_list_head (set_robust_list(2)). */
+  robustList: u64;
+  next: Task | null;
+}
+
+/** What the threads share. */
+@unmanaged
+export class Process {
+  tasks: Task | null;
+  taskCount: u32;
+  nextId: u32;
+  /** Signals for whichever thread takes them. */
+  pending: u64;
+  pendingList: PendingSignal | null;
+  exitCode: i32;
+}
+
+export const process: Process = changetype<Process>(memory.data(64, 8));
+const actions: usize = memory.data(64 * 32, 8);
+
+/** What happens on a signal (1 to 64). */
+export function signalAction(signal: i32): SignalAction {
+  assert(signal >= 1 && signal <= SIGNAL_MAX, "a signal number");
+  return changetype<SignalAction>(actions + ((<usize>signal - 1) << 5));
+}
+
+export function currentTask(): Task {
+  return changetype<Task>(currentThread().task);
+}
+
+/** Gives a thread its Linux side, with the next free id. */
+export function taskCreate(thread: Thread): Task {
+  const task = new Task();
+  memory.fill(changetype<usize>(task), 0, offsetof<Task>());
+  if (process.nextId == 0) process.nextId = PROCESS_ID;
+  task.thread = thread;
+  task.id = process.nextId++;
+  task.stackFlags = 2;
+  task.next = process.tasks;
+  process.tasks = task;
+  process.taskCount++;
+  thread.task = changetype<usize>(task);
+  thread.id = task.id;
+  return task;
+}
+
+export function taskFind(id: u32): Task | null {
+  let task = process.tasks;
+  while (task && task.id != id) task = task.next;
+  return task;
+}
+
+/** Takes a thread that ends out of the process and frees its Linux side. */
+export function taskRemove(task: Task): void {
+  if (process.tasks == task) {
+    process.tasks = task.next;
+  } else {
+    let link = process.tasks;
+    while (link) {
+      if (link.next == task) link.next = task.next;
+      link = link.next;
+    }
+  }
+  process.taskCount--;
+  task.thread.task = 0;
+  let pending = task.pendingList;
+  while (pending) {
+    const next = pending.next;
+    free(pending.info);
+    free(pending);
+    pending = next;
+  }
+  free(task);
+}

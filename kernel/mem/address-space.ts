@@ -1,0 +1,256 @@
+/**
+ * The application's address space: what mmap(2), munmap(2), mprotect(2), mremap(2), madvise(2) and brk(2) do.
+ *
+ *     mapRegion(address, bytes, protection, flags, source, pageOffset)
+ *     unmapRegion, protectRegion, moveRegion, discardRegion, findFree
+ *
+ * Areas (mem/vma.ts) say what may be there, page tables (mem/user-pages.ts) what is; pages come by faults
+ * (mem/fault.ts). Addresses and sizes are multiples of a page; callers have checked that. Adjacent anonymous areas with
+ * the same rights are joined, so that growing memory bit by bit does not fill the tree.
+ */
+import { PageSource } from "../fs/page-source";
+import { EACCES, ENOMEM } from "../lib/errno";
+import { free } from "../runtime/free";
+import { PAGE_SHIFT, PAGE_SIZE } from "./page-allocator";
+import { movePages, protectPages, unmapPages } from "./user-pages";
+import {
+  PROT_WRITE,
+  VMA_MAY_WRITE,
+  VMA_SHARED,
+  Vma,
+  vmaFind,
+  vmaFindGap,
+  vmaFirstFrom,
+  vmaInsert,
+  vmaLastBelow,
+  vmaRemove,
+} from "./vma";
+
+/** Lowest address that may be mapped (Linux's vm.mmap_min_addr), and the end of the half. */
+export const MAP_LOW: u64 = 0x10000;
+export const MAP_END: u64 = 0x7ffffffff000;
+
+/** Where free ranges are looked for, from the top: below the stack. Set by the program's start, with its randomness. */
+let mapTop: u64 = 0x7fff00000000;
+/** Pages of all areas, for RLIMIT_AS and /proc/self/statm. */
+let mappedPages: u64 = 0;
+
+export function setMapTop(address: u64): void {
+  mapTop = address;
+}
+
+export function addressSpacePages(): u64 {
+  return mappedPages;
+}
+
+function sourceGet(source: PageSource | null): void {
+  if (source) source.references++;
+}
+
+function sourcePut(source: PageSource | null): void {
+  if (!source) return;
+  if (--source.references == 0) source.release();
+}
+
+/** A free range of `bytes`, as high as possible; 0 when there is none. */
+export function findFree(bytes: u64): u64 {
+  const found = vmaFindGap(bytes, MAP_LOW, mapTop);
+  return found != 0 ? found : vmaFindGap(bytes, MAP_LOW, MAP_END);
+}
+
+/** Whether [address, address + bytes) is free. */
+export function isFree(address: u64, bytes: u64): bool {
+  const area = vmaFirstFrom(address);
+  return !area || area.start >= address + bytes;
+}
+
+/** Whether two areas, one behind the other, can be one. */
+function joinable(low: Vma, high: Vma): bool {
+  if (low.end != high.start || low.protection != high.protection || low.flags != high.flags)
+    return false;
+  if (low.source != high.source) return false;
+  return (
+    low.source == null || low.pageOffset + ((low.end - low.start) >> PAGE_SHIFT) == high.pageOffset
+  );
+}
+
+/** Joins an area that is in the tree with its neighbours where that is possible. */
+function join(area: Vma): void {
+  const low = vmaLastBelow(area.start);
+  if (low && joinable(low, area)) {
+    vmaRemove(low);
+    vmaRemove(area);
+    area.start = low.start;
+    area.pageOffset = low.pageOffset;
+    sourcePut(low.source);
+    free(low);
+    vmaInsert(area);
+  }
+  const high = vmaFirstFrom(area.end);
+  if (high && joinable(area, high)) {
+    vmaRemove(high);
+    vmaRemove(area);
+    area.end = high.end;
+    sourcePut(high.source);
+    free(high);
+    vmaInsert(area);
+  }
+}
+
+/**
+ * Maps a range where nothing is mapped. Takes a reference of its own on the source. Never fails: memory is needed
+ * when pages are touched.
+ */
+export function mapRegion(
+  address: u64,
+  bytes: u64,
+  protection: u32,
+  flags: u32,
+  source: PageSource | null,
+  pageOffset: u64,
+): Vma {
+  const area = new Vma();
+  area.start = address;
+  area.end = address + bytes;
+  area.protection = protection;
+  area.flags = flags;
+  area.source = source;
+  area.pageOffset = pageOffset;
+  area.faultEnd = 0;
+  area.faultWindow = 0;
+  sourceGet(source);
+  vmaInsert(area);
+  mappedPages += bytes >> PAGE_SHIFT;
+  join(area);
+  return area;
+}
+
+/** Cuts the area that contains `address` in two there. */
+function splitArea(address: u64): void {
+  const area = vmaFind(address);
+  if (!area || area.start == address) return;
+  vmaRemove(area);
+  const high = new Vma();
+  high.start = address;
+  high.end = area.end;
+  high.protection = area.protection;
+  high.flags = area.flags;
+  high.source = area.source;
+  high.pageOffset = area.pageOffset + ((address - area.start) >> PAGE_SHIFT);
+  high.faultEnd = 0;
+  high.faultWindow = 0;
+  sourceGet(area.source);
+  area.end = address;
+  vmaInsert(area);
+  vmaInsert(high);
+}
+
+/** Unmaps whatever is in the range. 0 or -ENOMEM. */
+export function unmapRegion(address: u64, bytes: u64): i32 {
+  const end = address + bytes;
+  if (!unmapPages(address, end)) return -ENOMEM;
+  let area = vmaFirstFrom(address);
+  if (!area || area.start >= end) return 0;
+  splitArea(address);
+  splitArea(end);
+  area = vmaFirstFrom(address);
+  while (area && area.start < end) {
+    vmaRemove(area);
+    mappedPages -= (area.end - area.start) >> PAGE_SHIFT;
+    sourcePut(area.source);
+    free(area);
+    area = vmaFirstFrom(address);
+  }
+  return 0;
+}
+
+/** Whether every address of the range is mapped. */
+export function isMapped(address: u64, bytes: u64): bool {
+  let at = address;
+  while (at < address + bytes) {
+    const area = vmaFind(at);
+    if (!area) return false;
+    at = area.end;
+  }
+  return true;
+}
+
+/** Changes the rights of a range that must be mapped whole. 0, -ENOMEM, or -EACCES. */
+export function protectRegion(address: u64, bytes: u64, protection: u32): i32 {
+  const end = address + bytes;
+  if (!isMapped(address, bytes)) return -ENOMEM;
+  let checked = vmaFind(address);
+  while (checked && checked.start < end) {
+    if ((protection & PROT_WRITE) != 0 && (checked.flags & VMA_MAY_WRITE) == 0) return -EACCES;
+    checked = vmaFirstFrom(checked.end);
+  }
+  splitArea(address);
+  splitArea(end);
+  let at = address;
+  while (at < end) {
+    const area = vmaFind(at);
+    if (!area) break;
+    at = area.end;
+    if (area.protection == protection) continue;
+    if (!protectPages(area.start, area.end, protection, (area.flags & VMA_SHARED) != 0))
+      return -ENOMEM;
+    area.protection = protection;
+    join(area);
+  }
+  return 0;
+}
+
+/** Changes VMA_* flags over a range (madvise). */
+export function flagRegion(address: u64, bytes: u64, set: u32, clear: u32): i32 {
+  const end = address + bytes;
+  splitArea(address);
+  splitArea(end);
+  let at = address;
+  while (at < end) {
+    const area = vmaFirstFrom(at);
+    if (!area || area.start >= end) break;
+    at = area.end;
+    area.flags = (area.flags & ~clear) | set;
+    join(area);
+  }
+  return isMapped(address, bytes) ? 0 : -ENOMEM;
+}
+
+/** Drops the pages of a range; anonymous memory is zero again afterwards (MADV_DONTNEED). 0 or -ENOMEM. */
+export function discardRegion(address: u64, bytes: u64): i32 {
+  if (!unmapPages(address, address + bytes)) return -ENOMEM;
+  return isMapped(address, bytes) ? 0 : -ENOMEM;
+}
+
+/** Extends an area at its end by `bytes`, which are free. */
+export function growArea(area: Vma, bytes: u64): void {
+  vmaRemove(area);
+  area.end += bytes;
+  vmaInsert(area);
+  mappedPages += bytes >> PAGE_SHIFT;
+  join(area);
+}
+
+/** Moves [from, from + bytes), part of one area, to the free range at `to`, with `newBytes` there. 0 or -ENOMEM. */
+export function moveRegion(from: u64, bytes: u64, to: u64, newBytes: u64): i32 {
+  const area = vmaFind(from);
+  if (!area) return -ENOMEM;
+  const moved = min(bytes, newBytes);
+  if (!movePages(from, to, moved)) return -ENOMEM;
+  const offset = area.pageOffset + ((from - area.start) >> PAGE_SHIFT);
+  mapRegion(to, newBytes, area.protection, area.flags, area.source, offset);
+  return unmapRegion(from, bytes);
+}
+
+/** Rounds up to whole pages. */
+export function pageAlign(bytes: u64): u64 {
+  return (bytes + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
+}
+
+/** A free range of `bytes` that lies within `reach` of `address`, below it if possible; 0 when there is none. */
+export function findFreeNear(bytes: u64, address: u64, reach: u64): u64 {
+  const low = address > reach + MAP_LOW ? address - reach : MAP_LOW;
+  const below = vmaFindGap(bytes, low, address);
+  if (below != 0) return below;
+  return vmaFindGap(bytes, address, min(address + reach, MAP_END));
+}

@@ -1,0 +1,60 @@
+/**
+ * What belongs to one CPU. The %gs base points at it; entry.S knows the first fields.
+ *
+ * A field is touched by its own CPU alone and from thread context, unless it says otherwise.
+ */
+import * as hw from "../arch/hw";
+import { Thread } from "./thread";
+
+/** Something to do before returning to the application (bits of `work`). */
+export const WORK_RESCHEDULE: u32 = 1;
+export const WORK_SIGNAL: u32 = 2;
+/** The frame has been replaced (sigreturn): all registers are to be loaded from it. */
+export const WORK_FRAME: u32 = 4;
+
+@unmanaged
+export class Cpu {
+  /** Linear address of this object. */
+  self: usize;
+  index: u32;
+  /** Top of the current thread's kernel stack. */
+  stackTop: u64;
+  current!: Thread;
+  padding: u32;
+  /** WORK_*: of the current thread, and to reschedule. */
+  work: u32;
+  /** Nonzero: an interrupt came while the kernel ran, its handler is due. Set by interrupts. */
+  interruptWork: u32;
+  /** The thread whose vector state is in the registers. */
+  vectorOwner: Thread | null;
+  /** A thread that has exited and whose stack can be freed once another runs. */
+  dead: Thread | null;
+  /** FS base in the register. */
+  fsBase: u64;
+  /** When the current thread began to run, in ns. */
+  runningSince: u64;
+  /** When the current thread has to make way for one that is ready. */
+  sliceEnd: u64;
+  /** When the hardware timer will fire; u64.MAX_VALUE: it is not set. */
+  timerDeadline: u64;
+  /** Vectors that came while the kernel ran: 256 bits. Set by interrupts. */
+  pending0: u64;
+  pending1: u64;
+  pending2: u64;
+  pending3: u64;
+}
+if (offsetof<Cpu>("stackTop") != 8 || offsetof<Cpu>("current") != 16) {
+  ERROR("entry.S knows these offsets");
+}
+if (offsetof<Cpu>("work") != 24 || offsetof<Cpu>("interruptWork") != 28) {
+  ERROR("entry.S knows these offsets");
+}
+
+export function thisCpu(): Cpu {
+  return changetype<Cpu>(hw.cpu());
+}
+
+/** Asks this CPU to do `work` before it returns to the application. */
+export function requestWork(work: u32): void {
+  thisCpu().work |= work;
+}

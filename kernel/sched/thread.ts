@@ -1,0 +1,174 @@
+/**
+ * Threads: the application's and the kernel's own.
+ *
+ *     threadCreate(name, entry, argument)      a kernel thread, ready to run
+ *     threadAllocate()                         the bare thread, for clone (linux/clone.ts)
+ *     currentThread()
+ *
+ * A thread has a kernel stack in linear memory, below it an unmapped guard page, and at its top, when it is in a system
+ * call or a trap of the application, the TrapFrame. The stack pointer of a thread that does not run points to what
+ * switch_stacks (entry.S) saved. Ending a thread is the scheduler's: `threadExit` in sched/scheduler.ts.
+ */
+import * as hw from "../arch/hw";
+import { IoVector } from "../fs/io-vector";
+import { stackAllocate, stackFree } from "../mem/kernel-stack";
+import { free } from "../runtime/free";
+import { Timer } from "../time/timer";
+import { WaitQueue, wakeTimedOut } from "./wait-queue";
+
+/** Runs, or is in the run queue. */
+export const STATE_READY: u32 = 0;
+/** Waits in a wait queue. */
+export const STATE_BLOCKED: u32 = 1;
+export const STATE_DEAD: u32 = 2;
+
+/** The weight of an ordinary thread; twice as much gets twice the CPU. */
+export const PRIORITY_NORMAL: u32 = 1024;
+export const NAME_SIZE = 16;
+
+/** Ends a thread's wait at its deadline. */
+export class SleepTimer extends Timer {
+  constructor(private thread: Thread) {
+    super();
+  }
+
+  fire(): void {
+    wakeTimedOut(this.thread);
+  }
+}
+
+@unmanaged
+export class Thread {
+  /** Saved by switch_stacks. */
+  stackPointer: u64;
+  stackTop: u64;
+  state: u32;
+  /** Position in the run queue's heap, from 1; 0: not in it. */
+  queueIndex: u32;
+  /** Decayed run time, see sched/run-queue.ts. */
+  runtime: u64;
+  /** What `runtime` counts in. */
+  epoch: u64;
+  priority: u32;
+  /** The id that the application knows it by. */
+  id: u32;
+
+  // Waiting, see sched/wait-queue.ts.
+  waitNext: Thread | null;
+  waitPrevious: Thread | null;
+  waitQueue: WaitQueue | null;
+  timer!: SleepTimer;
+  timedOut: bool;
+  /** A signal may end the wait. */
+  interruptible: bool;
+
+  /** What it waits for in futex(2). */
+  futexAddress: u64;
+  futexBits: u32;
+
+  /** WORK_* of this thread, brought into its CPU's `work` when it runs. */
+  work: u32;
+
+  // A thread of the application; all 0 for a kernel thread.
+  fsBase: u64;
+  /** Address of the XSAVE area. */
+  vectorState: u64;
+  /** The Linux side of the thread: a Task (linux/task.ts). */
+  task: usize;
+
+  /** Buffers of the current system call. */
+  io!: IoVector;
+  /** For single values on their way to the application (linux/user-memory.ts). */
+  scratch: u64;
+  /** What a kernel thread runs: index in the function table, and its argument. */
+  entry: u32;
+  argument: usize;
+  /** Run time in ns, for accounting. */
+  totalRuntime: u64;
+  allNext: Thread | null;
+  name0: u64;
+  name1: u64;
+}
+
+let threads: Thread | null = null;
+
+export function currentThread(): Thread {
+  return changetype<Thread>(hw.currentThread());
+}
+
+/** All threads, linked by `allNext`. */
+export function firstThread(): Thread | null {
+  return threads;
+}
+
+/** Pointer to the name: 16 bytes, zero-terminated. */
+export function threadName(thread: Thread): usize {
+  return changetype<usize>(thread) + offsetof<Thread>("name0");
+}
+
+/** Sets the name, cut to 15 characters. */
+export function threadSetName(thread: Thread, name: string): void {
+  for (let i = 0; i < NAME_SIZE; i++) {
+    const byte = i < min(name.length, NAME_SIZE - 1) ? name.charCodeAt(i) : 0;
+    store<u8>(threadName(thread) + <usize>i, <u8>byte);
+  }
+}
+
+/** A thread without a stack: what boot runs on becomes one by this. */
+export function threadBare(name: string): Thread {
+  const thread = new Thread();
+  memory.fill(changetype<usize>(thread), 0, offsetof<Thread>());
+  thread.priority = PRIORITY_NORMAL;
+  thread.state = STATE_BLOCKED;
+  thread.io = new IoVector();
+  thread.timer = new SleepTimer(thread);
+  threadSetName(thread, name);
+  thread.allNext = threads;
+  threads = thread;
+  return thread;
+}
+
+/** A thread with a stack, blocked. Null when memory is short. */
+export function threadAllocate(name: string): Thread | null {
+  const stackTop = stackAllocate();
+  if (stackTop == 0) return null;
+  const thread = threadBare(name);
+  thread.stackTop = hw.addressOf(stackTop);
+  return thread;
+}
+
+/** Number of u64 that switch_stacks pops before it returns. */
+const SWITCH_REGISTERS = 6;
+
+/** Prepares the stack so that the first switch to the thread enters `threadEntry`, `reserved` bytes below the top. */
+export function threadPrepare(thread: Thread, reserved: u64): void {
+  // A function is entered with the stack pointer 8 below a multiple of 16.
+  let sp = thread.stackTop - reserved - 16;
+  hw.store64(sp, hw.threadEntry());
+  for (let i = 0; i < SWITCH_REGISTERS; i++) {
+    sp -= 8;
+    hw.store64(sp, 0);
+  }
+  thread.stackPointer = sp;
+}
+
+/** Takes a thread that ends off the list of all. */
+export function threadUnlist(thread: Thread): void {
+  if (threads == thread) {
+    threads = thread.allNext;
+    return;
+  }
+  let link = threads;
+  while (link) {
+    if (link.allNext == thread) link.allNext = thread.allNext;
+    link = link.allNext;
+  }
+}
+
+/** Frees a thread that has ended and on whose stack no CPU runs any more. */
+export function threadFree(thread: Thread): void {
+  stackFree(<usize>(thread.stackTop - hw.addressOf(0)));
+  free(thread.io);
+  free(thread.timer);
+  free(thread);
+}
