@@ -1,0 +1,125 @@
+/**
+ * The console: the virtio console where there is one, else the first serial port.
+ *
+ *     consoleInit()                      from main, first of all: output works, the log goes through here
+ *     consoleWrite(address, n)           n bytes at an address that is known to be mapped
+ *     consoleRead(address, n) → bytes    what input has come; 0: none. Does not wait
+ *     consoleInputCount()
+ *     consoleWaitInput()                 sleeps until there is input: 0 or -EINTR
+ *     consoleOnInput(notify)             called, in interrupt context, when input comes: for poll(2)
+ *     consoleDrain()                     before power off
+ *
+ * Input is switched on by the first that asks for it: most applications never do, and it costs boot time. The log writes
+ * byte by byte; its lines are collected and go out whole.
+ */
+import { addressOf, load8, store8 } from "../arch/hw";
+import { setLogSink } from "../lib/log";
+import { WaitQueue } from "../sched/wait-queue";
+import { serialInit, serialInputCount, serialListen, serialRead, serialWrite } from "./serial";
+import {
+  virtioConsoleAvailable,
+  virtioConsoleDrain,
+  virtioConsoleListen,
+  virtioConsolePoll,
+  virtioConsoleWrite,
+} from "./virtio/virtio-console";
+
+const LINE_SIZE: u32 = 256;
+const line: usize = memory.data(256);
+let lineLength: u32 = 0;
+
+const INPUT_SIZE: u32 = 4096;
+/** Input of the virtio console that nobody has read. */
+const input: usize = memory.data(4096);
+let inputHead: u32 = 0;
+let inputTail: u32 = 0;
+let listening = false;
+let waiters: WaitQueue = changetype<WaitQueue>(0);
+let notifyInput: () => void = () => {};
+
+/** Takes a byte of the log. */
+function logByte(byte: u32): void {
+  store<u8>(line + <usize>lineLength, <u8>byte);
+  lineLength++;
+  if (byte == 10 || lineLength == LINE_SIZE) flushLine();
+}
+
+function flushLine(): void {
+  const length = lineLength;
+  lineLength = 0;
+  if (length > 0) consoleWrite(addressOf(line), length);
+}
+
+export function consoleInit(): void {
+  serialInit();
+  setLogSink(logByte);
+}
+
+export function consoleWrite(address: u64, n: u64): void {
+  if (virtioConsoleAvailable()) virtioConsoleWrite(address, n);
+  else serialWrite(address, n);
+}
+
+/** Returns when the host has all output. */
+export function consoleDrain(): void {
+  flushLine();
+  virtioConsoleDrain();
+}
+
+/** In interrupt context. */
+function inputCame(): void {
+  waiters.wakeAll();
+  notifyInput();
+}
+
+function listen(): void {
+  if (listening) return;
+  listening = true;
+  waiters = new WaitQueue();
+  if (virtioConsoleAvailable()) virtioConsoleListen(inputCame);
+  else serialListen(inputCame);
+}
+
+/** Keeps a piece of the virtio console's input; what does not fit is lost. */
+function keepInput(address: u64, n: u64): void {
+  for (let i: u64 = 0; i < n && inputHead - inputTail < INPUT_SIZE; i++) {
+    store<u8>(input + <usize>(inputHead & (INPUT_SIZE - 1)), <u8>load8(address + i));
+    inputHead++;
+  }
+}
+
+/** Bytes of input that wait to be read. */
+export function consoleInputCount(): u32 {
+  listen();
+  if (!virtioConsoleAvailable()) return serialInputCount();
+  virtioConsolePoll(keepInput);
+  return inputHead - inputTail;
+}
+
+/** Moves up to n bytes of input to a kernel address; returns how many. */
+export function consoleRead(address: u64, n: u64): u64 {
+  const count = min(n, <u64>consoleInputCount());
+  for (let i: u64 = 0; i < count; i++) {
+    if (virtioConsoleAvailable()) {
+      store8(address + i, load<u8>(input + <usize>(inputTail & (INPUT_SIZE - 1))));
+      inputTail++;
+    } else {
+      store8(address + i, <u32>serialRead());
+    }
+  }
+  return count;
+}
+
+/** Sleeps until there is input: 0, or -EINTR. */
+export function consoleWaitInput(): i32 {
+  while (consoleInputCount() == 0) {
+    const error = waiters.wait();
+    if (error != 0) return error;
+  }
+  return 0;
+}
+
+export function consoleOnInput(notify: () => void): void {
+  notifyInput = notify;
+  listen();
+}

@@ -1,0 +1,135 @@
+/**
+ * The virtio console (virtio 1.2, section 5.3), port 0 alone: VIRTIO_CONSOLE_F_MULTIPORT is not taken.
+ *
+ *     virtioConsoleProbe(transport)
+ *     virtioConsoleWrite(address, n)           copies and returns; waits only when all buffers are on their way
+ *     virtioConsoleListen(received)            input from now on: `received` gets every piece, in thread context
+ *     virtioConsolePoll()                      hands over input that has come
+ *
+ * Output goes through BUFFERS pages in turn, so the device works while the application goes on. Thread context; the
+ * panic report uses it as well, from wherever it happens, which is why waiting is polling here.
+ */
+import * as hw from "../../arch/hw";
+import { allocPages, directMap, PAGE_SIZE } from "../../mem/page-allocator";
+import { VirtioTransport, virtioQueue } from "./transport";
+import { VIRTIO_F_EVENT_IDX, VIRTQ_DESC_F_WRITE } from "./virtio-regs";
+import { Virtqueue } from "./virtqueue";
+
+const QUEUE_RECEIVE: u32 = 0;
+const QUEUE_TRANSMIT: u32 = 1;
+const QUEUE_SIZE_MAX: u32 = 16;
+const BUFFERS = 4;
+const INPUT_TOKEN: usize = 1;
+
+let transmitQueue: Virtqueue | null = null;
+let receiveQueue: Virtqueue | null = null;
+/** Pages for output: their numbers are the tokens, from 1; 0 in `busy`: free. */
+const pages: usize = memory.data(BUFFERS * 8, 8);
+const busy: usize = memory.data(BUFFERS);
+let inputPage: u64 = 0;
+let inputHandler: () => void = () => {};
+
+export function virtioConsoleAvailable(): bool {
+  return transmitQueue != null;
+}
+
+function reclaim(queue: Virtqueue): void {
+  let count = queue.usedCount();
+  while (count > 0) {
+    store<u8>(busy + queue.take() - 1, 0);
+    count--;
+  }
+}
+
+/** A page that the device does not hold; -1 when it holds all. */
+function freePage(): i32 {
+  for (let i = 0; i < BUFFERS; i++) {
+    if (load<u8>(busy + <usize>i) != 0) continue;
+    const at = pages + ((<usize>i) << 3);
+    if (load<u64>(at) == 0) store<u64>(at, allocPages(0));
+    if (load<u64>(at) != 0) return i;
+  }
+  return -1;
+}
+
+/** Writes n bytes at a kernel address. */
+export function virtioConsoleWrite(address: u64, n: u64): void {
+  const queue = transmitQueue;
+  if (!queue) return;
+  let done: u64 = 0;
+  while (done < n) {
+    reclaim(queue);
+    const index = freePage();
+    if (index < 0) {
+      if (queue.inFlight() == 0) return; // no memory at all
+      hw.pause();
+      continue;
+    }
+    const step = min(n - done, PAGE_SIZE);
+    const page = load<u64>(pages + ((<usize>index) << 3));
+    hw.copy(directMap(page), address + done, step);
+    store<u8>(busy + <usize>index, 1);
+    queue.push(page, <u32>step, 0, index + 1);
+    queue.kick();
+    done += step;
+  }
+}
+
+/** Waits until the host has taken all output: before the machine ends. */
+export function virtioConsoleDrain(): void {
+  const queue = transmitQueue;
+  if (!queue) return;
+  while (queue.inFlight() != 0) {
+    reclaim(queue);
+    hw.pause();
+  }
+}
+
+function consoleInterrupt(context: usize): void {
+  inputHandler();
+}
+
+/** Asks for input; `wake` is called in interrupt context when some has come. */
+export function virtioConsoleListen(wake: () => void): void {
+  const queue = receiveQueue;
+  if (!queue || inputPage != 0) return;
+  inputPage = allocPages(0);
+  if (inputPage == 0) return;
+  inputHandler = wake;
+  queue.push(inputPage, <u32>PAGE_SIZE, VIRTQ_DESC_F_WRITE, INPUT_TOKEN);
+  queue.interruptsOn();
+  queue.kick();
+}
+
+/** Hands input that has come to `take`, and asks for more. Returns bytes. */
+export function virtioConsolePoll(take: (address: u64, n: u64) => void): u32 {
+  const queue = receiveQueue;
+  if (!queue || inputPage == 0) return 0;
+  let total: u32 = 0;
+  do {
+    while (queue.usedCount() != 0) {
+      queue.take();
+      const n = min(queue.takenLength, <u32>PAGE_SIZE);
+      take(directMap(inputPage), n);
+      total += n;
+      queue.push(inputPage, <u32>PAGE_SIZE, VIRTQ_DESC_F_WRITE, INPUT_TOKEN);
+      queue.kick();
+    }
+  } while (!queue.interruptsOn());
+  return total;
+}
+
+/** Sets the device up; false when it can't be used, or when there is one already. */
+export function virtioConsoleProbe(transport: VirtioTransport): bool {
+  if (transmitQueue || transport.negotiate(VIRTIO_F_EVENT_IDX) != 0) return false;
+  const receive = virtioQueue(transport, QUEUE_RECEIVE, QUEUE_SIZE_MAX, consoleInterrupt, 0);
+  const transmit = virtioQueue(transport, QUEUE_TRANSMIT, QUEUE_SIZE_MAX, null, 0);
+  if (!receive || !transmit) {
+    transport.fail("has not both queues");
+    return false;
+  }
+  receiveQueue = receive;
+  transmitQueue = transmit;
+  transport.driverOk();
+  return true;
+}

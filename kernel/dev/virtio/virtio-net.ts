@@ -1,0 +1,298 @@
+/**
+ * The virtio network device.
+ *
+ *     virtioNetProbe(transport, wake) → VirtioNet     set up and live; `wake` is its interrupt handler's last step
+ *     transmit, flush, poll, enableReceiveInterrupt   net/device.ts
+ *
+ * Receive. Buffers are small packets; the device's header goes right before the place where Ethernet begins in a packet
+ * that the stack made, so that both look the same. A frame larger than a buffer comes in several (mergeable
+ * buffers), which become fragments. The ring is refilled in batches of REFILL_BATCH. How many buffers it holds
+ * grows with use: an application that only serves small requests never pays for more than the first ones.
+ *
+ * Transmit. One descriptor per packet: the header goes into the packet's headroom, in front of the frame, without
+ * moving `data`. Completed packets are freed after the next `flush`; transmit interrupts are never on.
+ *
+ * Thread context, one thread at a time; does not sleep. Of the interrupt handler's only `armed`.
+ */
+import * as hw from "../../arch/hw";
+import { ENOBUFS } from "../../lib/errno";
+import { DIRECT_MAP } from "../../mem/page-allocator";
+import { NetDevice } from "../../net/device";
+import { ethernetInput } from "../../net/ethernet";
+import {
+  PACKET_BUFFER_SIZE,
+  PACKET_CHECKSUM_PARTIAL,
+  PACKET_CHECKSUM_VALID,
+  PACKET_HEADROOM,
+  Packet,
+  packetAlloc,
+  packetFree,
+} from "../../net/packet";
+import { free } from "../../runtime/free";
+import { VirtioTransport, virtioQueue } from "./transport";
+import {
+  CONFIG_MAC,
+  CONFIG_MTU,
+  NET_HEADER_CSUM_OFFSET,
+  NET_HEADER_CSUM_START_SHIFT,
+  NET_HEADER_FLAGS,
+  NET_HEADER_GSO_SIZE_SHIFT,
+  NET_HEADER_GSO_TYPE_SHIFT,
+  NET_HEADER_HDR_LEN_SHIFT,
+  NET_HEADER_NUM_BUFFERS,
+  NET_HEADER_SIZE,
+  QUEUE_RECEIVE,
+  QUEUE_TRANSMIT,
+  VIRTIO_NET_F_CSUM,
+  VIRTIO_NET_F_GUEST_CSUM,
+  VIRTIO_NET_F_GUEST_TSO4,
+  VIRTIO_NET_F_HOST_TSO4,
+  VIRTIO_NET_F_MAC,
+  VIRTIO_NET_F_MRG_RXBUF,
+  VIRTIO_NET_F_MTU,
+  VIRTIO_NET_HDR_F_DATA_VALID,
+  VIRTIO_NET_HDR_F_NEEDS_CSUM,
+  VIRTIO_NET_HDR_GSO_TCPV4,
+} from "./virtio-net-regs";
+import { VIRTIO_F_EVENT_IDX, VIRTQ_DESC_F_WRITE } from "./virtio-regs";
+import { Virtqueue } from "./virtqueue";
+
+const QUEUE_SIZE_MAX: u32 = 256;
+/** Receive buffers at first; refilled by the batch, and one batch more each time up to the size of the ring. */
+const RECEIVE_BUFFERS_INITIAL: u32 = 32;
+const REFILL_BATCH: u32 = 16;
+
+/** Where in a packet's buffer the device writes, and how much: its header, then the frame. */
+const RECEIVE_OFFSET: u64 = <u64>(PACKET_HEADROOM - NET_HEADER_SIZE);
+const RECEIVE_LENGTH: u32 = PACKET_BUFFER_SIZE - <u32>RECEIVE_OFFSET;
+
+export class VirtioNet extends NetDevice {
+  // ---- Fixed by `start`, before anything can use them ----
+  private receive: Virtqueue = changetype<Virtqueue>(0);
+  private send: Virtqueue = changetype<Virtqueue>(0);
+  private wake: () => void;
+
+  // ---- Of the thread that uses the device ----
+  /** Buffers the receive ring is to hold. */
+  private receiveTarget: u32 = RECEIVE_BUFFERS_INITIAL;
+  /** An interrupt has been asked for and has not come yet. */
+  private armed: bool = false;
+
+  constructor(wake: () => void) {
+    super();
+    this.wake = wake;
+  }
+
+  /** Takes over a device that has agreed on its features. 0 or -errno. */
+  start(transport: VirtioTransport): i32 {
+    const context = changetype<usize>(this);
+    const receive = virtioQueue(transport, QUEUE_RECEIVE, QUEUE_SIZE_MAX, netInterrupt, context);
+    const send = virtioQueue(transport, QUEUE_TRANSMIT, QUEUE_SIZE_MAX, null, 0);
+    if (!receive || !send) return transport.fail("has not both queues");
+    this.receive = receive;
+    this.send = send;
+    this.mac = this.readMac(transport);
+    if (transport.hasFeature(VIRTIO_NET_F_MTU)) {
+      this.mtu = min<u32>(this.mtu, transport.configLoad16(CONFIG_MTU));
+    }
+    this.canChecksum = transport.hasFeature(VIRTIO_NET_F_CSUM);
+    this.canTso = transport.hasFeature(VIRTIO_NET_F_HOST_TSO4) && this.canChecksum;
+    this.canMergeReceive = transport.hasFeature(VIRTIO_NET_F_MRG_RXBUF);
+    transport.driverOk();
+    this.refill();
+    return 0;
+  }
+
+  /** The first byte on the wire is the lowest of the number. */
+  private readMac(transport: VirtioTransport): u64 {
+    // Without one from the device: locally administered, unicast, and hardly anyone else's.
+    if (!transport.hasFeature(VIRTIO_NET_F_MAC))
+      return (((hw.readTsc() << 16) >> 16) & ~0xff) | 0x02;
+    let mac: u64 = 0;
+    for (let i: u32 = 0; i < 6; i++) {
+      mac |= (<u64>transport.configLoad8(CONFIG_MAC + i)) << (i << 3);
+    }
+    return mac;
+  }
+
+  transmit(packet: Packet): i32 {
+    const queue = this.send;
+    let parts: u32 = 1;
+    if (packet.fragment) parts = fragmentCount(packet);
+    if (queue.freeCount < parts) {
+      this.reclaim();
+      if (queue.freeCount < parts) {
+        // The device is behind: what it has not been told of yet would keep the ring full for ever.
+        queue.kick();
+        packetFree(packet);
+        return -ENOBUFS;
+      }
+    }
+    const header = packet.data - NET_HEADER_SIZE;
+    assert(header >= packet.buffer, "headroom for the device's header");
+    if ((packet.flags & PACKET_CHECKSUM_PARTIAL) != 0) {
+      let word = <u64>VIRTIO_NET_HDR_F_NEEDS_CSUM;
+      word |= (<u64>packet.checksumStart) << NET_HEADER_CSUM_START_SHIFT;
+      if (packet.segmentSize != 0) {
+        word |= VIRTIO_NET_HDR_GSO_TCPV4 << NET_HEADER_GSO_TYPE_SHIFT;
+        word |= (<u64>packet.headerLength) << NET_HEADER_HDR_LEN_SHIFT;
+        word |= (<u64>packet.segmentSize) << NET_HEADER_GSO_SIZE_SHIFT;
+      }
+      hw.store64(header, word);
+      hw.store32(header + NET_HEADER_CSUM_OFFSET, packet.checksumOffset);
+    } else {
+      hw.store64(header, 0);
+      hw.store32(header + NET_HEADER_CSUM_OFFSET, 0);
+    }
+    const length = packet.length + NET_HEADER_SIZE;
+    if (parts == 1) queue.push(header - DIRECT_MAP, length, 0, changetype<usize>(packet));
+    else this.transmitFragments(packet, header, length);
+    return 0;
+  }
+
+  private transmitFragments(packet: Packet, header: u64, length: u32): void {
+    const queue = this.send;
+    queue.chainBegin();
+    queue.chainAdd(header - DIRECT_MAP, length, 0);
+    let part = packet.fragment;
+    while (part) {
+      queue.chainAdd(part.data - DIRECT_MAP, part.length, 0);
+      part = part.fragment;
+    }
+    queue.chainEnd(changetype<usize>(packet));
+  }
+
+  flush(): void {
+    this.send.kick();
+    this.reclaim();
+  }
+
+  /** Frees the packets that the device has sent. */
+  private reclaim(): void {
+    const queue = this.send;
+    let count = queue.usedCount();
+    while (count > 0) {
+      packetFree(changetype<Packet>(queue.take()));
+      count--;
+    }
+  }
+
+  poll(): i32 {
+    const queue = this.receive;
+    if (this.armed) {
+      this.armed = false;
+      queue.interruptsOff();
+    }
+    let count = queue.usedCount();
+    if (count == 0) return 0;
+    let frames = 0;
+    while (count > 0) {
+      count--;
+      const packet = changetype<Packet>(queue.take());
+      const header = packet.buffer + RECEIVE_OFFSET;
+      const length = queue.takenLength;
+      let buffers: u32 = 1;
+      if (this.canMergeReceive) buffers = hw.load16(header + NET_HEADER_NUM_BUFFERS);
+      if (length < NET_HEADER_SIZE || length > RECEIVE_LENGTH) {
+        packetFree(packet);
+        continue;
+      }
+      packet.length = length - NET_HEADER_SIZE;
+      const flags = hw.load8(header + NET_HEADER_FLAGS);
+      if ((flags & (VIRTIO_NET_HDR_F_NEEDS_CSUM | VIRTIO_NET_HDR_F_DATA_VALID)) != 0) {
+        packet.flags = PACKET_CHECKSUM_VALID;
+      }
+      if (buffers > 1) {
+        // The device publishes all buffers of a frame together (section 5.1.6.4).
+        if (buffers - 1 > count) {
+          packetFree(packet);
+          continue;
+        }
+        this.takeFragments(packet, buffers - 1);
+        count -= buffers - 1;
+      }
+      frames++;
+      ethernetInput(packet);
+      if (queue.freeCount > <u32>queue.size - this.receiveTarget + REFILL_BATCH) this.refill();
+    }
+    return frames;
+  }
+
+  /** Appends the next `count` buffers of the ring to a packet. */
+  private takeFragments(packet: Packet, count: u32): void {
+    const queue = this.receive;
+    let last = packet;
+    for (let i: u32 = 0; i < count; i++) {
+      const part = changetype<Packet>(queue.take());
+      part.data = part.buffer + RECEIVE_OFFSET;
+      part.length = min(queue.takenLength, RECEIVE_LENGTH);
+      last.fragment = part;
+      last = part;
+    }
+  }
+
+  /** Fills the receive ring up to its target, and raises that by a batch. As far as memory goes. */
+  private refill(): void {
+    const queue = this.receive;
+    while (queue.inFlight() < this.receiveTarget) {
+      const packet = packetAlloc();
+      if (!packet) break;
+      const address = packet.buffer + RECEIVE_OFFSET - DIRECT_MAP;
+      queue.push(address, RECEIVE_LENGTH, VIRTQ_DESC_F_WRITE, changetype<usize>(packet));
+    }
+    this.receiveTarget = min(this.receiveTarget + REFILL_BATCH, <u32>queue.size);
+    queue.kick();
+  }
+
+  enableReceiveInterrupt(): bool {
+    // A ring that ran empty for want of memory is filled again here, or no frame would ever come.
+    if (this.receive.inFlight() < REFILL_BATCH) this.refill();
+    this.armed = true;
+    if (this.receive.interruptsOn()) return true;
+    this.armed = false;
+    this.receive.interruptsOff();
+    return false;
+  }
+
+  /** In interrupt context. Without an event index the device would go on raising interrupts. */
+  interrupt(): void {
+    this.armed = false;
+    if (!this.receive.eventIndex) this.receive.interruptsOff();
+    this.wake();
+  }
+}
+
+function netInterrupt(context: usize): void {
+  changetype<VirtioNet>(context).interrupt();
+}
+
+function fragmentCount(packet: Packet): u32 {
+  let count: u32 = 0;
+  let part: Packet | null = packet;
+  while (part) {
+    count++;
+    part = part.fragment;
+  }
+  return count;
+}
+
+/** Sets the device up; `wake` is called in interrupt context when frames have come. Null when it can't be used. */
+export function virtioNetProbe(transport: VirtioTransport, wake: () => void): VirtioNet | null {
+  const wanted =
+    VIRTIO_NET_F_CSUM |
+    VIRTIO_NET_F_GUEST_CSUM |
+    VIRTIO_NET_F_MTU |
+    VIRTIO_NET_F_MAC |
+    VIRTIO_NET_F_GUEST_TSO4 |
+    VIRTIO_NET_F_HOST_TSO4 |
+    VIRTIO_NET_F_MRG_RXBUF |
+    VIRTIO_F_EVENT_IDX;
+  // Large frames come only in buffers that merge: a single one for 64 KiB would take 17 pages.
+  if (transport.negotiate(wanted, VIRTIO_NET_F_GUEST_TSO4, VIRTIO_NET_F_MRG_RXBUF) != 0) {
+    return null;
+  }
+  const device = new VirtioNet(wake);
+  if (device.start(transport) == 0) return device;
+  free(device);
+  return null;
+}

@@ -1,0 +1,184 @@
+import * as hw from "../../arch/hw";
+import { expect, expectEqual, test } from "../../lib/testing";
+import { addMemory, DIRECT_MAP, freePageCount } from "../../mem/page-allocator";
+import { VIRTQ_DESC_F_WRITE } from "./virtio-regs";
+import { Virtqueue, virtqueueCreate, virtqueueDestroy } from "./virtqueue";
+
+const MIB: u64 = 1 << 20;
+const NOTIFY: u64 = DIRECT_MAP + 0x100;
+
+/** The device's side of a split ring, as section 2.7 has it for devices. */
+class ModelDevice {
+  availIndex: u16 = 0;
+  usedIndex: u16 = 0;
+  signalled: u16 = 0;
+  interrupts: u32 = 0;
+  /** Chains taken and not given back: heads. */
+  heads: StaticArray<u16> = new StaticArray<u16>(64);
+  taken: i32 = 0;
+  constructor(public queue: Virtqueue) {}
+
+  /** Takes all that is available; in the end asks to be notified of the next. */
+  takeAll(): void {
+    const queue = this.queue;
+    while (this.availIndex != <u16>hw.load16(queue.avail + 2)) {
+      const at = queue.avail + 4 + <u64>(this.availIndex & queue.mask) * 2;
+      this.heads[this.taken++] = <u16>hw.load16(at);
+      this.availIndex++;
+    }
+    if (queue.eventIndex) hw.store16(queue.availEvent, this.availIndex);
+  }
+
+  /** Number of descriptors in chain `which`. */
+  chainLength(which: i32): u32 {
+    let count: u32 = 1;
+    let desc = this.queue.desc + <u64>this.heads[which] * 16;
+    while (hw.load16(desc + 12) & 1) {
+      desc = this.queue.desc + <u64>hw.load16(desc + 14) * 16;
+      count++;
+    }
+    return count;
+  }
+
+  /** Gives back chain `which` with `length` bytes written; an interrupt when the driver wants one. */
+  giveBack(which: i32, length: u32): void {
+    const queue = this.queue;
+    const entry = queue.used + 4 + <u64>(this.usedIndex & queue.mask) * 8;
+    hw.store32(entry, this.heads[which]);
+    hw.store32(entry + 4, length);
+    this.taken--;
+    this.heads[which] = this.heads[this.taken];
+    const before = this.usedIndex;
+    this.usedIndex++;
+    hw.store16(queue.used + 2, this.usedIndex);
+    if (queue.eventIndex) {
+      const event = <u16>hw.load16(queue.usedEvent);
+      if (<u16>(this.usedIndex - event - 1) < <u16>(this.usedIndex - before)) this.interrupts++;
+    } else if ((hw.load16(queue.avail) & 1) == 0) {
+      this.interrupts++;
+    }
+  }
+}
+
+function queueOf(size: u32, eventIndex: bool): Virtqueue {
+  addMemory(1 * MIB, 9 * MIB);
+  const queue = virtqueueCreate(size, eventIndex);
+  expect(queue != null, "created");
+  queue!.notifyAddress = NOTIFY;
+  queue!.notifyWide = true;
+  queue!.notifyValue = 7;
+  return queue!;
+}
+
+function wasNotified(): bool {
+  const value = hw.load32(NOTIFY);
+  hw.store32(NOTIFY, 0);
+  return value == 7;
+}
+
+test("virtqueue: memory goes back when it is destroyed", () => {
+  addMemory(1 * MIB, 9 * MIB);
+  const before = freePageCount();
+  const queue = virtqueueCreate(256, true);
+  expect(freePageCount() < before, "takes pages");
+  virtqueueDestroy(queue!);
+  expectEqual(freePageCount(), before, "all back");
+});
+
+test("virtqueue: buffers come back with their tokens, in whatever order, past the wrap of the counters", () => {
+  const queue = queueOf(8, true);
+  const device = new ModelDevice(queue);
+  let token: usize = 1;
+  let outstanding: i64 = 0;
+  let sum: u64 = 0;
+  // 5 per round: the counters wrap in round 13,108.
+  for (let round = 0; round < 14000; round++) {
+    for (let i = 0; i < 5; i++) {
+      queue.push(0x1000, 100, VIRTQ_DESC_F_WRITE, token);
+      outstanding += token;
+      token++;
+    }
+    queue.kick();
+    expect(wasNotified(), "the device asked for each batch");
+    device.takeAll();
+    expectEqual(device.taken, 5, "the device sees what was published");
+    for (let i = 4; i >= 0; i--) device.giveBack((i * 3) % (i + 1), 10 + i);
+    expectEqual(queue.usedCount(), 5, "used");
+    while (queue.usedCount() != 0) {
+      outstanding -= queue.take();
+      sum += queue.takenLength;
+    }
+    expectEqual(outstanding, 0, "the tokens");
+    expectEqual(queue.freeCount, 8, "descriptors");
+  }
+  expectEqual(sum, 14000 * 60, "lengths");
+});
+
+test("virtqueue: chains keep their length and free all their descriptors", () => {
+  const queue = queueOf(16, true);
+  const device = new ModelDevice(queue);
+  for (let round = 0; round < 100; round++) {
+    for (let length: u32 = 1; length <= 5; length++) {
+      queue.chainBegin();
+      for (let i: u32 = 0; i < length; i++) queue.chainAdd(0x1000 * i, 512, 0);
+      queue.chainEnd(length);
+    }
+    expectEqual(queue.freeCount, 1, "15 in use");
+    queue.kick();
+    device.takeAll();
+    for (let i = 0; i < 5; i++) expectEqual(device.chainLength(i), i + 1, "descriptors of a chain");
+    while (device.taken > 0) device.giveBack(device.taken / 2, 0);
+    while (queue.usedCount() != 0) queue.take();
+    expectEqual(queue.freeCount, 16, "all free");
+  }
+});
+
+test("virtqueue: no notification while the device looks by itself, one when it asked", () => {
+  const queue = queueOf(8, true);
+  const device = new ModelDevice(queue);
+  queue.push(0x1000, 1, 0, 1);
+  queue.kick();
+  expect(wasNotified(), "the first");
+  queue.push(0x1000, 1, 0, 2);
+  queue.kick();
+  expect(!wasNotified(), "the device has not asked again");
+  device.takeAll();
+  queue.push(0x1000, 1, 0, 3);
+  queue.kick();
+  expect(wasNotified(), "it has now");
+  queue.kick();
+  expect(!wasNotified(), "nothing new");
+});
+
+test("virtqueue: interrupts only while asked for, and a buffer that came before is told", () => {
+  for (let kind = 0; kind < 2; kind++) {
+    const queue = queueOf(8, kind == 0);
+    const device = new ModelDevice(queue);
+    for (let i = 0; i < 6; i++) queue.push(0x1000, 1, 0, 1 + i);
+    queue.kick();
+    device.takeAll();
+    device.giveBack(0, 0);
+    expectEqual(device.interrupts, 0, "off at first");
+    expect(!queue.interruptsOn(), "one came before");
+    queue.take();
+    expect(queue.interruptsOn(), "none waits");
+    device.giveBack(0, 0);
+    expectEqual(device.interrupts, 1, "on");
+    queue.take();
+    queue.interruptsOff();
+    device.giveBack(0, 0);
+    device.giveBack(0, 0);
+    expectEqual(device.interrupts, 1, "off again");
+  }
+});
+
+test("virtqueue: the flags serve where the device has no event index", () => {
+  const queue = queueOf(8, false);
+  queue.push(0x1000, 1, 0, 1);
+  queue.kick();
+  expect(wasNotified(), "wanted");
+  hw.store16(queue.used, 1);
+  queue.push(0x1000, 1, 0, 2);
+  queue.kick();
+  expect(!wasNotified(), "not wanted");
+});
