@@ -13,21 +13,19 @@
  * Writes of up to PIPE_BUF bytes are atomic (pipe(7)). A writer that has to wait is woken once there is room for PIPE_BUF bytes, a
  * reader when there is a byte; one thread is woken per change, and passes the wake on if it leaves something for the next.
  *
- * A thread that sleeps in here holds a reference on its end, so that a close by another thread does not free it.
- * A copy may sleep too, when it faults on the application's memory; `busy` keeps all others out of the ring meanwhile. It is
- * the pipe's lock: without preemption a plain flag does, with more CPUs it becomes a Mutex.
+ * A copy may sleep, when it faults on the application's memory; `busy` keeps all others out of the ring meanwhile. It is the
+ * pipe's lock: without preemption a plain flag does, with more CPUs it becomes a Mutex.
  */
 import { copy } from "../arch/hw";
 import { EAGAIN, EBADF, EBUSY, EINTR, EINVAL, ENOMEM, ENOTTY, EPERM, EPIPE } from "../lib/errno";
-import { brokenPipe } from "../linux/signal-bridge";
+import { sendSignalToCurrent } from "../linux/signal";
+import { SIGPIPE } from "../linux/signal-numbers";
 import { storeUser32 } from "../linux/user-memory";
 import { allocPages, directMap, freePages } from "../mem/page-allocator";
 import { free } from "../runtime/free";
 import { WaitQueue } from "../sched/wait-queue";
 import {
   File,
-  fileGet,
-  filePut,
   O_NONBLOCK,
   O_RDONLY,
   O_WRONLY,
@@ -204,7 +202,6 @@ export class PipeReader extends PipeEnd {
     const pipe = this.pipe;
     if (io.remaining == 0) return 0;
     let result: i64 = 1;
-    fileGet(this);
     while (result > 0 && (pipe.head == pipe.tail || pipe.busy)) {
       if (pipe.busy) {
         pipe.turn.waitUninterruptible();
@@ -219,7 +216,6 @@ export class PipeReader extends PipeEnd {
     }
     // A wake that came together with a signal is the next reader's.
     if (result == -EINTR && pipe.head != pipe.tail) pipe.readers.wakeOne();
-    filePut(this);
     return result;
   }
 
@@ -281,7 +277,6 @@ export class PipeWriter extends PipeEnd {
     let error: i64 = 0;
     // What has to fit at once: all of a small write, something of a large one.
     const need: u32 = io.remaining <= PIPE_BUF ? <u32>io.remaining : 1;
-    fileGet(this);
     while (error == 0 && io.remaining != 0) {
       if (pipe.busy) {
         pipe.turn.waitUninterruptible();
@@ -297,8 +292,7 @@ export class PipeWriter extends PipeEnd {
     }
     // Room that is left, or a wake that came together with a signal, is the next writer's.
     if (pipe.room() >= PIPE_BUF) pipe.writers.wakeOne();
-    if (error == -EPIPE) brokenPipe();
-    filePut(this);
+    if (error == -EPIPE) sendSignalToCurrent(SIGPIPE);
     return total > 0 ? total : error;
   }
 

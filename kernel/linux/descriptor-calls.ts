@@ -1,0 +1,144 @@
+/**
+ * System calls on descriptors themselves: close, dup and its kin, fcntl.
+ */
+import { fileGet, O_APPEND, O_CLOEXEC, O_DIRECT, O_NONBLOCK } from "../fs/file";
+import { pipeCapacity, pipeSetCapacity } from "../fs/pipe";
+import { EBADF, EFAULT, EINVAL } from "../lib/errno";
+import {
+  fdCloexec,
+  fdClose,
+  fdFile,
+  fdInstall,
+  fdInstallFrom,
+  fdLimit,
+  fdNext,
+  fdReplace,
+  fdSetCloexec,
+} from "./descriptors";
+import { loadUser, storeUser } from "./user-memory";
+
+// include/uapi/asm-generic/fcntl.h and include/uapi/linux/fcntl.h
+const F_DUPFD: u32 = 0;
+const F_GETFD: u32 = 1;
+const F_SETFD: u32 = 2;
+const F_GETFL: u32 = 3;
+const F_SETFL: u32 = 4;
+const F_GETLK: u32 = 5;
+const F_SETLK: u32 = 6;
+const F_SETLKW: u32 = 7;
+const F_SETOWN: u32 = 8;
+const F_GETOWN: u32 = 9;
+const F_SETSIG: u32 = 10;
+const F_GETSIG: u32 = 11;
+const F_SETOWN_EX: u32 = 15;
+const F_OFD_GETLK: u32 = 36;
+const F_OFD_SETLK: u32 = 37;
+const F_OFD_SETLKW: u32 = 38;
+const F_GETLEASE: u32 = 1025;
+const F_DUPFD_CLOEXEC: u32 = 1030;
+const F_SETPIPE_SZ: u32 = 1031;
+const F_GETPIPE_SZ: u32 = 1032;
+const FD_CLOEXEC: u64 = 1;
+const F_UNLCK: u16 = 2;
+const O_ASYNC: u32 = 0o20000;
+const O_NOATIME: u32 = 0o1000000;
+/** What F_SETFL may change. */
+const SETTABLE: u32 = O_APPEND | O_NONBLOCK | O_ASYNC | O_DIRECT | O_NOATIME;
+/** Flags of open(2) that are not kept (O_CREAT, O_EXCL, O_NOCTTY, O_TRUNC) or are the descriptor's (O_CLOEXEC). */
+const NOT_STATUS: u32 = 0o1700 | O_CLOEXEC;
+
+const CLOSE_RANGE_UNSHARE: u32 = 2;
+const CLOSE_RANGE_CLOEXEC: u32 = 4;
+
+const scratch: usize = memory.data(8, 8);
+
+export function sys_close(fd: i32): i64 {
+  return fdClose(fd);
+}
+
+export function sys_dup(fd: i32): i64 {
+  const file = fdFile(fd);
+  if (!file) return -EBADF;
+  fileGet(file);
+  return fdInstall(file, false);
+}
+
+export function sys_dup2(from: i32, to: i32): i64 {
+  if (from == to) return fdFile(from) ? to : -EBADF;
+  return duplicateTo(from, to, false);
+}
+
+export function sys_dup3(from: i32, to: i32, flags: u32): i64 {
+  if (from == to || (flags & ~O_CLOEXEC) != 0) return -EINVAL;
+  return duplicateTo(from, to, (flags & O_CLOEXEC) != 0);
+}
+
+function duplicateTo(from: i32, to: i32, cloexec: bool): i64 {
+  const file = fdFile(from);
+  if (!file) return -EBADF;
+  fileGet(file);
+  return fdReplace(to, file, cloexec);
+}
+
+export function sys_close_range(first: u32, last: u32, flags: u32): i64 {
+  if (first > last || (flags & ~(CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC)) != 0) return -EINVAL;
+  if (first > <u32>i32.MAX_VALUE) return 0;
+  for (let fd = fdNext(first); fd >= 0 && <u32>fd <= last; fd = fdNext(fd + 1)) {
+    if ((flags & CLOSE_RANGE_CLOEXEC) != 0) fdSetCloexec(fd, true);
+    else fdClose(fd);
+  }
+  return 0;
+}
+
+export function sys_fcntl(fd: i32, command: u32, argument: u64): i64 {
+  const file = fdFile(fd);
+  if (!file) return -EBADF;
+  switch (command) {
+    case F_DUPFD:
+    case F_DUPFD_CLOEXEC: {
+      if (argument >= fdLimit()) return -EINVAL;
+      fileGet(file);
+      return fdInstallFrom(file, <u32>argument, command == F_DUPFD_CLOEXEC);
+    }
+    case F_GETFD:
+      return fdCloexec(fd) ? FD_CLOEXEC : 0;
+    case F_SETFD:
+      fdSetCloexec(fd, (argument & FD_CLOEXEC) != 0);
+      return 0;
+    case F_GETFL:
+      return file.flags & ~NOT_STATUS;
+    case F_SETFL:
+      file.flags = (file.flags & ~SETTABLE) | (<u32>argument & SETTABLE);
+      return 0;
+    case F_GETLK:
+    case F_OFD_GETLK:
+      return noConflictingLock(argument);
+    case F_SETLK:
+    case F_SETLKW:
+    case F_OFD_SETLK:
+    case F_OFD_SETLKW:
+      // Locks are between processes, and there is one.
+      return loadUser(scratch, argument, 2) != 0 ? -EFAULT : 0;
+    case F_SETOWN:
+    case F_SETOWN_EX:
+    case F_SETSIG:
+      return 0;
+    case F_GETOWN:
+    case F_GETSIG:
+      return 0;
+    case F_GETLEASE:
+      return F_UNLCK;
+    case F_SETPIPE_SZ:
+      return pipeSetCapacity(file, <u32>min<u64>(argument, u32.MAX_VALUE));
+    case F_GETPIPE_SZ:
+      return pipeCapacity(file);
+    default:
+      return -EINVAL;
+  }
+}
+
+/** F_GETLK: struct flock says, in its first field, that the lock could be had. */
+function noConflictingLock(flock: u64): i64 {
+  store<u16>(scratch, F_UNLCK);
+  return storeUser(flock, scratch, 2);
+}

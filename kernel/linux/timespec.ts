@@ -1,0 +1,75 @@
+/**
+ * The application's struct timespec and struct timeval (16 bytes each: seconds, then nanoseconds or microseconds),
+ * as nanoseconds in an i64.
+ */
+import { EFAULT, EINVAL } from "../lib/errno";
+import { NO_DEADLINE } from "../sched/wait-queue";
+import { monotonicNs } from "../time/clock";
+import { loadUser, storeUser } from "./user-memory";
+
+const NS_PER_SECOND: i64 = 1_000_000_000;
+const NS_PER_MICROSECOND: i64 = 1_000;
+/** Seconds beyond this are as good as for ever, and would not fit. */
+const SECONDS_MAX: i64 = 9_000_000_000;
+
+/** One struct, on its way; two for a struct itimerspec. */
+const scratch: usize = memory.data(32, 8);
+
+function toNs(at: usize, unit: i64): i64 {
+  const seconds = load<i64>(at);
+  const fraction = load<i64>(at + 8);
+  if (seconds < 0 || fraction < 0 || fraction >= NS_PER_SECOND / unit) return -EINVAL;
+  return min(seconds, SECONDS_MAX) * NS_PER_SECOND + fraction * unit;
+}
+
+function fromNs(at: usize, ns: i64, unit: i64): void {
+  store<i64>(at, ns / NS_PER_SECOND);
+  store<i64>(at + 8, (ns % NS_PER_SECOND) / unit);
+}
+
+/** Nanoseconds of the struct timespec at an address, or -EFAULT, -EINVAL. */
+export function loadTimespec(from: u64): i64 {
+  if (loadUser(scratch, from, 16) != 0) return -EFAULT;
+  return toNs(scratch, 1);
+}
+
+export function storeTimespec(to: u64, ns: i64): i32 {
+  fromNs(scratch, ns, 1);
+  return storeUser(to, scratch, 16);
+}
+
+export function loadTimeval(from: u64): i64 {
+  if (loadUser(scratch, from, 16) != 0) return -EFAULT;
+  return toNs(scratch, NS_PER_MICROSECOND);
+}
+
+export function storeTimeval(to: u64, ns: i64): i32 {
+  fromNs(scratch, ns, NS_PER_MICROSECOND);
+  return storeUser(to, scratch, 16);
+}
+
+/** An interval and a value: struct itimerspec, or struct itimerval. Loaded by `loadTimerSpec`. */
+export let timerInterval: i64 = 0;
+export let timerValue: i64 = 0;
+
+/** Loads a pair of timespecs (or, `micro`, timevals) into `timerInterval` and `timerValue`. 0, -EFAULT or -EINVAL. */
+export function loadTimerSpec(from: u64, micro: bool): i32 {
+  if (loadUser(scratch, from, 32) != 0) return -EFAULT;
+  const unit = micro ? NS_PER_MICROSECOND : 1;
+  timerInterval = toNs(scratch, unit);
+  timerValue = toNs(scratch + 16, unit);
+  return timerInterval < 0 || timerValue < 0 ? -EINVAL : 0;
+}
+
+export function storeTimerSpec(to: u64, interval: i64, value: i64, micro: bool): i32 {
+  const unit = micro ? NS_PER_MICROSECOND : 1;
+  fromNs(scratch, interval, unit);
+  fromNs(scratch + 16, value, unit);
+  return storeUser(to, scratch, 32);
+}
+
+/** The monotonic time in `ns` nanoseconds. */
+export function deadlineAfter(ns: u64): u64 {
+  const now = monotonicNs();
+  return ns < NO_DEADLINE - now ? now + ns : NO_DEADLINE;
+}
