@@ -1,0 +1,210 @@
+/**
+ * Timers that send signals: alarm, setitimer, timer_create and its kin.
+ *
+ * A SignalTimer has the deadline of its next expiration and, when it is periodic, arms itself again as it fires; periods that
+ * have been missed by then count as overruns (timer_getoverrun(2)). The timers of timer_create are in a table by id; ITIMER_REAL, which alarm
+ * shares, is one more. ITIMER_VIRTUAL and ITIMER_PROF run with the CPU time: they keep what they are set to, and never expire.
+ */
+import { EAGAIN, EFAULT, EINVAL } from "../lib/errno";
+import { free } from "../runtime/free";
+import { monotonicNs } from "../time/clock";
+import { Timer } from "../time/timer";
+import { sendSignalToProcess, sendSignalToTask } from "./signal";
+import { SI_KERNEL, SI_TIMER, SIGALRM, SIGNAL_MAX, SignalInfo } from "./signal-numbers";
+import { taskFind } from "./task";
+import { deadlineOnClock, isWaitableClock, TIMER_ABSTIME } from "./time-calls";
+import {
+  deadlineAfter,
+  loadTimerSpec,
+  storeTimerSpec,
+  timerInterval,
+  timerValue,
+} from "./timespec";
+import { loadUser, storeUser32 } from "./user-memory";
+
+const ITIMER_REAL: u32 = 0;
+const ITIMER_COUNT: u32 = 3;
+// include/uapi/asm-generic/siginfo.h
+const SIGEV_SIGNAL: i32 = 0;
+const SIGEV_NONE: i32 = 1;
+const SIGEV_THREAD_ID: i32 = 4;
+/** struct sigevent, as far as it is read: value, signal, kind, thread id. */
+const SIGEVENT_SIZE: u64 = 20;
+const NS_PER_SECOND: i64 = 1_000_000_000;
+const TIMERS_MAX: u32 = 256;
+
+const scratch: usize = memory.data(24, 8);
+const info: SignalInfo = changetype<SignalInfo>(memory.data(32, 8));
+
+class SignalTimer extends Timer {
+  clock: i32 = 0;
+  interval: u64 = 0;
+  /** 0: none. */
+  signal: i32 = SIGALRM;
+  code: i32 = SI_KERNEL;
+  value: u64 = 0;
+  id: i32 = 0;
+  /** The thread that gets the signal; 0: the process. */
+  threadId: u32 = 0;
+  overruns: u32 = 0;
+
+  fire(): void {
+    this.overruns = 0;
+    if (this.interval != 0) {
+      const now = monotonicNs();
+      const missed = now > this.deadline ? (now - this.deadline) / this.interval : 0;
+      this.overruns = <u32>min<u64>(missed, i32.MAX_VALUE);
+      this.arm(this.deadline + (missed + 1) * this.interval);
+    }
+    if (this.signal == 0) return;
+    // si_timerid and si_overrun.
+    info.set(this.signal, this.code, ((<u64>this.overruns) << 32) | <u64>this.id);
+    info.value = this.value;
+    if (this.threadId == 0) {
+      sendSignalToProcess(info);
+      return;
+    }
+    const task = taskFind(this.threadId);
+    if (task) sendSignalToTask(task, info);
+  }
+
+  /** ns until it fires; 0 when it is not armed. */
+  timeLeft(): u64 {
+    if (!this.isArmed()) return 0;
+    const now = monotonicNs();
+    return this.deadline > now ? this.deadline - now : 1;
+  }
+
+  /** Starts, or with a value of 0 stops, the timer. */
+  set(flags: u32, value: u64, interval: u64): void {
+    this.cancel();
+    this.interval = interval;
+    this.overruns = 0;
+    if (value == 0) return;
+    const absolute = (flags & TIMER_ABSTIME) != 0;
+    this.arm(absolute ? deadlineOnClock(this.clock, value) : deadlineAfter(value));
+  }
+}
+
+let alarmTimer: SignalTimer = new SignalTimer();
+/** Interval and value of ITIMER_VIRTUAL and ITIMER_PROF. */
+const cpuTimers: usize = memory.data(4 * 8, 8);
+/** Pointers by id; 0: free. */
+const timers: usize = memory.data(TIMERS_MAX * 4, 4);
+
+function timerAt(id: u32): SignalTimer | null {
+  return id < TIMERS_MAX ? load<SignalTimer | null>(timers + ((<usize>id) << 2)) : null;
+}
+
+function setTimerAt(id: u32, timer: SignalTimer | null): void {
+  store<usize>(timers + ((<usize>id) << 2), changetype<usize>(timer));
+}
+
+/** Seconds that were left of the alarm before, rounded up. */
+export function sys_alarm(seconds: u32): i64 {
+  const left = <i64>alarmTimer.timeLeft();
+  alarmTimer.set(0, <u64>seconds * NS_PER_SECOND, 0);
+  return (left + NS_PER_SECOND - 1) / NS_PER_SECOND;
+}
+
+export function sys_getitimer(which: u32, to: u64): i64 {
+  if (which >= ITIMER_COUNT) return -EINVAL;
+  if (which == ITIMER_REAL) {
+    return storeTimerSpec(to, alarmTimer.interval, alarmTimer.timeLeft(), true);
+  }
+  const at = cpuTimers + ((<usize>which - 1) << 4);
+  return storeTimerSpec(to, load<i64>(at), load<i64>(at + 8), true);
+}
+
+export function sys_setitimer(which: u32, from: u64, old: u64): i64 {
+  if (which >= ITIMER_COUNT) return -EINVAL;
+  let interval: i64 = 0;
+  let value: i64 = 0;
+  if (from != 0) {
+    const error = loadTimerSpec(from, true);
+    if (error != 0) return error;
+    interval = timerInterval;
+    value = timerValue;
+  }
+  if (old != 0) {
+    const error = sys_getitimer(which, old);
+    if (error != 0) return error;
+  }
+  if (which == ITIMER_REAL) {
+    alarmTimer.set(0, value, interval);
+    return 0;
+  }
+  const at = cpuTimers + ((<usize>which - 1) << 4);
+  store<i64>(at, interval);
+  store<i64>(at + 8, value);
+  return 0;
+}
+
+export function sys_timer_create(clock: i32, event: u64, idTo: u64): i64 {
+  if (!isWaitableClock(clock)) return -EINVAL;
+  let id: u32 = 0;
+  while (id < TIMERS_MAX && timerAt(id)) id++;
+  if (id == TIMERS_MAX) return -EAGAIN;
+  let value: u64 = id;
+  let signal = SIGALRM;
+  let kind = SIGEV_SIGNAL;
+  let threadId: u32 = 0;
+  if (event != 0) {
+    if (loadUser(scratch, event, SIGEVENT_SIZE) != 0) return -EFAULT;
+    value = load<u64>(scratch);
+    signal = load<i32>(scratch + 8);
+    kind = load<i32>(scratch + 12);
+    threadId = load<u32>(scratch + 16);
+  }
+  if (kind == SIGEV_THREAD_ID) {
+    if (!taskFind(threadId)) return -EINVAL;
+  } else if (kind == SIGEV_SIGNAL || kind == SIGEV_NONE) {
+    threadId = 0;
+  } else {
+    return -EINVAL;
+  }
+  if (kind == SIGEV_NONE) signal = 0;
+  else if (signal < 1 || signal > SIGNAL_MAX) return -EINVAL;
+  if (storeUser32(idTo, id) != 0) return -EFAULT;
+  const timer = new SignalTimer();
+  timer.clock = clock;
+  timer.signal = signal;
+  timer.code = SI_TIMER;
+  timer.value = value;
+  timer.id = id;
+  timer.threadId = threadId;
+  setTimerAt(id, timer);
+  return 0;
+}
+
+export function sys_timer_settime(id: u32, flags: u32, from: u64, old: u64): i64 {
+  const error = loadTimerSpec(from, false);
+  if (error != 0) return error;
+  const interval = timerInterval;
+  const value = timerValue;
+  const timer = timerAt(id);
+  if (!timer) return -EINVAL;
+  if (old != 0 && storeTimerSpec(old, timer.interval, timer.timeLeft(), false) != 0) return -EFAULT;
+  timer.set(flags, value, interval);
+  return 0;
+}
+
+export function sys_timer_gettime(id: u32, to: u64): i64 {
+  const timer = timerAt(id);
+  if (!timer) return -EINVAL;
+  return storeTimerSpec(to, timer.interval, timer.timeLeft(), false);
+}
+
+export function sys_timer_getoverrun(id: u32): i64 {
+  const timer = timerAt(id);
+  return timer ? timer.overruns : -EINVAL;
+}
+
+export function sys_timer_delete(id: u32): i64 {
+  const timer = timerAt(id);
+  if (!timer) return -EINVAL;
+  timer.cancel();
+  setTimerAt(id, null);
+  free(timer);
+  return 0;
+}
