@@ -5,7 +5,7 @@ import { EPOLL_EVENT_SIZE, Epoll } from "../fs/epoll";
 import { File, fileGet, filePut, O_CLOEXEC } from "../fs/file";
 import { S_IFDIR, S_IFMT, S_IFREG, Stat } from "../fs/stat";
 import { EBADF, EFAULT, EINTR, EINVAL, ENOMEM, EPERM, ETIMEDOUT } from "../lib/errno";
-import { pollNetwork } from "../net/hooks";
+import { netPoll } from "../net/poll";
 import { heapAlloc, heapFree } from "../runtime/heap";
 import { NO_DEADLINE } from "../sched/wait-queue";
 import { fdFile, fdInstall } from "./descriptors";
@@ -123,7 +123,7 @@ export function sys_epoll_pwait2(
 
 /** Takes up to `max` ready events to the application, waiting up to `timeoutNs` for the first. */
 function epollWait(epoll: Epoll, events: u64, max: u32, timeoutNs: u64): i64 {
-  pollNetwork();
+  netPoll();
   if (timeoutNs == LOOK && !epoll.mayBeReady()) return 0;
   if (!userRange(events, <u64>max * EPOLL_EVENT_SIZE)) return -EFAULT;
   // The set must not end while its events are copied, or a thread sleeps.

@@ -13,7 +13,7 @@
 
 import { File, fileGet, filePut, POLLERR, POLLHUP, POLLNVAL, PollObserver } from "../fs/file";
 import { ETIMEDOUT } from "../lib/errno";
-import { pollNetwork } from "../net/hooks";
+import { netPoll } from "../net/poll";
 import { free } from "../runtime/free";
 import { heapAlloc, heapFree } from "../runtime/heap";
 import { WaitQueue } from "../sched/wait-queue";
@@ -228,7 +228,7 @@ export function pollSetGive(set: PollSet): void {
  */
 export function pollWait(set: PollSet, n: u32, always: u32, deadline: u64): i32 {
   set.always = always;
-  pollNetwork();
+  netPoll();
   const ready = set.look(n);
   if (ready != 0 || deadline == POLL_NOW) return ready;
   return set.sleep(n, deadline);
