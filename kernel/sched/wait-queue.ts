@@ -56,7 +56,8 @@ export class WaitQueue {
     thread.state = STATE_BLOCKED;
     schedule();
     if (deadline != NO_DEADLINE) thread.timer.cancel();
-    if (thread.timedOut) {
+    // Both the deadline and a wake may have come before the thread ran: then it counts as woken.
+    if (thread.timedOut && thread.waitQueue != null) {
       this.remove(thread);
       return -ETIMEDOUT;
     }
