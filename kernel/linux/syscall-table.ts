@@ -5,7 +5,53 @@
  * u64, i64, u32 or i32: they arrive in registers, so surplus ones are not seen). It returns the result or a negative errno.
  * It runs on the thread's kernel stack and may sleep.
  */
+
+import {
+  sys_close,
+  sys_close_range,
+  sys_dup,
+  sys_dup2,
+  sys_dup3,
+  sys_fcntl,
+} from "./descriptor-calls";
+import {
+  sys_epoll_create,
+  sys_epoll_create1,
+  sys_epoll_ctl,
+  sys_epoll_pwait,
+  sys_epoll_pwait2,
+  sys_epoll_wait,
+} from "./epoll-calls";
+import {
+  sys_eventfd,
+  sys_eventfd2,
+  sys_pipe,
+  sys_pipe2,
+  sys_timerfd_create,
+  sys_timerfd_gettime,
+  sys_timerfd_settime,
+} from "./event-calls";
 import { sys_futex } from "./futex";
+import {
+  sys_capget,
+  sys_capset,
+  sys_getgroups,
+  sys_getpgid,
+  sys_getpgrp,
+  sys_getpid,
+  sys_getppid,
+  sys_getresuid,
+  sys_gettid,
+  sys_getuid,
+  sys_personality,
+  sys_prctl,
+  sys_setfsuid,
+  sys_sethostname,
+  sys_setpgid,
+  sys_setsid,
+  sys_setuid,
+  sys_uname,
+} from "./identity-calls";
 import {
   sys_brk,
   sys_madvise,
@@ -16,6 +62,32 @@ import {
   sys_msync,
   sys_munmap,
 } from "./memory-calls";
+import { sys_poll, sys_ppoll, sys_pselect6, sys_select } from "./poll-calls";
+import { sys_getrandom } from "./random-calls";
+import {
+  sys_getcpu,
+  sys_getpriority,
+  sys_getrlimit,
+  sys_getrusage,
+  sys_ioprio_get,
+  sys_ioprio_set,
+  sys_membarrier,
+  sys_mlock,
+  sys_prlimit64,
+  sys_sched_get_priority_max,
+  sys_sched_get_priority_min,
+  sys_sched_getaffinity,
+  sys_sched_getparam,
+  sys_sched_getscheduler,
+  sys_sched_rr_get_interval,
+  sys_sched_setaffinity,
+  sys_sched_setparam,
+  sys_sched_setscheduler,
+  sys_setpriority,
+  sys_setrlimit,
+  sys_sysinfo,
+  sys_syslog,
+} from "./resource-calls";
 import {
   sys_kill,
   sys_pause,
@@ -43,6 +115,29 @@ import {
   sys_set_robust_list,
   sys_set_tid_address,
 } from "./thread-calls";
+import {
+  sys_adjtimex,
+  sys_clock_adjtime,
+  sys_clock_getres,
+  sys_clock_gettime,
+  sys_clock_nanosleep,
+  sys_clock_settime,
+  sys_gettimeofday,
+  sys_nanosleep,
+  sys_settimeofday,
+  sys_time,
+  sys_times,
+} from "./time-calls";
+import {
+  sys_alarm,
+  sys_getitimer,
+  sys_setitimer,
+  sys_timer_create,
+  sys_timer_delete,
+  sys_timer_getoverrun,
+  sys_timer_gettime,
+  sys_timer_settime,
+} from "./timer-calls";
 
 const SYSCALL_COUNT: u64 = 512;
 
@@ -102,4 +197,122 @@ export function syscallTableInit(): void {
   row(273, "set_robust_list", sys_set_robust_list);
   row(274, "get_robust_list", sys_get_robust_list);
   row(435, "clone3", sys_clone3);
+
+  // Descriptors
+  row(3, "close", sys_close);
+  row(32, "dup", sys_dup);
+  row(33, "dup2", sys_dup2);
+  row(72, "fcntl", sys_fcntl);
+  row(292, "dup3", sys_dup3);
+  row(436, "close_range", sys_close_range);
+
+  // Pipes, eventfd, timerfd
+  row(22, "pipe", sys_pipe);
+  row(283, "timerfd_create", sys_timerfd_create);
+  row(284, "eventfd", sys_eventfd);
+  row(286, "timerfd_settime", sys_timerfd_settime);
+  row(287, "timerfd_gettime", sys_timerfd_gettime);
+  row(290, "eventfd2", sys_eventfd2);
+  row(293, "pipe2", sys_pipe2);
+
+  // Readiness: poll, select
+  row(7, "poll", sys_poll);
+  row(23, "select", sys_select);
+  row(270, "pselect6", sys_pselect6);
+  row(271, "ppoll", sys_ppoll);
+
+  // Readiness: epoll
+  row(213, "epoll_create", sys_epoll_create);
+  row(232, "epoll_wait", sys_epoll_wait);
+  row(233, "epoll_ctl", sys_epoll_ctl);
+  row(281, "epoll_pwait", sys_epoll_pwait);
+  row(291, "epoll_create1", sys_epoll_create1);
+  row(441, "epoll_pwait2", sys_epoll_pwait2);
+
+  // Time
+  row(35, "nanosleep", sys_nanosleep);
+  row(96, "gettimeofday", sys_gettimeofday);
+  row(100, "times", sys_times);
+  row(159, "adjtimex", sys_adjtimex);
+  row(164, "settimeofday", sys_settimeofday);
+  row(201, "time", sys_time);
+  row(227, "clock_settime", sys_clock_settime);
+  row(228, "clock_gettime", sys_clock_gettime);
+  row(229, "clock_getres", sys_clock_getres);
+  row(230, "clock_nanosleep", sys_clock_nanosleep);
+  row(305, "clock_adjtime", sys_clock_adjtime);
+
+  // Timers that send signals
+  row(36, "getitimer", sys_getitimer);
+  row(37, "alarm", sys_alarm);
+  row(38, "setitimer", sys_setitimer);
+  row(222, "timer_create", sys_timer_create);
+  row(223, "timer_settime", sys_timer_settime);
+  row(224, "timer_gettime", sys_timer_gettime);
+  row(225, "timer_getoverrun", sys_timer_getoverrun);
+  row(226, "timer_delete", sys_timer_delete);
+
+  // Identity
+  row(39, "getpid", sys_getpid);
+  row(63, "uname", sys_uname);
+  row(102, "getuid", sys_getuid);
+  row(104, "getgid", sys_getuid);
+  row(105, "setuid", sys_setuid);
+  row(106, "setgid", sys_setuid);
+  row(107, "geteuid", sys_getuid);
+  row(108, "getegid", sys_getuid);
+  row(109, "setpgid", sys_setpgid);
+  row(110, "getppid", sys_getppid);
+  row(111, "getpgrp", sys_getpgrp);
+  row(112, "setsid", sys_setsid);
+  row(113, "setreuid", sys_setuid);
+  row(114, "setregid", sys_setuid);
+  row(115, "getgroups", sys_getgroups);
+  row(116, "setgroups", sys_setuid);
+  row(117, "setresuid", sys_setuid);
+  row(118, "getresuid", sys_getresuid);
+  row(119, "setresgid", sys_setuid);
+  row(120, "getresgid", sys_getresuid);
+  row(121, "getpgid", sys_getpgid);
+  row(122, "setfsuid", sys_setfsuid);
+  row(123, "setfsgid", sys_setfsuid);
+  row(124, "getsid", sys_getpgid);
+  row(125, "capget", sys_capget);
+  row(126, "capset", sys_capset);
+  row(135, "personality", sys_personality);
+  row(157, "prctl", sys_prctl);
+  row(170, "sethostname", sys_sethostname);
+  row(171, "setdomainname", sys_sethostname);
+  row(186, "gettid", sys_gettid);
+
+  // Resources and scheduling
+  row(97, "getrlimit", sys_getrlimit);
+  row(98, "getrusage", sys_getrusage);
+  row(99, "sysinfo", sys_sysinfo);
+  row(103, "syslog", sys_syslog);
+  row(140, "getpriority", sys_getpriority);
+  row(141, "setpriority", sys_setpriority);
+  row(142, "sched_setparam", sys_sched_setparam);
+  row(143, "sched_getparam", sys_sched_getparam);
+  row(144, "sched_setscheduler", sys_sched_setscheduler);
+  row(145, "sched_getscheduler", sys_sched_getscheduler);
+  row(146, "sched_get_priority_max", sys_sched_get_priority_max);
+  row(147, "sched_get_priority_min", sys_sched_get_priority_min);
+  row(148, "sched_rr_get_interval", sys_sched_rr_get_interval);
+  row(149, "mlock", sys_mlock);
+  row(150, "munlock", sys_mlock);
+  row(151, "mlockall", sys_mlock);
+  row(152, "munlockall", sys_mlock);
+  row(160, "setrlimit", sys_setrlimit);
+  row(203, "sched_setaffinity", sys_sched_setaffinity);
+  row(204, "sched_getaffinity", sys_sched_getaffinity);
+  row(251, "ioprio_set", sys_ioprio_set);
+  row(252, "ioprio_get", sys_ioprio_get);
+  row(302, "prlimit64", sys_prlimit64);
+  row(309, "getcpu", sys_getcpu);
+  row(324, "membarrier", sys_membarrier);
+  row(325, "mlock2", sys_mlock);
+
+  // Random numbers
+  row(318, "getrandom", sys_getrandom);
 }
