@@ -1,9 +1,9 @@
 /**
  * Finds the devices and gives each to its driver.
  *
- *     discoverWord(text, n)         a word of the command line; true when it says where a device is: before the next
- *     discoverDevices(wakeNet)      `wakeNet` is called in interrupt context when a network device has received
- *     diskAt(i), netDeviceAt(i)     what there is; null: not so many
+ *     discoverDevices(words, wakeNet)    the virtio_mmio.device words of the command line; `wakeNet` is called by
+ *                                        the interrupt handler of a network device that has received
+ *     diskAt(i), netDeviceAt(i)          what there is; null: not so many
  *
  * A machine that names its devices on the command line (QEMU's microvm, Firecracker) has no PCI that would have to be
  * searched. Drivers set their devices up without waiting for any answer, so devices don't wait for each other.
@@ -18,7 +18,7 @@ import { mmioProbe } from "./virtio/transport-mmio";
 import { pciProbe, pciVirtioId } from "./virtio/transport-pci";
 import { virtioBlkProbe } from "./virtio/virtio-blk";
 import { virtioConsoleProbe } from "./virtio/virtio-console";
-import { isMmioWord, mmioWordBase, mmioWordIrq, parseMmioWord } from "./virtio/virtio-mmio-word";
+import { mmioWordBase, mmioWordIrq, parseMmioWord } from "./virtio/virtio-mmio-word";
 import { virtioNetProbe } from "./virtio/virtio-net";
 import {
   VIRTIO_ID_BLOCK,
@@ -28,13 +28,8 @@ import {
 } from "./virtio/virtio-regs";
 import { virtioRngProbe } from "./virtio/virtio-rng";
 
-const MMIO_MAX = 32;
 const DISKS_MAX = 8;
 const NETS_MAX = 4;
-
-/** Where the command line says devices are: base u64, irq u32. */
-const mmioPlaces: usize = memory.data(32 * 16, 8);
-let mmioCount = 0;
 
 const disks: StaticArray<BlockDevice | null> = new StaticArray<BlockDevice | null>(DISKS_MAX);
 let diskCount = 0;
@@ -73,23 +68,6 @@ function probeNet(transport: VirtioTransport): bool {
   return true;
 }
 
-/** Looks at a word of the kernel's command line; true when it was for us, well-formed or not. */
-export function discoverWord(text: u64, n: u64): bool {
-  if (!isMmioWord(text, n)) return false;
-  if (!parseMmioWord(text, n) || mmioCount == MMIO_MAX) {
-    if (logBegin(LOG_WARN, "discover")) {
-      put("a virtio_mmio.device word is not understood");
-      logEnd();
-    }
-    return true;
-  }
-  const place = mmioPlaces + ((<usize>mmioCount) << 4);
-  mmioCount++;
-  store<u64>(place, mmioWordBase);
-  store<u32>(place, mmioWordIrq, 8);
-  return true;
-}
-
 /** Gives a virtio device to the driver of its kind. */
 function bind(transport: VirtioTransport): void {
   for (let i = 0; i < drivers.length; i++) {
@@ -113,14 +91,24 @@ function foundPci(device: PciDevice): void {
   if (transport) bind(transport);
 }
 
-export function discoverDevices(wake: () => void): void {
-  wakeNet = wake;
-  for (let i = 0; i < mmioCount; i++) {
-    const place = mmioPlaces + ((<usize>i) << 4);
-    const transport = mmioProbe(load<u64>(place), load<u32>(place, 8));
-    if (transport) bind(transport);
+/** The device that a word of the command line names. */
+function foundWord(word: string): void {
+  if (!parseMmioWord(word)) {
+    if (logBegin(LOG_WARN, "discover")) {
+      put("not understood: ");
+      put(word);
+      logEnd();
+    }
+    return;
   }
-  if (mmioCount == 0 && pciPresent()) pciEnumerate(foundPci);
+  const transport = mmioProbe(mmioWordBase, mmioWordIrq);
+  if (transport) bind(transport);
+}
+
+export function discoverDevices(words: string[], wake: () => void): void {
+  wakeNet = wake;
+  for (let i = 0; i < words.length; i++) foundWord(words[i]);
+  if (words.length == 0 && pciPresent()) pciEnumerate(foundPci);
 }
 
 /** Disk i in the order of discovery; null when there are not so many. */
