@@ -63,6 +63,8 @@ export declare function readMsr(register: u32): u64;
 export declare function writeMsr(register: u32, value: u64): void;
 /** Stores eax, ebx, ecx, edx at `out` (four u32). */
 export declare function cpuid(leaf: u32, subleaf: u32, out: usize): void;
+/** A number of the CPU's random generator (CPUID tells whether it has one); 0 when there is none right now. */
+export declare function rdrand(): u64;
 export declare function readCr0(): u64;
 export declare function readCr2(): u64;
 export declare function readCr3(): u64;

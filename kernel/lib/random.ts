@@ -12,13 +12,13 @@
  *
  * Thread context. Nothing sleeps, so a request is not interrupted by another; with more CPUs each has its own key.
  */
-import { readTsc } from "../arch/hw";
+import { cpuid, rdrand, readTsc } from "../arch/hw";
 
 const BLOCK_SIZE: usize = 64;
 const KEY_SIZE: usize = 32;
 /** A key serves for this many blocks of one request. */
 const BLOCKS_PER_KEY: u32 = 64;
-const JITTER_ROUNDS = 256;
+const JITTER_ROUNDS = 64;
 
 /** The cipher's state (RFC 8439, section 2.3): constants, key, block counter, nonce. */
 const state: usize = memory.data<u32>([
@@ -127,13 +127,24 @@ export function randomU32(): u32 {
   return <u32>randomU64();
 }
 
+/** CPUID leaf 1, ecx: RDRAND. */
+const CPUID_RDRAND: u32 = 1 << 30;
+const RDRAND_WORDS = 8;
+const registers: usize = memory.data(16, 4);
+
 /**
- * First entropy: the jitter of the time-stamp counter against the memory and the host. Weak where the hypervisor's
- * counter is coarse; devices and instructions add theirs by `randomMix`.
+ * First entropy, at boot: the CPU's generator where there is one, and the jitter of the time-stamp counter against memory
+ * and host, which is weak where the counter is coarse. Devices add theirs by `randomMix`.
  */
 export function randomInit(): void {
   for (let i = 0; i < JITTER_ROUNDS; i++) {
     store<u64>(word, readTsc());
+    randomMix(word, 8);
+  }
+  cpuid(1, 0, registers);
+  if ((load<u32>(registers, 8) & CPUID_RDRAND) == 0) return;
+  for (let i = 0; i < RDRAND_WORDS; i++) {
+    store<u64>(word, rdrand());
     randomMix(word, 8);
   }
 }

@@ -124,6 +124,12 @@ HW u64 w2c_hw_readMsr(u32 msr) {
 HW void w2c_hw_writeMsr(u32 msr, u64 v) {
   __asm__ volatile("wrmsr" ::"c"(msr), "a"((u32)v), "d"((u32)(v >> 32)) : "memory");
 }
+HW u64 w2c_hw_rdrand(void) {
+  u64 v;
+  unsigned char ok;
+  __asm__ volatile("rdrand %0; setc %1" : "=r"(v), "=qm"(ok) : : "cc");
+  return ok ? v : 0;
+}
 HW void w2c_hw_cpuid(u32 leaf, u32 subleaf, u32 out) {
   u32 *r = (u32 *)(LINEAR_MEMORY + out);
   __asm__ volatile("cpuid"
