@@ -1,5 +1,5 @@
 /* QEMU: its command line, its process, what the guest says. */
-export { chooseAccelerator } from "./accelerator.ts";
+export { chooseAccelerator, whyNotKvm } from "./accelerator.ts";
 export { QEMU, qemuArguments } from "./arguments.ts";
 export { backlogEnvironment } from "./backlog.ts";
 export { type BootOptions, kernelCommandLine, type LogLevel } from "./command-line.ts";

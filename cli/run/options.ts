@@ -9,7 +9,7 @@ import { existsSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import { findRecipe, type Recipe, recipes } from "../../apps/index.ts";
 import { parseOptions, splitArguments } from "../arguments.ts";
-import { ProgramNotFoundError, TooLittleMemoryError, UsageError } from "../errors.ts";
+import { ProgramNotFoundError, TooLittleMemoryError, UsageError, VirgaError } from "../errors.ts";
 import {
   ACCELERATORS,
   type Accelerator,
@@ -17,6 +17,7 @@ import {
   type Forward,
   MACHINE_TYPES,
   type MachineType,
+  whyNotKvm,
 } from "../qemu/index.ts";
 import {
   formatSize,
@@ -100,10 +101,7 @@ export function parseRun(args: readonly string[]): RunOptions {
     memoryBytes,
     cpus: parseCount("--cpus", values.cpus ?? "1", CPUS_MOST),
     machine: parseChoice("--machine", values.machine ?? "microvm", MACHINE_TYPES),
-    accelerator:
-      values.accel === undefined
-        ? chooseAccelerator()
-        : parseChoice("--accel", values.accel, ACCELERATORS),
+    accelerator: parseAccelerator(values.accel),
     name: values.name ?? defaultName(subject),
     isNameFixed: values.name !== undefined,
     isDetached: values.detach ?? false,
@@ -173,6 +171,15 @@ function findProgram(word: string): string {
   const names = recipes.map((recipe) => recipe.name).join(", ");
   const hint = existsSync(word) ? `the file here is ./${word}` : `recipes: ${names}`;
   throw new ProgramNotFoundError(word, `neither a recipe nor on PATH; ${hint}`);
+}
+
+/** A guest on a KVM that does not work hangs without a word, so it is refused even when asked for. */
+function parseAccelerator(text: string | undefined): Accelerator {
+  if (text === undefined) return chooseAccelerator();
+  const accelerator = parseChoice("--accel", text, ACCELERATORS);
+  const reason = accelerator === "kvm" ? whyNotKvm() : null;
+  if (reason !== null) throw new VirgaError("no-kvm", `--accel kvm: ${reason}`);
+  return accelerator;
 }
 
 function checkForwards(forwards: readonly Forward[]): void {
