@@ -103,6 +103,8 @@ function pickNext(cpu: Cpu, current: Thread): Thread {
     else if (timersNextDeadline() <= monotonicNs()) timersRun(monotonicNs());
     else if (!idlePoll()) halt(cpu);
     next = runQueuePop();
+    // Woken together with another: `makeReady` left the current thread to us.
+    if (next && current.state == STATE_READY) runQueuePush(current, monotonicNs());
   }
   return next ? next : current;
 }
