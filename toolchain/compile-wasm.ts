@@ -28,6 +28,10 @@ export async function compileWasm(options: WasmOptions): Promise<void> {
     "./toolchain/assemblyscript-runtime.mjs",
     "--exportStart",
     "initializeGlobals",
+    // Exported, the function table counts as called from outside. Otherwise the optimizer takes it that a function is called
+    // indirectly only with its own type and empties the others; but the system call table is called with six arguments
+    // whatever a handler takes (kernel/linux/syscall-table.ts).
+    "--exportTable",
     "--memoryBase",
     String(MEMORY_BASE),
     // Without this the optimizer empties functions that it sees entered in the table but never called by their exact

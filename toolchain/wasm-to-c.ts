@@ -124,6 +124,9 @@ export function rewriteC(source: string): string {
   text = text.replace(/^FUNC_TYPE_T.*\n/gm, "");
   text = text.replace(/^#include <(?:assert|math|malloc|stdlib|alloca|string)\.h>$/gm, "");
   text = text.replace(/wasm_rt_allocate_memory\(.*\n/, "\n");
+  // For a memory that is not shared, wasm2c's read-modify-write operations are not atomic (and return the new value): the
+  // shared kind is what the kernel means.
+  text = text.replace(/\b(i(?:32|64)_atomic_\w+?)_default32\(&/g, "$1_shared_default32(&");
   text = rewriteIndirectCalls(text);
   text = dropInstances(text);
   text = text.replace(

@@ -8,7 +8,9 @@ let count = 0;
 
 export function addIdlePoller(poll: () => bool): void {
   assert(count < POLLERS_MAX, "there is room for another poller");
-  store<u32>(pollers + ((<usize>count++) << 2), load<u32>(changetype<usize>(poll)));
+  const slot = <usize>count << 2;
+  count++;
+  store<u32>(pollers + slot, load<u32>(changetype<usize>(poll)));
 }
 
 /** Runs all pollers; true when one of them found work. */
