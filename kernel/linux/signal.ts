@@ -14,6 +14,7 @@
 import { free } from "../runtime/free";
 import { thisCpu, WORK_SIGNAL } from "../sched/cpu";
 import { wakeForSignal } from "../sched/wait-queue";
+import { signalArrived, watchedSignals } from "./signal-file";
 import {
   SI_KERNEL,
   SIG_DFL,
@@ -102,6 +103,7 @@ export function sendSignalToTask(task: Task, info: SignalInfo): void {
   if (isMerged(task.pending, signal)) return;
   task.pendingList = enqueue(task.pendingList, info);
   task.pending |= signalBit(signal);
+  if ((watchedSignals & signalBit(signal)) != 0) signalArrived(signalBit(signal));
   updateSignalWork(task);
   if ((task.thread.work & WORK_SIGNAL) != 0) wakeForSignal(task.thread);
 }
@@ -125,6 +127,7 @@ export function sendSignalToProcess(info: SignalInfo): void {
   if (isMerged(process.pending, signal)) return;
   process.pendingList = enqueue(process.pendingList, info);
   process.pending |= bit;
+  if ((watchedSignals & bit) != 0) signalArrived(bit);
   updateAllSignalWork();
   if (taker) wakeForSignal(taker.thread);
 }

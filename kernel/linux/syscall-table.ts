@@ -102,6 +102,7 @@ import {
   sys_tgkill,
   sys_tkill,
 } from "./signal-calls";
+import { sys_signalfd, sys_signalfd4 } from "./signal-file";
 import {
   sys_arch_prctl,
   sys_clone,
@@ -206,12 +207,14 @@ export function syscallTableInit(): void {
   row(292, "dup3", sys_dup3);
   row(436, "close_range", sys_close_range);
 
-  // Pipes, eventfd, timerfd
+  // Pipes, eventfd, timerfd, signalfd
   row(22, "pipe", sys_pipe);
+  row(282, "signalfd", sys_signalfd);
   row(283, "timerfd_create", sys_timerfd_create);
   row(284, "eventfd", sys_eventfd);
   row(286, "timerfd_settime", sys_timerfd_settime);
   row(287, "timerfd_gettime", sys_timerfd_gettime);
+  row(289, "signalfd4", sys_signalfd4);
   row(290, "eventfd2", sys_eventfd2);
   row(293, "pipe2", sys_pipe2);
 
