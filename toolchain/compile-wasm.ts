@@ -34,9 +34,6 @@ export async function compileWasm(options: WasmOptions): Promise<void> {
     "--exportTable",
     "--memoryBase",
     String(MEMORY_BASE),
-    // Without this the optimizer empties functions that it sees entered in the table but never called by their exact
-    // type: the system calls, whose dispatch passes all six arguments to each.
-    "--exportTable",
     "--enable",
     "threads",
     "--debug",
