@@ -165,14 +165,10 @@ function mapSegment(source: PageSource, segment: ProgramHeader, bias: u64): i32 
     );
   }
   if (end > mapped) mapRegion(mapped, end - mapped, protection, VMA_MAY_WRITE, null, 0);
-  // The rest of the last page of file data is memory of the program: zero. (Of a read-only segment nobody looks at it.)
-  if (segment.memorySize > segment.fileSize && fileEnd < mapped && (protection & PROT_WRITE) != 0) {
-    if (
-      userCopy(fileEnd, addressOf(zeroPage()), min(mapped, start + segment.memorySize) - fileEnd) !=
-      0
-    ) {
-      return -ENOMEM;
-    }
+  // The rest of the last page of file data is memory of the program, zero to the page's end: ld.so allocates behind its own data.
+  // (Of a read-only segment nobody looks at it.)
+  if (fileEnd < mapped && (protection & PROT_WRITE) != 0) {
+    if (userCopy(fileEnd, addressOf(zeroPage()), mapped - fileEnd) != 0) return -ENOMEM;
   }
   return 0;
 }
