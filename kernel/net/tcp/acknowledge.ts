@@ -53,7 +53,7 @@ export function dueAcknowledgment(c: Connection, length: u32): void {
   if (c.quickAcks > 0) {
     c.quickAcks--;
     schedule(c, WORK_ACK);
-  } else if (c.unackedBytes >= min(2 * c.receiveMss, c.receiveLimit >> 2)) {
+  } else if (c.unackedBytes >= min(c.receiveMss * 2, c.receiveLimit >> 2)) {
     schedule(c, WORK_ACK);
   } else {
     setDelayedAck(c);

@@ -12,7 +12,6 @@
 import { EADDRINUSE } from "../../lib/errno";
 import { reset } from "./close";
 import { Connection, ConnectionObserver } from "./connection";
-import { State } from "./state";
 
 /** Half-open connections a listener may have whatever its backlog. */
 const HALF_OPEN_MIN: u32 = 16;

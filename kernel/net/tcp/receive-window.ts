@@ -59,7 +59,7 @@ export function noteConsumed(c: Connection, n: u32): void {
   const space = freeSpace(c);
   if (space < left + left) return;
   const gain = space - left;
-  if (gain < min(2 * c.receiveMss, c.receiveLimit >> 1)) return;
+  if (gain < min(c.receiveMss * 2, c.receiveLimit >> 1)) return;
   const state = c.state;
   const receiving =
     state == State.ESTABLISHED || state == State.FIN_WAIT_1 || state == State.FIN_WAIT_2;

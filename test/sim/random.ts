@@ -1,0 +1,48 @@
+/** Seeded random numbers (sfc32): the only source of chance in a simulation, so that a seed replays it. */
+export class Random {
+  private a: number;
+  private b: number;
+  private c: number;
+  private d = 1;
+
+  constructor(seed: number) {
+    this.a = seed >>> 0;
+    this.b = Math.floor(seed / 2 ** 32) >>> 0;
+    this.c = 0x9e3779b9;
+    for (let i = 0; i < 16; i++) this.next();
+  }
+
+  /** 32 bits. */
+  next(): number {
+    const t = (((this.a + this.b) | 0) + this.d) | 0;
+    this.d = (this.d + 1) | 0;
+    this.a = this.b ^ (this.b >>> 9);
+    this.b = (this.c + (this.c << 3)) | 0;
+    this.c = (this.c << 21) | (this.c >>> 11);
+    this.c = (this.c + t) | 0;
+    return t >>> 0;
+  }
+
+  /** 0 <= number < 1. */
+  fraction(): number {
+    return this.next() / 2 ** 32;
+  }
+
+  chance(probability: number): boolean {
+    return probability > 0 && this.fraction() < probability;
+  }
+
+  /** An integer from `low` to `high`, both included. */
+  between(low: number, high: number): number {
+    return low + Math.floor(this.fraction() * (high - low + 1));
+  }
+
+  /** As `between`, with each order of magnitude as likely as the next. */
+  magnitude(low: number, high: number): number {
+    return Math.round(low * (high / low) ** this.fraction());
+  }
+
+  pick<T>(choices: readonly T[]): T {
+    return choices[this.between(0, choices.length - 1)] as T;
+  }
+}
