@@ -1,4 +1,12 @@
 /** Seeded random numbers (sfc32): the only source of chance in a simulation, so that a seed replays it. */
+/** The finalizer of MurmurHash3, on a step of the golden ratio. */
+function mix(value: number): number {
+  let h = (value + 0x9e3779b9) | 0;
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  return (h ^ (h >>> 16)) >>> 0;
+}
+
 export class Random {
   private a: number;
   private b: number;
@@ -6,9 +14,10 @@ export class Random {
   private d = 1;
 
   constructor(seed: number) {
-    this.a = seed >>> 0;
-    this.b = Math.floor(seed / 2 ** 32) >>> 0;
-    this.c = 0x9e3779b9;
+    // Neighbouring seeds must have nothing in common from the first number on.
+    this.a = mix(seed);
+    this.b = mix(this.a + Math.floor(seed / 2 ** 32));
+    this.c = mix(this.b + 1);
     for (let i = 0; i < 16; i++) this.next();
   }
 
@@ -37,9 +46,14 @@ export class Random {
     return low + Math.floor(this.fraction() * (high - low + 1));
   }
 
-  /** As `between`, with each order of magnitude as likely as the next. */
+  /** A number from `low` to `high`, each order of magnitude as likely as the next. */
+  scale(low: number, high: number): number {
+    return low * (high / low) ** this.fraction();
+  }
+
+  /** As `scale`, an integer. */
   magnitude(low: number, high: number): number {
-    return Math.round(low * (high / low) ** this.fraction());
+    return Math.round(this.scale(low, high));
   }
 
   pick<T>(choices: readonly T[]): T {

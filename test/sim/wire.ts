@@ -48,10 +48,10 @@ export function randomWire(random: Random): WireOptions {
   if (random.chance(0.25)) return base;
   return {
     ...base,
-    loss: random.chance(0.6) ? random.magnitude(0.001, 0.12) : 0,
-    duplicate: random.chance(0.3) ? random.magnitude(0.001, 0.1) : 0,
-    corrupt: random.chance(0.3) ? random.magnitude(0.001, 0.05) : 0,
-    reorder: random.chance(0.4) ? random.magnitude(0.001, 0.3) : 0,
+    loss: random.chance(0.6) ? random.scale(0.001, 0.12) : 0,
+    duplicate: random.chance(0.3) ? random.scale(0.001, 0.1) : 0,
+    corrupt: random.chance(0.3) ? random.scale(0.001, 0.05) : 0,
+    reorder: random.chance(0.4) ? random.scale(0.001, 0.3) : 0,
     jitter: random.chance(0.4) ? random.magnitude(1000, delay) : 0,
     reorderDelay: random.magnitude(10_000, delay * 4),
     bandwidth: random.magnitude(200_000, 1e9),
