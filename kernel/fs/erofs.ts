@@ -12,12 +12,13 @@
  */
 import { addressOf, copy, fill, load8, load16, load32, load64 } from "../arch/hw";
 import { crc32c } from "../lib/crc32c";
-import { EINVAL, EIO, ENOMEM, ENOTDIR, ENXIO, EOPNOTSUPP, EUCLEAN } from "../lib/errno";
+import { EINVAL, EIO, ENOMEM, ENOTDIR, EOPNOTSUPP, EUCLEAN } from "../lib/errno";
 import { LOG_ERROR, log, logBegin, logEnd, put, putDecimal } from "../lib/log";
 import { directMap, PAGE_SIZE, pagePut } from "../mem/page-allocator";
 import { free } from "../runtime/free";
 import { heapAlloc, heapFree } from "../runtime/heap";
 import { Dentry } from "./dentry";
+import { openNode } from "./device-node";
 import { DirectorySink } from "./directory-sink";
 import { erofsList, erofsLookup } from "./erofs-directory";
 import * as format from "./erofs-format";
@@ -345,7 +346,7 @@ export class ErofsInode extends Inode {
   open(dentry: Dentry, flags: u32): usize {
     if (this.isRegular()) return changetype<usize>(new RegularFile(dentry, this, flags));
     if (this.isDirectory()) return changetype<usize>(new DirectoryFile(dentry, this, flags));
-    return -ENXIO;
+    return openNode(this, dentry, flags);
   }
 
   /** Fills a page of ours with the data behind the inode. 0 or -errno. May sleep. */

@@ -185,6 +185,16 @@ export abstract class PageCache {
     return dropped;
   }
 
+  static residentAll(): u64 {
+    let pages: u64 = 0;
+    let cache = caches;
+    while (cache) {
+      pages += cache.map.count;
+      cache = cache.nextCache;
+    }
+    return pages;
+  }
+
   static shrinkAll(target: u64): u64 {
     let dropped: u64 = 0;
     let cache = caches;
@@ -194,6 +204,11 @@ export abstract class PageCache {
     }
     return dropped;
   }
+}
+
+/** Pages in all caches. */
+export function cachedPageCount(): u64 {
+  return PageCache.residentAll();
 }
 
 /** Gives up to `pages` pages of clean cache back to the page allocator; returns how many. Does not sleep. */

@@ -4,11 +4,12 @@
 import { addressOf } from "../arch/hw";
 import { MemoryBlockDevice } from "../dev/memory-block";
 import { loadFixture } from "../lib/fixture";
-import { expect } from "../lib/testing";
+import { expect, expectEqual } from "../lib/testing";
 import { addMemory, directMap } from "../mem/page-allocator";
+import { free } from "../runtime/free";
 import { DiskCache } from "./disk-cache";
 import { erofsMount } from "./erofs";
-import { File, filePut } from "./file";
+import { File, filePut, O_CREAT, O_RDONLY, O_RDWR } from "./file";
 import { Inode, isError } from "./inode";
 import { IoVector } from "./io-vector";
 import { mountAt, rootDirectory } from "./mount";
@@ -97,7 +98,7 @@ export function open(path: string, flags: u32, mode: u32 = 0o644): usize {
 
 export function opened(path: string, flags: u32): File {
   const file = open(path, flags);
-  expect(!isError(file), "opened: " + path + ", error " + (<i32>file).toString());
+  if (isError(file)) expectEqual(<i32>file, 0, path);
   return changetype<File>(file);
 }
 
@@ -112,7 +113,9 @@ export function readAt(file: File, offset: i64, to: usize, n: u64): i64 {
 export function writeText(file: File, text: string): i64 {
   const bytes = String.UTF8.encode(text);
   io.set(addressOf(changetype<usize>(bytes)), bytes.byteLength);
-  return file.write(io);
+  const done = file.write(io);
+  free(bytes);
+  return done;
 }
 
 /** The whole contents of a file as text; null when it can't be opened. */
@@ -124,6 +127,31 @@ export function contentsOf(path: string): string | null {
   const n = readAt(file, 0, changetype<usize>(buffer), 8192);
   filePut(file);
   return n < 0 ? null : String.UTF8.decodeUnsafe(changetype<usize>(buffer), <usize>n);
+}
+
+/** Makes a file with these contents. */
+export function putFile(path: string, text: string): void {
+  const file = opened(path, O_CREAT | O_RDWR);
+  expectEqual(writeText(file, text), text.length, "written");
+  filePut(file);
+}
+
+/** Lists a directory with a buffer of `size` bytes at a time: how many entries there are, or -errno. */
+export function list(path: string, size: u64): i64 {
+  const file = opened(path, O_RDONLY);
+  const buffer = new StaticArray<u8>(<i32>size);
+  let count: i64 = 0;
+  for (;;) {
+    io.set(addressOf(changetype<usize>(buffer)), size);
+    const filled = file.readDirectory(io);
+    if (filled < 0) count = filled;
+    if (filled <= 0) break;
+    for (let at: i64 = 0; at < filled; count++) {
+      at += load<u16>(changetype<usize>(buffer) + <usize>at, 16);
+    }
+  }
+  filePut(file);
+  return count;
 }
 
 /** Physical memory of the fixture as the kernel reaches it. */

@@ -16,12 +16,13 @@
  * positions, for listing. Nothing here sleeps but what asks the lower file system; after that, a lookup is made again.
  */
 import { addressOf } from "../arch/hw";
-import { EEXIST, EINVAL, ENOENT, ENOMEM, ENOTEMPTY, ENXIO } from "../lib/errno";
+import { EEXIST, EINVAL, ENOENT, ENOMEM, ENOTEMPTY } from "../lib/errno";
 import { HashTable } from "../lib/hash-table";
 import { free } from "../runtime/free";
 import { heapAlloc, heapFree } from "../runtime/heap";
 import { realtimeNs } from "../time/clock";
 import { Dentry, nameHash } from "./dentry";
+import { openNode } from "./device-node";
 import { DirectorySink, directoryType } from "./directory-sink";
 import {
   ATTRIBUTE_ATIME,
@@ -134,6 +135,13 @@ export class TmpLink extends TmpInode {
     return true;
   }
 
+  /** As `setTarget`, for a text of the kernel's. */
+  setText(target: string): void {
+    const text = String.UTF8.encode(target);
+    this.setTarget(changetype<usize>(text), text.byteLength);
+    free(text);
+  }
+
   size(): u64 {
     return this.length;
   }
@@ -163,17 +171,6 @@ export class TmpNode extends TmpInode {
   open(dentry: Dentry, flags: u32): usize {
     return openNode(this, dentry, flags);
   }
-}
-
-/** How device nodes and FIFOs are opened; set by devfs.ts. */
-let openNode: (inode: Inode, dentry: Dentry, flags: u32) => usize = (
-  inode: Inode,
-  dentry: Dentry,
-  flags: u32,
-): usize => -ENXIO;
-
-export function setNodeOpener(opener: (inode: Inode, dentry: Dentry, flags: u32) => usize): void {
-  openNode = opener;
 }
 
 export class TmpDirectory extends TmpInode {
@@ -387,8 +384,10 @@ export class TmpDirectory extends TmpInode {
 
   /** Whether nothing shows in it. 0, -ENOTEMPTY, or an error from below. May sleep. */
   checkEmpty(): i32 {
-    for (let entry = this.first; entry; entry = entry.next) {
+    let entry = this.first;
+    while (entry) {
       if (entry.inode) return -ENOTEMPTY;
+      entry = entry.next;
     }
     const lower = this.lower;
     return lower ? emptyDirectory(lower, this) : 0;
@@ -443,8 +442,8 @@ export class TmpDirectory extends TmpInode {
 
   prepareWrite(dentry: Dentry, keepData: bool): i32 {
     const inode = dentry.inode!;
-    if (this.tmpfs.readOnly) return super.prepareWrite(dentry, keepData);
     if (inode.fileSystem == this.fileSystem || dentry.isDeleted()) return 0;
+    if (this.tmpfs.readOnly) return super.prepareWrite(dentry, keepData);
     const made = this.copyUp(inode, keepData);
     if (!made) return -ENOMEM;
     let error = 0;

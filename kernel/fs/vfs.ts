@@ -259,12 +259,12 @@ export function vfsRemoveDirectory(walk: Walk, base: Dentry): i32 {
 /** Whether `dentry` is `above` or below it. */
 function isBelow(dentry: Dentry, above: Dentry): bool {
   let at = dentry;
-  for (;;) {
-    if (at == above) return true;
-    const next = parentDirectory(at);
-    if (next == at) return false;
+  let next = parentDirectory(at);
+  while (at != above && next != at) {
     at = next;
+    next = parentDirectory(at);
   }
+  return at == above;
 }
 
 /** Renames the file at `from` to the name at `to`. */

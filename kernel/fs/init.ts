@@ -1,0 +1,81 @@
+/**
+ * The tree that the application sees: the root image with a writable union over it, /dev, /proc and /sys.
+ *
+ *     fsInit(device, moduleAddress, moduleBytes)      at boot, when the disk is there. 0 or -errno
+ *
+ * The root image is an EROFS on a block device, or a boot module in memory (used in place). With neither, the root is
+ * an empty tmpfs.
+ */
+import { BlockDevice } from "../dev/block";
+import { MemoryBlockDevice } from "../dev/memory-block";
+import { LOG_ERROR, log } from "../lib/log";
+import { totalPageCount } from "../mem/page-allocator";
+import { addReclaimer } from "../mem/reclaim";
+import { devfsCreate } from "./devfs";
+import { DiskCache } from "./disk-cache";
+import { erofsMount } from "./erofs";
+import { Inode, isError } from "./inode";
+import { mountAt, rootDirectory } from "./mount";
+import { shrinkPageCache } from "./page-cache";
+import { WALK_FOLLOW, walkGet, walkPut } from "./path-walk";
+import { procfsCreate, sysfsCreate } from "./procfs";
+import { TmpDirectory, TmpFileSystem } from "./tmpfs";
+import { vfsMakeDirectoryPath, vfsResolve } from "./vfs";
+
+/** Mounts a file system's root on an existing directory. */
+function mountOn(path: string, root: Inode, source: string): i32 {
+  const walk = walkGet()!;
+  walk.loadString(path);
+  let error = vfsResolve(walk, rootDirectory(), WALK_FOLLOW);
+  if (error == 0) error = mountAt(walk.dentry!, root, source);
+  walkPut(walk);
+  return error;
+}
+
+/** The root image's root directory; 0: there is no image; or -errno. */
+function rootImage(device: BlockDevice | null, moduleAddress: u64, moduleBytes: u64): usize {
+  if (moduleBytes >= 4096) {
+    if ((moduleAddress & 4095) == 0) {
+      return erofsMount(DiskCache.ofMemory(moduleAddress, moduleBytes));
+    }
+    return diskImage(new MemoryBlockDevice(moduleAddress, moduleBytes));
+  }
+  return device ? diskImage(device) : 0;
+}
+
+function diskImage(device: BlockDevice): usize {
+  const cache = new DiskCache(device);
+  cache.register();
+  addReclaimer(shrinkPageCache);
+  return erofsMount(cache);
+}
+
+function makeDirectories(): i32 {
+  const error = vfsMakeDirectoryPath("/dev", 0o755);
+  if (error != 0) return error;
+  vfsMakeDirectoryPath("/proc", 0o555);
+  vfsMakeDirectoryPath("/sys", 0o555);
+  vfsMakeDirectoryPath("/tmp", 0o1777);
+  vfsMakeDirectoryPath("/run", 0o755);
+  vfsMakeDirectoryPath("/var", 0o755);
+  vfsMakeDirectoryPath("/var/tmp", 0o1777);
+  return 0;
+}
+
+export function fsInit(device: BlockDevice | null, moduleAddress: u64, moduleBytes: u64): i32 {
+  const image = rootImage(device, moduleAddress, moduleBytes);
+  if (isError(image)) {
+    log(LOG_ERROR, "fs", "the root image can't be mounted");
+    return <i32>image;
+  }
+  const lower = changetype<Inode | null>(image);
+  const pagesMax = totalPageCount() / 2;
+  const fileSystem = new TmpFileSystem(lower ? "overlay" : "tmpfs", pagesMax);
+  const root = new TmpDirectory(fileSystem, 0o755, lower);
+  let error = mountAt(null, root, fileSystem.name);
+  if (error == 0) error = makeDirectories();
+  if (error == 0) error = mountOn("/dev", devfsCreate(pagesMax), "devtmpfs");
+  if (error == 0) error = mountOn("/proc", procfsCreate(), "proc");
+  if (error == 0) error = mountOn("/sys", sysfsCreate(), "sysfs");
+  return error;
+}

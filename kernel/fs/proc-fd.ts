@@ -1,0 +1,152 @@
+/**
+ * /proc/self/fd, /proc/self/exe, cwd and root: links that lead straight to an open file's place.
+ */
+import { addressOf } from "../arch/hw";
+import { ENOENT } from "../lib/errno";
+import { TextBuffer } from "../lib/text-buffer";
+import { free } from "../runtime/free";
+import { heapAlloc, heapFree } from "../runtime/heap";
+import { Dentry } from "./dentry";
+import { DIRECTORY_START, DirectorySink, DT_LNK } from "./directory-sink";
+import { File } from "./file";
+import { FileSystem, Inode } from "./inode";
+import { dentryPath, PATH_MAX, rootDirectory } from "./mount";
+import { ProcLink } from "./proc-node";
+import { processInfo } from "./process-info";
+import { S_IFDIR, S_IFIFO, S_IFMT, S_IFSOCK, Stat } from "./stat";
+import { currentDirectory } from "./vfs";
+import { DirectoryFile, placeOf } from "./vfs-file";
+
+/** Inode numbers of /proc/self/fd/N are this + N. */
+const FD_NUMBERS: u64 = 0x10000;
+
+/** The path of a dentry, as /proc shows it. */
+export function putPath(out: TextBuffer, dentry: Dentry): void {
+  const path = heapAlloc(PATH_MAX);
+  if (path == 0) return;
+  const length = dentryPath(dentry, path, PATH_MAX);
+  if (length > 0) out.bytes(path, length);
+  heapFree(path);
+  if (dentry.isDeleted()) out.put(" (deleted)");
+}
+
+function putFile(out: TextBuffer, file: File): void {
+  const place = placeOf(file);
+  if (place) {
+    putPath(out, place.dentry);
+    return;
+  }
+  const stat = new Stat();
+  stat.reset(0);
+  file.stat(stat);
+  const type = stat.mode & S_IFMT;
+  if (type == S_IFSOCK || type == S_IFIFO) {
+    out.put(type == S_IFSOCK ? "socket:[" : "pipe:[");
+    out.decimal(stat.ino).put("]");
+  } else {
+    out.put("anon_inode:[file]");
+  }
+  free(stat);
+}
+
+function fdText(out: TextBuffer, descriptor: u32): void {
+  const file = processInfo().file(descriptor);
+  if (file) putFile(out, file);
+}
+
+class FdLink extends ProcLink {
+  constructor(
+    fileSystem: FileSystem,
+    private descriptor: u32,
+  ) {
+    super(fileSystem, FD_NUMBERS + <u64>descriptor, fdText, descriptor);
+  }
+
+  jump(): Dentry | null {
+    const file = processInfo().file(this.descriptor);
+    if (!file) return null;
+    const place = placeOf(file);
+    return place ? place.dentry : null;
+  }
+}
+
+/** Links to a place that the kernel knows. */
+export const PLACE_PROGRAM: u32 = 0;
+export const PLACE_CURRENT: u32 = 1;
+export const PLACE_ROOT: u32 = 2;
+
+function placeDentry(place: u32): Dentry | null {
+  if (place == PLACE_PROGRAM) return processInfo().program();
+  return place == PLACE_CURRENT ? currentDirectory() : rootDirectory();
+}
+
+function placeText(out: TextBuffer, place: u32): void {
+  const dentry = placeDentry(place);
+  if (dentry) putPath(out, dentry);
+}
+
+export class PlaceLink extends ProcLink {
+  constructor(
+    fileSystem: FileSystem,
+    number: u64,
+    private place: u32,
+  ) {
+    super(fileSystem, number, placeText, place);
+  }
+
+  jump(): Dentry | null {
+    return placeDentry(this.place);
+  }
+}
+
+/** A decimal number without leading zeros, from a name; -1 when it is none. */
+export function parseNumber(name: usize, length: u32): i32 {
+  if (length == 0 || length > 9) return -1;
+  if (length > 1 && load<u8>(name) == 48) return -1;
+  let value: i32 = 0;
+  for (let i: u32 = 0; i < length; i++) {
+    const digit = <i32>load<u8>(name + <usize>i) - 48;
+    if (digit < 0 || digit > 9) return -1;
+    value = value * 10 + digit;
+  }
+  return value;
+}
+
+/** Puts a number as a directory entry. */
+export function putNumber(sink: DirectorySink, value: u32, inode: u64, type: u32, next: u64): bool {
+  const text = new TextBuffer();
+  text.decimal(value);
+  const taken = sink.put(addressOf(text.data), text.length, inode, type, next);
+  text.destroy();
+  free(text);
+  return taken;
+}
+
+export class FdDirectory extends Inode {
+  constructor(fileSystem: FileSystem, number: u64) {
+    super(fileSystem, number, S_IFDIR | 0o500);
+    this.nlink = 2;
+    this.uncachedNames = true;
+  }
+
+  open(dentry: Dentry, flags: u32): usize {
+    return changetype<usize>(new DirectoryFile(dentry, this, flags));
+  }
+
+  lookup(dentry: Dentry): i32 {
+    const descriptor = parseNumber(dentry.name, dentry.nameLength);
+    if (descriptor < 0 || !processInfo().file(descriptor)) return -ENOENT;
+    dentry.inode = new FdLink(this.fileSystem, descriptor);
+    return 0;
+  }
+
+  list(position: u64, sink: DirectorySink): i64 {
+    let fd = processInfo().nextDescriptor(<i32>(position - DIRECTORY_START));
+    while (fd >= 0) {
+      const next = <u64>fd + 1 + DIRECTORY_START;
+      if (!putNumber(sink, fd, FD_NUMBERS + <u64>fd, DT_LNK, next)) break;
+      fd = processInfo().nextDescriptor(fd + 1);
+    }
+    return fd >= 0 ? <i64>(<u64>fd + DIRECTORY_START) : <i64>0x7fffffff;
+  }
+}

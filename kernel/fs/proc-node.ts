@@ -1,0 +1,121 @@
+/**
+ * The kinds of files in /proc and /sys: texts that a function writes when they are read, and links that lead to what the
+ * kernel knows and not to a path.
+ */
+import { addressOf } from "../arch/hw";
+import { EACCES, EINVAL, ENOENT, ENOMEM } from "../lib/errno";
+import { TextBuffer } from "../lib/text-buffer";
+import { free } from "../runtime/free";
+import { Dentry } from "./dentry";
+import { O_ACCMODE, O_RDONLY } from "./file";
+import { FileSystem, Inode } from "./inode";
+import { IoVector } from "./io-vector";
+import { S_IFLNK, S_IFREG } from "./stat";
+import { seekTo, VfsFile } from "./vfs-file";
+
+/** Writes a file's contents; `subject` is the thread or descriptor that it is about, 0 for the process or system. */
+export type Generator = (out: TextBuffer, subject: u32) => void;
+
+/** An open text: made anew whenever it is read from its beginning. */
+class ProcFile extends VfsFile {
+  private text: TextBuffer = new TextBuffer();
+  private made: bool = false;
+  private position: i64 = 0;
+
+  readAt(io: IoVector, offset: i64): i64 {
+    if (offset < 0) return -EINVAL;
+    if (offset == 0 || !this.made) {
+      this.text.destroy();
+      (<ProcText>this.inode).write(this.text);
+      this.made = true;
+      if (this.text.cut) return -ENOMEM;
+    }
+    const length = <i64>this.text.length;
+    if (offset >= length) return 0;
+    const n = min(io.remaining, <u64>(length - offset));
+    return io.put(addressOf(this.text.data) + <u64>offset, n);
+  }
+
+  read(io: IoVector): i64 {
+    const done = this.readAt(io, this.position);
+    if (done > 0) this.position += done;
+    return done;
+  }
+
+  /** Settings are taken and have no effect. */
+  writeAt(io: IoVector, offset: i64): i64 {
+    return <i64>io.remaining;
+  }
+
+  write(io: IoVector): i64 {
+    return <i64>io.remaining;
+  }
+
+  seek(offset: i64, whence: i32): i64 {
+    const target = seekTo(this.position, 0, offset, whence);
+    if (target >= 0) this.position = target;
+    return target;
+  }
+
+  truncate(size: i64): i64 {
+    return 0;
+  }
+
+  release(): void {
+    this.text.destroy();
+    free(this.text);
+    super.release();
+  }
+}
+
+export class ProcText extends Inode {
+  constructor(
+    fileSystem: FileSystem,
+    number: u64,
+    permissions: u32,
+    private generator: Generator,
+    private subject: u32 = 0,
+  ) {
+    super(fileSystem, number, S_IFREG | permissions);
+  }
+
+  write(out: TextBuffer): void {
+    this.generator(out, this.subject);
+  }
+
+  open(dentry: Dentry, flags: u32): usize {
+    if ((flags & O_ACCMODE) != O_RDONLY && (this.mode & 0o222) == 0) return -EACCES;
+    return changetype<usize>(new ProcFile(dentry, this, flags));
+  }
+
+  truncate(size: u64): i32 {
+    return 0;
+  }
+}
+
+/** A link whose text a function writes. */
+export class ProcLink extends Inode {
+  constructor(
+    fileSystem: FileSystem,
+    number: u64,
+    private generator: Generator,
+    private subject: u32 = 0,
+  ) {
+    super(fileSystem, number, S_IFLNK | 0o777);
+  }
+
+  readLink(to: usize, size: u32): i32 {
+    const text = new TextBuffer();
+    this.generator(text, this.subject);
+    const n = min(size, text.length);
+    memory.copy(to, text.data, n);
+    const missing = text.length == 0;
+    text.destroy();
+    free(text);
+    return missing ? -ENOENT : n;
+  }
+
+  open(dentry: Dentry, flags: u32): usize {
+    return -EINVAL;
+  }
+}

@@ -1,0 +1,200 @@
+/**
+ * The texts of /proc/self and of its threads (proc(5)). Formats are Linux's, fields that mean nothing here are 0.
+ */
+import { TextBuffer } from "../lib/text-buffer";
+import { totalPageCount } from "../mem/page-allocator";
+import { mountList } from "./mount";
+import { putPath } from "./proc-fd";
+import { processInfo } from "./process-info";
+import { creationMask } from "./vfs";
+
+const NS_PER_TICK: u64 = 10_000_000;
+const KIB_PER_PAGE: u64 = 4;
+
+export function procMaps(out: TextBuffer, subject: u32): void {
+  processInfo().maps(out);
+}
+
+export function procCommandLine(out: TextBuffer, subject: u32): void {
+  processInfo().commandLine(out);
+}
+
+export function procEnvironment(out: TextBuffer, subject: u32): void {
+  processInfo().environment(out);
+}
+
+export function procAuxiliaryVector(out: TextBuffer, subject: u32): void {
+  processInfo().auxiliaryVector(out);
+}
+
+function idOf(thread: u32): u32 {
+  return thread != 0 ? thread : processInfo().pid();
+}
+
+export function procComm(out: TextBuffer, thread: u32): void {
+  processInfo().threadName(idOf(thread), out);
+  out.put("\n");
+}
+
+/** 52 fields on one line. */
+export function procStat(out: TextBuffer, thread: u32): void {
+  const info = processInfo();
+  const id = idOf(thread);
+  const ticks = info.cpuTimeNs(thread) / NS_PER_TICK;
+  out.decimal(id).put(" (");
+  info.threadName(id, out);
+  out.put(info.threadSleeps(id) ? ") S" : ") R");
+  // ppid pgrp session tty_nr tpgid flags minflt cminflt majflt cmajflt
+  out.put(" 0 1 1 0 -1 4194304 0 0 0 0 ");
+  // utime stime cutime cstime priority nice num_threads itrealvalue starttime
+  out.decimal(ticks).put(" 0 0 0 20 0 ").decimal(info.threadCount()).put(" 0 1 ");
+  out
+    .decimal(info.virtualPages() << 12)
+    .byte(32)
+    .decimal(info.residentPages());
+  // rsslim … the rest
+  out.put(" 18446744073709551615 1 1 0 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n");
+}
+
+/** size resident shared text lib data dt, in pages. */
+export function procStatm(out: TextBuffer, subject: u32): void {
+  const info = processInfo();
+  const resident = info.residentPages();
+  out.decimal(info.virtualPages()).byte(32).decimal(resident);
+  out.put(" 0 0 0 ").decimal(resident).put(" 0\n");
+}
+
+function line(out: TextBuffer, name: string, pages: u64): void {
+  out
+    .put(name)
+    .decimal(pages * KIB_PER_PAGE, 8)
+    .put(" kB\n");
+}
+
+export function procStatus(out: TextBuffer, thread: u32): void {
+  const info = processInfo();
+  const id = idOf(thread);
+  out.put("Name:\t");
+  info.threadName(id, out);
+  out
+    .put("\nUmask:\t0")
+    .decimal(creationMask() >> 6)
+    .decimal((creationMask() >> 3) & 7);
+  out.decimal(creationMask() & 7);
+  out.put(info.threadSleeps(id) ? "\nState:\tS (sleeping)" : "\nState:\tR (running)");
+  out.put("\nTgid:\t").decimal(info.pid()).put("\nNgid:\t0\nPid:\t").decimal(id);
+  out.put(
+    "\nPPid:\t0\nTracerPid:\t0\nUid:\t0\t0\t0\t0\nGid:\t0\t0\t0\t0\nFDSize:\t64\nGroups:\t0\n",
+  );
+  const virtualPages = info.virtualPages();
+  const residentPages = info.residentPages();
+  line(out, "VmPeak:\t", virtualPages);
+  line(out, "VmSize:\t", virtualPages);
+  line(out, "VmLck:\t", 0);
+  line(out, "VmPin:\t", 0);
+  line(out, "VmHWM:\t", residentPages);
+  line(out, "VmRSS:\t", residentPages);
+  line(out, "RssAnon:\t", residentPages);
+  line(out, "RssFile:\t", 0);
+  line(out, "RssShmem:\t", 0);
+  line(out, "VmData:\t", virtualPages);
+  line(out, "VmStk:\t", 33);
+  line(out, "VmExe:\t", 0);
+  line(out, "VmLib:\t", 0);
+  line(out, "VmSwap:\t", 0);
+  out.put("Threads:\t").decimal(info.threadCount());
+  out.put("\nSigQ:\t0/1024\nSigPnd:\t").hex(info.signalSet(0), 16);
+  out.put("\nSigBlk:\t").hex(info.signalSet(1), 16);
+  out.put("\nSigIgn:\t").hex(info.signalSet(2), 16);
+  out.put("\nSigCgt:\t").hex(info.signalSet(3), 16);
+  out.put("\nCapInh:\t0000000000000000\nCapPrm:\t000001ffffffffff\nCapEff:\t000001ffffffffff\n");
+  out.put("CapBnd:\t000001ffffffffff\nCapAmb:\t0000000000000000\nNoNewPrivs:\t0\nSeccomp:\t0\n");
+  putCpus(out);
+  out.put("Mems_allowed:\t1\nMems_allowed_list:\t0\n");
+  out.put("voluntary_ctxt_switches:\t0\nnonvoluntary_ctxt_switches:\t0\n");
+}
+
+function putCpus(out: TextBuffer): void {
+  const count = processInfo().cpuCount();
+  out.put("Cpus_allowed:\t").hex(((<u64>1) << count) - 1);
+  out.put("\nCpus_allowed_list:\t0");
+  if (count > 1) out.byte(45).decimal(count - 1);
+  out.put("\n");
+}
+
+/** A column of /proc/self/limits: 20 characters and a space. */
+function limitColumn(out: TextBuffer, value: u64): void {
+  const before = out.length;
+  if (value == u64.MAX_VALUE) out.put("unlimited");
+  else out.decimal(value);
+  while (out.length < before + 21) out.byte(32);
+}
+
+function limitLine(out: TextBuffer, name: string, soft: u64, hard: u64, units: string): void {
+  out.put(name);
+  limitColumn(out, soft);
+  limitColumn(out, hard);
+  out.put(units).put("\n");
+}
+
+export function procLimits(out: TextBuffer, subject: u32): void {
+  const none = u64.MAX_VALUE;
+  const files = processInfo().descriptorLimit();
+  out.put("Limit                     Soft Limit           Hard Limit           Units     \n");
+  limitLine(out, "Max cpu time              ", none, none, "seconds   ");
+  limitLine(out, "Max file size             ", none, none, "bytes     ");
+  limitLine(out, "Max data size             ", none, none, "bytes     ");
+  limitLine(out, "Max stack size            ", 8 << 20, none, "bytes     ");
+  limitLine(out, "Max core file size        ", 0, none, "bytes     ");
+  limitLine(out, "Max resident set          ", none, none, "bytes     ");
+  limitLine(out, "Max processes             ", 32768, 32768, "processes ");
+  limitLine(out, "Max open files            ", files, 1048576, "files     ");
+  limitLine(out, "Max locked memory         ", none, none, "bytes     ");
+  limitLine(out, "Max address space         ", none, none, "bytes     ");
+  limitLine(out, "Max file locks            ", none, none, "locks     ");
+  limitLine(out, "Max pending signals       ", 1024, 1024, "signals   ");
+  limitLine(out, "Max msgqueue size         ", 819200, 819200, "bytes     ");
+  limitLine(out, "Max nice priority         ", 0, 0, "          ");
+  limitLine(out, "Max realtime priority     ", 0, 0, "          ");
+  limitLine(out, "Max realtime timeout      ", none, none, "us        ");
+}
+
+/** /proc/mounts: source, directory, type, options, 0, 0. */
+export function procMounts(out: TextBuffer, subject: u32): void {
+  for (let mount = mountList(); mount; ) {
+    out.put(mount.source).byte(32);
+    putPath(out, mount.root);
+    out.byte(32).put(mount.fileSystem.name).put(" rw,relatime 0 0\n");
+    mount = mount.next;
+  }
+}
+
+/** /proc/self/mountinfo: id, parent, device, root, directory, options, separator, type, source, options. */
+export function procMountInfo(out: TextBuffer, subject: u32): void {
+  let id: u32 = 1;
+  for (let mount = mountList(); mount; ) {
+    out
+      .decimal(id)
+      .byte(32)
+      .decimal(id == 1 ? 0 : 1)
+      .put(" 0:");
+    out.decimal(mount.fileSystem.device).put(" / ");
+    putPath(out, mount.root);
+    out.put(" rw,relatime - ").put(mount.fileSystem.name).byte(32).put(mount.source).put(" rw\n");
+    id++;
+    mount = mount.next;
+  }
+}
+
+export function procOomScoreAdj(out: TextBuffer, subject: u32): void {
+  out.put("0\n");
+}
+
+/** The share of memory in use by the program, in thousandths. */
+export function procOomScore(out: TextBuffer, subject: u32): void {
+  out.decimal((processInfo().residentPages() * 1000) / max(totalPageCount(), 1)).put("\n");
+}
+
+export function procCgroup(out: TextBuffer, subject: u32): void {
+  out.put("0::/\n");
+}

@@ -1,0 +1,98 @@
+/**
+ * What /proc/self tells and other parts of the kernel know: they enter a subclass here. Without one, as in unit tests, it
+ * is an empty process.
+ */
+import { TextBuffer } from "../lib/text-buffer";
+import { Dentry } from "./dentry";
+import { File } from "./file";
+
+export class ProcessInfo {
+  pid(): u32 {
+    return 1;
+  }
+
+  /** The thread that asks. */
+  currentThread(): u32 {
+    return 1;
+  }
+
+  /** The smallest thread id above `after`; 0: none. */
+  nextThread(after: u32): u32 {
+    return after < 1 ? 1 : 0;
+  }
+
+  threadCount(): u32 {
+    return 1;
+  }
+
+  /** A thread's name, at most 15 bytes. */
+  threadName(id: u32, out: TextBuffer): void {
+    out.put("init");
+  }
+
+  /** Whether a thread sleeps. */
+  threadSleeps(id: u32): bool {
+    return false;
+  }
+
+  /** CPU time in nanoseconds of one thread, or (0) of all. */
+  cpuTimeNs(id: u32): u64 {
+    return 0;
+  }
+
+  /** Lines of /proc/self/maps (proc(5)). */
+  maps(out: TextBuffer): void {}
+
+  /** Mapped and resident memory, in pages. */
+  virtualPages(): u64 {
+    return 0;
+  }
+
+  residentPages(): u64 {
+    return 0;
+  }
+
+  auxiliaryVector(out: TextBuffer): void {}
+
+  /** Arguments and environment, each terminated by a zero byte. */
+  commandLine(out: TextBuffer): void {}
+
+  environment(out: TextBuffer): void {}
+
+  /** The program's file, borrowed. */
+  program(): Dentry | null {
+    return null;
+  }
+
+  /** Pending, blocked, ignored and caught signals as sets. */
+  signalSet(which: u32): u64 {
+    return 0;
+  }
+
+  /** The first open descriptor >= `from`, or -1; and the file of one, borrowed. */
+  nextDescriptor(from: i32): i32 {
+    return -1;
+  }
+
+  file(descriptor: i32): File | null {
+    return null;
+  }
+
+  descriptorLimit(): u64 {
+    return 1024;
+  }
+
+  cpuCount(): u32 {
+    return 1;
+  }
+}
+
+let info: ProcessInfo = new ProcessInfo();
+
+export function processInfo(): ProcessInfo {
+  return info;
+}
+
+export function setProcessInfo(value: ProcessInfo): void {
+  info = value;
+}

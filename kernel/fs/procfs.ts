@@ -1,0 +1,213 @@
+/**
+ * /proc and /sys: what runtimes read there at start, and what tells about the program. A read-only tmpfs tree, built at
+ * boot from the table of paths below; the texts are written when they are read (proc-system.ts, proc-process.ts).
+ *
+ * There is one process, so /proc/<pid> is one directory of the tree, and /proc/self a link to it. Descriptors and
+ * threads come and go: their directories look them up each time (proc-fd.ts, ProcTasks).
+ */
+import { ENOENT } from "../lib/errno";
+import { TextBuffer } from "../lib/text-buffer";
+import { free } from "../runtime/free";
+import { Dentry } from "./dentry";
+import { DIRECTORY_START, DirectorySink, DT_DIR } from "./directory-sink";
+import { FileSystem, Inode } from "./inode";
+import {
+  FdDirectory,
+  PLACE_CURRENT,
+  PLACE_PROGRAM,
+  PLACE_ROOT,
+  PlaceLink,
+  parseNumber,
+  putNumber,
+} from "./proc-fd";
+import { Generator, ProcLink, ProcText } from "./proc-node";
+import * as own from "./proc-process";
+import * as system from "./proc-system";
+import { processInfo } from "./process-info";
+import { S_IFDIR } from "./stat";
+import { TmpDirectory, TmpFileSystem } from "./tmpfs";
+import { DirectoryFile } from "./vfs-file";
+
+const PROC_SUPER_MAGIC: u64 = 0x9fa0;
+const SYSFS_MAGIC: u64 = 0x62656572;
+
+function fileSystemOf(directory: TmpDirectory): TmpFileSystem {
+  return directory.tmpfs;
+}
+
+/** The directory of that name in `parent`, made if need be. */
+function subdirectory(parent: TmpDirectory, name: string): TmpDirectory {
+  const text = String.UTF8.encode(name);
+  const entry = parent.find(changetype<usize>(text), text.byteLength);
+  free(text);
+  if (entry) {
+    const inode = entry.inode;
+    if (inode) return <TmpDirectory>inode;
+  }
+  const directory = new TmpDirectory(fileSystemOf(parent), S_IFDIR | 0o555);
+  parent.attach(name, directory);
+  return directory;
+}
+
+/** Adds a text at a path below `root`. */
+function add(
+  root: TmpDirectory,
+  path: string,
+  permissions: u32,
+  generator: Generator,
+  subject: u32 = 0,
+): void {
+  let directory = root;
+  let start = 0;
+  for (let slash = path.indexOf("/"); slash >= 0; slash = path.indexOf("/", start)) {
+    directory = subdirectory(directory, path.substring(start, slash));
+    start = slash + 1;
+  }
+  const tmpfs = fileSystemOf(root);
+  const text = new ProcText(tmpfs, tmpfs.newNumber(), permissions, generator, subject);
+  directory.attach(path.substring(start), text);
+}
+
+function addNumber(root: TmpDirectory, path: string, value: u32): void {
+  add(root, path, 0o644, system.procNumber, value);
+}
+
+function selfText(out: TextBuffer, subject: u32): void {
+  out.decimal(processInfo().pid());
+}
+
+function threadSelfText(out: TextBuffer, subject: u32): void {
+  out.decimal(processInfo().pid()).put("/task/").decimal(processInfo().currentThread());
+}
+
+function mountsText(out: TextBuffer, subject: u32): void {
+  out.put("self/mounts");
+}
+
+/** What every thread's directory has, too. */
+function addThreadFiles(directory: TmpDirectory, thread: u32): void {
+  add(directory, "stat", 0o444, own.procStat, thread);
+  add(directory, "status", 0o444, own.procStatus, thread);
+  add(directory, "statm", 0o444, own.procStatm, thread);
+  add(directory, "comm", 0o644, own.procComm, thread);
+  add(directory, "maps", 0o444, own.procMaps, thread);
+  add(directory, "cmdline", 0o444, own.procCommandLine, thread);
+  add(directory, "environ", 0o400, own.procEnvironment, thread);
+  add(directory, "limits", 0o444, own.procLimits, thread);
+}
+
+function addProcess(root: TmpDirectory): void {
+  const tmpfs = fileSystemOf(root);
+  const directory = subdirectory(root, processInfo().pid().toString());
+  addThreadFiles(directory, 0);
+  add(directory, "auxv", 0o400, own.procAuxiliaryVector);
+  add(directory, "mounts", 0o444, own.procMounts);
+  add(directory, "mountinfo", 0o444, own.procMountInfo);
+  add(directory, "oom_score_adj", 0o644, own.procOomScoreAdj);
+  add(directory, "oom_adj", 0o644, own.procOomScoreAdj);
+  add(directory, "oom_score", 0o444, own.procOomScore);
+  add(directory, "cgroup", 0o444, own.procCgroup);
+  add(directory, "smaps", 0o444, own.procMaps);
+  directory.attach("exe", new PlaceLink(tmpfs, tmpfs.newNumber(), PLACE_PROGRAM));
+  directory.attach("cwd", new PlaceLink(tmpfs, tmpfs.newNumber(), PLACE_CURRENT));
+  directory.attach("root", new PlaceLink(tmpfs, tmpfs.newNumber(), PLACE_ROOT));
+  directory.attach("fd", new FdDirectory(tmpfs, tmpfs.newNumber()));
+  directory.attach("task", new ProcTasks(tmpfs, tmpfs.newNumber()));
+}
+
+function addSystem(root: TmpDirectory): void {
+  add(root, "meminfo", 0o444, system.procMeminfo);
+  add(root, "cpuinfo", 0o444, system.procCpuinfo);
+  add(root, "stat", 0o444, system.procSystemStat);
+  add(root, "uptime", 0o444, system.procUptime);
+  add(root, "loadavg", 0o444, system.procLoadavg);
+  add(root, "version", 0o444, system.procVersion);
+  add(root, "filesystems", 0o444, system.procFilesystems);
+  add(root, "sys/kernel/osrelease", 0o444, system.procOsrelease);
+  add(root, "sys/kernel/ostype", 0o444, system.procOstype);
+  add(root, "sys/kernel/hostname", 0o644, system.procHostname);
+  add(root, "sys/kernel/random/boot_id", 0o444, system.procBootId);
+  add(root, "sys/kernel/random/uuid", 0o444, system.procUuid);
+  add(root, "sys/fs/file-nr", 0o444, system.procFileCount);
+  add(root, "sys/net/ipv4/ip_local_port_range", 0o644, system.procPortRange);
+  addNumber(root, "sys/kernel/pid_max", 4194304);
+  addNumber(root, "sys/kernel/threads-max", 32768);
+  addNumber(root, "sys/kernel/random/entropy_avail", 256);
+  addNumber(root, "sys/kernel/randomize_va_space", 2);
+  addNumber(root, "sys/kernel/ngroups_max", 65536);
+  addNumber(root, "sys/kernel/cap_last_cap", 40);
+  addNumber(root, "sys/vm/overcommit_memory", 1);
+  addNumber(root, "sys/vm/max_map_count", 65530);
+  addNumber(root, "sys/vm/mmap_min_addr", 4096);
+  addNumber(root, "sys/vm/swappiness", 0);
+  addNumber(root, "sys/net/core/somaxconn", 4096);
+  addNumber(root, "sys/net/ipv4/tcp_max_syn_backlog", 4096);
+  addNumber(root, "sys/fs/file-max", 1048576);
+  addNumber(root, "sys/fs/nr_open", 1048576);
+}
+
+/** Makes the tree of /proc; returns its root directory. */
+export function procfsCreate(): TmpDirectory {
+  const tmpfs = new TmpFileSystem("proc", 0);
+  tmpfs.magic = PROC_SUPER_MAGIC;
+  const root = new TmpDirectory(tmpfs, 0o555);
+  addSystem(root);
+  addProcess(root);
+  root.attach("self", new ProcLink(tmpfs, tmpfs.newNumber(), selfText));
+  root.attach("thread-self", new ProcLink(tmpfs, tmpfs.newNumber(), threadSelfText));
+  root.attach("mounts", new ProcLink(tmpfs, tmpfs.newNumber(), mountsText));
+  tmpfs.readOnly = true;
+  return root;
+}
+
+/** Makes the tree of /sys; returns its root directory. */
+export function sysfsCreate(): TmpDirectory {
+  const tmpfs = new TmpFileSystem("sysfs", 0);
+  tmpfs.magic = SYSFS_MAGIC;
+  const root = new TmpDirectory(tmpfs, 0o555);
+  add(root, "devices/system/cpu/online", 0o444, system.sysCpuList);
+  add(root, "devices/system/cpu/possible", 0o444, system.sysCpuList);
+  add(root, "devices/system/cpu/present", 0o444, system.sysCpuList);
+  addNumber(root, "devices/system/node/online", 0);
+  const hugepages = "kernel/mm/transparent_hugepage/";
+  add(root, hugepages + "enabled", 0o644, system.sysHugepages);
+  add(root, hugepages + "defrag", 0o644, system.sysHugepagesDefrag);
+  addNumber(root, hugepages + "hpage_pmd_size", 2097152);
+  addNumber(root, hugepages + "use_zero_page", 0);
+  tmpfs.readOnly = true;
+  return root;
+}
+
+/** /proc/self/task: a directory per thread, made when it is looked up. */
+class ProcTasks extends Inode {
+  constructor(fileSystem: FileSystem, number: u64) {
+    super(fileSystem, number, S_IFDIR | 0o555);
+    this.nlink = 2;
+    this.uncachedNames = true;
+  }
+
+  open(dentry: Dentry, flags: u32): usize {
+    return changetype<usize>(new DirectoryFile(dentry, this, flags));
+  }
+
+  lookup(dentry: Dentry): i32 {
+    const id = parseNumber(dentry.name, dentry.nameLength);
+    if (id <= 0 || processInfo().nextThread(id - 1) != <u32>id) return -ENOENT;
+    const directory = new TmpDirectory(<TmpFileSystem>this.fileSystem, 0o555);
+    addThreadFiles(directory, id);
+    dentry.inode = directory;
+    return 0;
+  }
+
+  list(position: u64, sink: DirectorySink): i64 {
+    let id = processInfo().nextThread(<u32>(position - DIRECTORY_START));
+    let after = position - DIRECTORY_START;
+    while (id != 0) {
+      if (!putNumber(sink, id, ((<u64>1) << 32) + <u64>id, DT_DIR, <u64>id + DIRECTORY_START))
+        break;
+      after = id;
+      id = processInfo().nextThread(id);
+    }
+    return <i64>(after + DIRECTORY_START);
+  }
+}

@@ -1,0 +1,35 @@
+/**
+ * What a mapping of /dev/zero sees: a page of zeros of its own for each page touched.
+ */
+import { fill } from "../arch/hw";
+import { allocPages, directMap, PAGE_SIZE } from "../mem/page-allocator";
+import { PageSource } from "./page-source";
+
+let instance: ZeroSource | null = null;
+
+export class ZeroSource extends PageSource {
+  /** The one there is; it stays. */
+  static instance(): ZeroSource {
+    const made = instance;
+    if (made) return made;
+    const source = new ZeroSource();
+    instance = source;
+    return source;
+  }
+
+  size(): u64 {
+    return (<u64>1) << 62;
+  }
+
+  getPage(index: u64): u64 {
+    const page = allocPages(0);
+    if (page != 0) fill(directMap(page), 0, PAGE_SIZE);
+    return page;
+  }
+
+  peekPage(index: u64): u64 {
+    return 0;
+  }
+
+  release(): void {}
+}
