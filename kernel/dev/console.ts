@@ -7,15 +7,18 @@
  *     consoleInputCount()
  *     consoleWaitInput()                 sleeps until there is input: 0 or -EINTR
  *     consoleOnInput(notify)             called, in interrupt context, when input comes: for poll(2)
- *     consoleDrain()                     before power off
+ *     consoleStart()                     at the end of discovery: output may be put off (serial-queue.ts)
+ *     consoleDrain()                     writes what has been put off; called before power off
  *
  * Input is switched on by the first that asks for it: most applications never do, and it costs boot time. The log writes
  * byte by byte; its lines are collected and go out whole.
  */
 import { addressOf, load8, store8 } from "../arch/hw";
+import { setBeforePowerOff } from "../arch/x86_64/power";
 import { setLogSink } from "../lib/log";
 import { WaitQueue } from "../sched/wait-queue";
-import { serialInit, serialInputCount, serialListen, serialRead, serialWrite } from "./serial";
+import { serialInit, serialInputCount, serialListen, serialRead } from "./serial";
+import { serialQueueDrain, serialQueueStart, serialQueueWrite } from "./serial-queue";
 import {
   virtioConsoleAvailable,
   virtioConsoleDrain,
@@ -47,7 +50,10 @@ function logByte(byte: u32): void {
 function flushLine(): void {
   const length = lineLength;
   lineLength = 0;
-  if (length > 0) consoleWrite(addressOf(line), length);
+  if (length == 0) return;
+  consoleWrite(addressOf(line), length);
+  // What the kernel has to say may be its last words.
+  serialQueueDrain();
 }
 
 export function consoleInit(): void {
@@ -55,14 +61,21 @@ export function consoleInit(): void {
   setLogSink(logByte);
 }
 
+/** Output may take its time from now on: devices are known, timers run. */
+export function consoleStart(): void {
+  setBeforePowerOff(consoleDrain);
+  if (!virtioConsoleAvailable()) serialQueueStart();
+}
+
 export function consoleWrite(address: u64, n: u64): void {
   if (virtioConsoleAvailable()) virtioConsoleWrite(address, n);
-  else serialWrite(address, n);
+  else serialQueueWrite(address, n);
 }
 
 /** Returns when the host has all output. */
 export function consoleDrain(): void {
   flushLine();
+  serialQueueDrain();
   virtioConsoleDrain();
 }
 

@@ -12,6 +12,7 @@ import { LOG_DEBUG, LOG_WARN, logBegin, logEnd, put, putDecimal } from "../lib/l
 import { NetDevice } from "../net/device";
 import { free } from "../runtime/free";
 import { BlockDevice } from "./block";
+import { consoleStart } from "./console";
 import { PciDevice, pciEnumerate, pciPresent } from "./pci";
 import { VirtioTransport } from "./virtio/transport";
 import { mmioProbe } from "./virtio/transport-mmio";
@@ -109,6 +110,7 @@ export function discoverDevices(words: string[], wake: () => void): void {
   wakeNet = wake;
   for (let i = 0; i < words.length; i++) foundWord(words[i]);
   if (words.length == 0 && pciPresent()) pciEnumerate(foundPci);
+  consoleStart();
 }
 
 /** Disk i in the order of discovery; null when there are not so many. */

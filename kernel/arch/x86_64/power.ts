@@ -2,6 +2,7 @@
  * The machine's end: power off and reset. Neither returns.
  *
  *     powerOff()      ACPI: sleep state S5; without ACPI: a reset, which ends QEMU (-no-reboot) and Firecracker
+ *     setBeforePowerOff(finish)      what has to be done first: output that waits
  *     reboot()        ACPI reset register, keyboard controller, chip set, triple fault: whichever works first
  *
  * S5 needs a number that only the firmware's code knows: the package \_S5 in the DSDT. It is a constant, so it is
@@ -69,6 +70,13 @@ const KEYBOARD_INPUT_FULL: u32 = 2;
 const RESET_CONTROL: u32 = 0xcf9;
 const RESET_CONTROL_SYSTEM: u32 = 0x02;
 const RESET_CONTROL_CPU: u32 = 0x04;
+
+let finish: () => void = () => {};
+
+/** `finish` is called before the machine ends; it must not sleep. */
+export function setBeforePowerOff(handler: () => void): void {
+  finish = handler;
+}
 
 /** The sleep types of the package found last. */
 let sleepTypeA: u32 = 0;
@@ -181,6 +189,7 @@ function resetByHardware(): void {
 
 export function powerOff(): void {
   disableInterrupts();
+  finish();
   acpiPowerOff();
   resetByHardware();
   for (;;) halt();
@@ -188,6 +197,7 @@ export function powerOff(): void {
 
 export function reboot(): void {
   disableInterrupts();
+  finish();
   acpiReset();
   resetByHardware();
   for (;;) halt();
