@@ -1,0 +1,122 @@
+/**
+ * Socket addresses: struct sockaddr_in and sockaddr_un, in and out of the application.
+ *
+ *     const a = addressCreate()                     free(a)
+ *     addressLoad(a, user, length)                  0, -EFAULT, -EINVAL
+ *     addressStore(a, user, lengthUser)             as accept(2) and its kin return one
+ *
+ * One object per call, because a copy may sleep. It is the parsed fields, then the bytes as the application sees them:
+ *
+ *     sockaddr_in   0 family   2 port (big-endian)   4 address (big-endian)   8 zero, up to 16
+ *     sockaddr_un   0 family   2 path, up to 108 bytes; a first byte of 0: an abstract name, which may hold any bytes
+ */
+import { EFAULT, EINVAL } from "../../lib/errno";
+import { loadUser, storeUser, storeUser32 } from "../../linux/user-memory";
+import { heapAlloc } from "../../runtime/heap";
+import { AF_INET, AF_UNIX, AF_UNSPEC } from "./constants";
+
+export const SOCKADDR_IN_SIZE: u32 = 16;
+export const UNIX_PATH_MAX: u32 = 108;
+/** sizeof(struct sockaddr_storage): no address is longer. */
+const SOCKADDR_MAX: u32 = 128;
+
+@unmanaged
+export class SocketAddress {
+  family: u32;
+  /** IPv4, in host order. */
+  port: u32;
+  address: u32;
+  /** Bytes of a unix(7) name: a path without its terminator, or an abstract name with its leading 0. */
+  pathLength: u32;
+
+  /** Pointer to the bytes of struct sockaddr. */
+  @inline
+  raw(): usize {
+    return changetype<usize>(this) + offsetof<SocketAddress>();
+  }
+
+  @inline
+  path(): usize {
+    return this.raw() + 2;
+  }
+
+  /** Makes it an IPv4 address. */
+  setInet(address: u32, port: u32): void {
+    this.family = AF_INET;
+    this.address = address;
+    this.port = port;
+    const raw = this.raw();
+    store<u16>(raw, <u16>AF_INET);
+    store<u16>(raw, bswap<u16>(<u16>port), 2);
+    store<u32>(raw, bswap<u32>(address), 4);
+    store<u64>(raw, 0, 8);
+  }
+
+  /** Makes it a unix(7) name: `length` bytes at `name`; 0: unnamed. */
+  setUnix(name: usize, length: u32): void {
+    this.family = AF_UNIX;
+    this.pathLength = length;
+    store<u16>(this.raw(), <u16>AF_UNIX);
+    memory.copy(this.path(), name, length);
+    // A path is returned with its terminator.
+    if (length > 0 && length < UNIX_PATH_MAX) store<u8>(this.path() + length, 0);
+  }
+
+  /** Bytes of the struct sockaddr that the application sees. */
+  size(): u32 {
+    if (this.family == AF_INET) return SOCKADDR_IN_SIZE;
+    if (this.family != AF_UNIX) return 0;
+    if (this.pathLength == 0) return 2;
+    const isPath = load<u8>(this.path()) != 0;
+    return 2 + this.pathLength + (isPath && this.pathLength < UNIX_PATH_MAX ? 1 : 0);
+  }
+}
+
+/** An empty address (AF_UNSPEC). Free with `free`. */
+export function addressCreate(): SocketAddress {
+  const address = changetype<SocketAddress>(heapAlloc(offsetof<SocketAddress>() + SOCKADDR_MAX));
+  address.family = AF_UNSPEC;
+  address.port = 0;
+  address.address = 0;
+  address.pathLength = 0;
+  return address;
+}
+
+/** Loads and parses what the application gave. 0, -EFAULT, or -EINVAL. */
+export function addressLoad(address: SocketAddress, user: u64, length: u32): i32 {
+  if (length < 2 || length > SOCKADDR_MAX) return -EINVAL;
+  const raw = address.raw();
+  if (loadUser(raw, user, length) != 0) return -EFAULT;
+  address.family = load<u16>(raw);
+  if (address.family == AF_INET) {
+    if (length < SOCKADDR_IN_SIZE) return -EINVAL;
+    address.port = bswap<u16>(load<u16>(raw, 2));
+    address.address = bswap<u32>(load<u32>(raw, 4));
+  } else if (address.family == AF_UNIX) {
+    if (length > 2 + UNIX_PATH_MAX) return -EINVAL;
+    address.pathLength = length - 2;
+    if (length > 2 && load<u8>(raw, 2) != 0) {
+      let n: u32 = 0;
+      while (n < length - 2 && load<u8>(raw + n, 2) != 0) n++;
+      address.pathLength = n;
+    }
+  }
+  return 0;
+}
+
+/**
+ * Gives an address to the application: at most as many bytes as the u32 at `lengthUser` says, which then says how
+ * long it really is. `user` 0: not wanted. 0, -EFAULT, or -EINVAL.
+ */
+export function addressStore(address: SocketAddress, user: u64, lengthUser: u64): i32 {
+  if (user == 0) return 0;
+  const scratch = changetype<usize>(address) + offsetof<SocketAddress>("port");
+  const kept = address.port;
+  if (loadUser(scratch, lengthUser, 4) != 0) return -EFAULT;
+  const room = <i32>address.port;
+  address.port = kept;
+  if (room < 0) return -EINVAL;
+  const size = address.size();
+  if (storeUser(user, address.raw(), min<u32>(size, room)) != 0) return -EFAULT;
+  return storeUser32(lengthUser, size);
+}

@@ -1,0 +1,208 @@
+/**
+ * What all sockets have in common: options, waiting, the calls that a kind may or may not have. TCP, UDP and unix(7) sockets are
+ * its subclasses.
+ *
+ * Waiting: a thread that would block polls the network, looks again, and sleeps in `readers` or `writers`; the protocol calls
+ * `changed` when something becomes ready, which tells epoll and wakes them. The queues are made when first needed,
+ * because most sockets of a server never block.
+ *
+ * A caller holds a reference on the socket for the length of a call (linux/socket-calls.ts, linux/file-calls.ts).
+ */
+import { File, O_NONBLOCK, O_RDWR, POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP } from "../../fs/file";
+import { IoVector } from "../../fs/io-vector";
+import { S_IFSOCK, Stat } from "../../fs/stat";
+import { EAGAIN, EINVAL, ENOPROTOOPT, ENOTCONN, EOPNOTSUPP, EPIPE, ETIMEDOUT } from "../../lib/errno";
+import { sendSignalToCurrent } from "../../linux/signal";
+import { SIGPIPE } from "../../linux/signal-numbers";
+import { free } from "../../runtime/free";
+import { NO_DEADLINE, WaitQueue } from "../../sched/wait-queue";
+import { monotonicNs } from "../../time/clock";
+import { SocketAddress } from "./address";
+import { MSG_DONTWAIT, MSG_NOSIGNAL } from "./constants";
+import { Message } from "./message";
+import { socketIoctl } from "./ioctl";
+
+const WAKES_READERS: u32 = POLLIN | POLLHUP | POLLERR | POLLRDHUP;
+const WAKES_WRITERS: u32 = POLLOUT | POLLHUP | POLLERR;
+
+let nextInode: u64 = 1;
+
+export abstract class Socket extends File {
+  family: u32 = 0;
+  type: u32 = 0;
+  protocol: u32 = 0;
+  inode: u64 = nextInode++;
+  /** SO_RCVTIMEO and SO_SNDTIMEO in ns; 0: none. */
+  receiveTimeout: u64 = 0;
+  sendTimeout: u64 = 0;
+  lingerOn: bool = false;
+  lingerSeconds: u32 = 0;
+  reuseAddress: bool = false;
+  reusePort: bool = false;
+  /** Options that are kept for getsockopt and mean nothing here, a bit per number below 64. */
+  plainOptions: u64 = 0;
+  private readers: WaitQueue | null = null;
+  private writers: WaitQueue | null = null;
+
+  constructor() {
+    super();
+    this.flags = O_RDWR;
+  }
+
+  // ---- What a kind of socket overrides ----
+
+  bind(address: SocketAddress): i32 {
+    return -EOPNOTSUPP;
+  }
+
+  listen(backlog: u32): i32 {
+    return -EOPNOTSUPP;
+  }
+
+  /** Connects to an address (AF_UNSPEC: dissolves a datagram socket's association). */
+  connect(address: SocketAddress): i32 {
+    return -EOPNOTSUPP;
+  }
+
+  /** The next connection, a new socket; null: `acceptError` says why. */
+  accept(): Socket | null {
+    acceptError = -EOPNOTSUPP;
+    return null;
+  }
+
+  /** Fills in the socket's own address. 0 or a negative errno. */
+  localAddress(out: SocketAddress): i32 {
+    return -EOPNOTSUPP;
+  }
+
+  remoteAddress(out: SocketAddress): i32 {
+    return -ENOTCONN;
+  }
+
+  /** Receives into `io`; `message` may be null. Bytes or a negative errno. */
+  receive(io: IoVector, flags: u32, message: Message | null): i64 {
+    return -EOPNOTSUPP;
+  }
+
+  send(io: IoVector, flags: u32, message: Message | null): i64 {
+    return -EOPNOTSUPP;
+  }
+
+  shutdown(how: u32): i32 {
+    return -EOPNOTSUPP;
+  }
+
+  /** Sets an option whose value is a number. */
+  setOption(level: u32, name: u32, value: i32): i32 {
+    return -ENOPROTOOPT;
+  }
+
+  /** An option whose value is a number >= 0, or a negative errno. */
+  getOption(level: u32, name: u32): i64 {
+    return -ENOPROTOOPT;
+  }
+
+  /** SO_ERROR: the pending error as a positive errno, and clears it. */
+  takeError(): i32 {
+    return 0;
+  }
+
+  isListening(): bool {
+    return false;
+  }
+
+  /** FIONREAD, and what is sent but not acknowledged (SIOCOUTQ). */
+  readableBytes(): i64 {
+    return -EINVAL;
+  }
+
+  unsentBytes(): i64 {
+    return -EINVAL;
+  }
+
+  // ---- As a file ----
+
+  read(io: IoVector): i64 {
+    return this.receive(io, 0, null);
+  }
+
+  write(io: IoVector): i64 {
+    return this.send(io, 0, null);
+  }
+
+  ioctl(request: u32, argument: u64): i64 {
+    return socketIoctl(this, request, argument);
+  }
+
+  stat(out: Stat): i32 {
+    out.reset(S_IFSOCK | 0o777);
+    out.ino = this.inode;
+    return 0;
+  }
+
+  // ---- Waiting ----
+
+  /** Events of `mask` may be ready now: tells epoll, and wakes who waits. Does not sleep. */
+  changed(mask: u32): void {
+    this.notify(mask);
+    const readers = this.readers;
+    if (readers && (mask & WAKES_READERS) != 0) readers.wakeAll();
+    const writers = this.writers;
+    if (writers && (mask & WAKES_WRITERS) != 0) writers.wakeAll();
+  }
+
+  @inline
+  mayBlock(flags: u32): bool {
+    return (this.flags & O_NONBLOCK) == 0 && (flags & MSG_DONTWAIT) == 0;
+  }
+
+  receiveDeadline(): u64 {
+    return this.receiveTimeout == 0 ? NO_DEADLINE : monotonicNs() + this.receiveTimeout;
+  }
+
+  sendDeadline(): u64 {
+    return this.sendTimeout == 0 ? NO_DEADLINE : monotonicNs() + this.sendTimeout;
+  }
+
+  /** Sleeps until something may be readable. 0, -EINTR, or -EAGAIN when the time is over. */
+  waitReadable(deadline: u64): i32 {
+    let queue = this.readers;
+    if (!queue) {
+      queue = new WaitQueue();
+      this.readers = queue;
+    }
+    const error = queue.wait(deadline);
+    return error == -ETIMEDOUT ? -EAGAIN : error;
+  }
+
+  waitWritable(deadline: u64): i32 {
+    let queue = this.writers;
+    if (!queue) {
+      queue = new WaitQueue();
+      this.writers = queue;
+    }
+    const error = queue.wait(deadline);
+    return error == -ETIMEDOUT ? -EAGAIN : error;
+  }
+
+  /** The result of a send: -EPIPE comes with SIGPIPE, unless that is not wanted. */
+  brokenPipe(flags: u32): i64 {
+    if ((flags & MSG_NOSIGNAL) == 0) sendSignalToCurrent(SIGPIPE);
+    return -EPIPE;
+  }
+
+  /** Frees what this class holds; subclasses call it at the end of their `release`. */
+  releaseQueues(): void {
+    const readers = this.readers;
+    if (readers) free(readers);
+    const writers = this.writers;
+    if (writers) free(writers);
+  }
+}
+
+/** Why the last `accept` returned null. */
+export let acceptError: i32 = 0;
+
+export function setAcceptError(error: i32): void {
+  acceptError = error;
+}

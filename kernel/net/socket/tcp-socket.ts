@@ -1,0 +1,532 @@
+/**
+ * TCP sockets: the socket calls on a Connection or a Listener of net/tcp/.
+ *
+ *     new socket      `connection` is there for its options, closed            bind notes address and port
+ *     listen          `listener` takes connections, whose options come from `connection`
+ *     connect         `connection` connects; accept makes a socket around a listener's child
+ *
+ * The frequent calls (read, write, on a connection with data or room) go straight to the connection and do not sleep. A copy
+ * that faults on the application's memory may sleep; the connection is `busy` then, and another thread that comes waits
+ * in `turn`. Blocking calls poll the network before they sleep.
+ */
+import {
+  POLLERR,
+  POLLHUP,
+  POLLIN,
+  POLLOUT,
+  POLLRDNORM,
+  POLLWRNORM,
+} from "../../fs/file";
+import { IoVector } from "../../fs/io-vector";
+import {
+  EADDRINUSE,
+  EADDRNOTAVAIL,
+  EAFNOSUPPORT,
+  EAGAIN,
+  EALREADY,
+  ECONNREFUSED,
+  EFAULT,
+  EINPROGRESS,
+  EINVAL,
+  EISCONN,
+  ENOTCONN,
+  EOPNOTSUPP,
+  EPIPE,
+} from "../../lib/errno";
+import { eventListen } from "../../lib/events";
+import { free } from "../../runtime/free";
+import { NO_DEADLINE, WaitQueue } from "../../sched/wait-queue";
+import { monotonicNs } from "../../time/clock";
+import { isLocalAddress } from "../interface";
+import { netEnter, netLeave, netPoll } from "../poll";
+import { Connection, ConnectionObserver } from "../tcp/connection";
+import { Listener } from "../tcp/listener";
+import { ephemeralPort } from "../tcp/ports";
+import { State } from "../tcp/state";
+import { tablePortInUse } from "../tcp/table";
+import { isLoopbackAddress } from "../wire/ipv4";
+import { SocketAddress } from "./address";
+import {
+  AF_INET,
+  AF_UNSPEC,
+  MSG_DONTWAIT,
+  MSG_ERRQUEUE,
+  MSG_MORE,
+  MSG_OOB,
+  MSG_PEEK,
+  MSG_TRUNC,
+  MSG_WAITALL,
+  SHUT_RD,
+  SHUT_RDWR,
+  SHUT_WR,
+  SOCK_STREAM,
+  SOMAXCONN,
+} from "./constants";
+import { Message } from "./message";
+import { Socket, setAcceptError } from "./socket";
+import { tcpGetOption, tcpSetOption } from "./tcp-options";
+import { IPPROTO_TCP } from "../wire/ipv4";
+
+const NS_PER_SECOND: u64 = 1_000_000_000;
+
+class TcpObserver extends ConnectionObserver {
+  constructor(private socket: TcpSocket) {
+    super();
+  }
+
+  changed(mask: u32): void {
+    this.socket.changed(mask);
+  }
+}
+
+/** Sockets with a port of their own (bind), for finding out who has it. */
+let boundSockets: TcpSocket | null = null;
+
+export class TcpSocket extends Socket {
+  connection: Connection;
+  listener: Listener | null = null;
+  boundAddress: u32 = 0;
+  boundPort: u32 = 0;
+  /** connect was called and its outcome has not been reported. */
+  private connecting: bool = false;
+  private nextBound: TcpSocket | null = null;
+  private observer: TcpObserver;
+  /** Threads that wait for a copy of another's to end. */
+  private turn: WaitQueue | null = null;
+
+  constructor(connection: Connection) {
+    super();
+    this.family = AF_INET;
+    this.type = SOCK_STREAM;
+    this.protocol = IPPROTO_TCP;
+    this.connection = connection;
+    this.observer = new TcpObserver(this);
+    connection.observer = this.observer;
+  }
+
+  // ---- Addresses ----
+
+  private addressIsFree(address: u32, port: u32): bool {
+    let other = boundSockets;
+    while (other) {
+      const overlaps =
+        other.boundAddress == address || other.boundAddress == 0 || address == 0;
+      if (other != this && other.boundPort == port && overlaps) {
+        const shared = this.reusePort && other.reusePort;
+        const reused = this.reuseAddress && other.reuseAddress && other.listener == null;
+        if (!shared && !reused) return false;
+      }
+      other = other.nextBound;
+    }
+    if (this.reuseAddress || this.reusePort) return true;
+    return !tablePortInUse(address, port, true);
+  }
+
+  bind(address: SocketAddress): i32 {
+    if (address.family != AF_INET && address.family != AF_UNSPEC) return -EAFNOSUPPORT;
+    if (this.boundPort != 0 || this.connection.state != State.CLOSED) return -EINVAL;
+    const local = address.address;
+    if (local != 0 && !isLocalAddress(local)) return -EADDRNOTAVAIL;
+    return this.bindTo(local, address.port);
+  }
+
+  private bindTo(local: u32, wanted: u32): i32 {
+    let port = wanted;
+    if (port == 0) {
+      for (let tries = 0; tries < 1000; tries++) {
+        const candidate = ephemeralPort(local, 0, 0);
+        if (candidate != 0 && this.addressIsFree(local, candidate)) {
+          port = candidate;
+          break;
+        }
+      }
+      if (port == 0) return -EADDRINUSE;
+    } else if (!this.addressIsFree(local, port)) {
+      return -EADDRINUSE;
+    }
+    this.boundAddress = local;
+    this.boundPort = port;
+    this.nextBound = boundSockets;
+    boundSockets = this;
+    return 0;
+  }
+
+  private unbind(): void {
+    if (this.boundPort == 0) return;
+    if (boundSockets == this) {
+      boundSockets = this.nextBound;
+    } else {
+      let before = boundSockets;
+      while (before && before.nextBound != this) before = before.nextBound;
+      if (before) before.nextBound = this.nextBound;
+    }
+    this.boundPort = 0;
+  }
+
+  localAddress(out: SocketAddress): i32 {
+    const c = this.connection;
+    if (c.ports != 0) out.setInet(c.localAddress, c.localPort());
+    else out.setInet(this.boundAddress, this.boundPort);
+    return 0;
+  }
+
+  remoteAddress(out: SocketAddress): i32 {
+    const c = this.connection;
+    if (!this.isConnected()) return -ENOTCONN;
+    out.setInet(c.remoteAddress, c.remotePort());
+    return 0;
+  }
+
+  private isConnected(): bool {
+    const state = this.connection.state;
+    return state != State.CLOSED && state != State.SYN_SENT && this.listener == null;
+  }
+
+  // ---- The passive side ----
+
+  isListening(): bool {
+    return this.listener != null;
+  }
+
+  listen(backlog: u32): i32 {
+    const limit = min(backlog, SOMAXCONN);
+    const existing = this.listener;
+    if (existing) {
+      existing.backlog = limit;
+      return 0;
+    }
+    if (this.connection.state != State.CLOSED || this.connection.ports != 0) return -EINVAL;
+    if (this.boundPort == 0) {
+      const error = this.bindTo(0, 0);
+      if (error != 0) return error;
+    }
+    const listener = new Listener();
+    listener.template = this.connection;
+    listener.reusePort = this.reusePort;
+    const error = listener.listen(this.boundAddress, this.boundPort, limit);
+    if (error != 0) {
+      free(listener);
+      return error;
+    }
+    listener.observer = this.observer;
+    this.listener = listener;
+    if (!isLoopbackAddress(this.boundAddress)) eventListen(<u16>this.boundPort, "tcp");
+    return 0;
+  }
+
+  accept(): Socket | null {
+    const listener = this.listener;
+    if (!listener) {
+      setAcceptError(-EINVAL);
+      return null;
+    }
+    let c = listener.accept();
+    if (!c) {
+      netPoll();
+      c = listener.accept();
+      if (!c) c = this.acceptSlow(listener);
+      if (!c) return null;
+    }
+    const socket = new TcpSocket(c);
+    socket.lingerOn = this.lingerOn;
+    socket.lingerSeconds = this.lingerSeconds;
+    socket.plainOptions = this.plainOptions;
+    socket.receiveTimeout = this.receiveTimeout;
+    socket.sendTimeout = this.sendTimeout;
+    return socket;
+  }
+
+  private acceptSlow(listener: Listener): Connection | null {
+    if (!this.mayBlock(0)) {
+      setAcceptError(-EAGAIN);
+      return null;
+    }
+    const deadline = this.receiveDeadline();
+    for (;;) {
+      const error = this.waitReadable(deadline);
+      // Another thread may have shut the socket down meanwhile.
+      if (this.listener != listener) {
+        setAcceptError(-EINVAL);
+        break;
+      }
+      const c = listener.accept();
+      if (c) return c;
+      if (error != 0) {
+        setAcceptError(error);
+        break;
+      }
+    }
+    return null;
+  }
+
+  // ---- The active side ----
+
+  connect(address: SocketAddress): i32 {
+    if (this.listener) return -EISCONN;
+    if (address.family == AF_UNSPEC) return this.disconnect();
+    if (address.family != AF_INET) return -EAFNOSUPPORT;
+    let c = this.connection;
+    if (c.dead) {
+      if (this.connecting) {
+        // The outcome of an attempt that did not block.
+        this.connecting = false;
+        const error = c.takeError();
+        return error != 0 ? error : -ECONNREFUSED;
+      }
+      c = this.renew();
+    }
+    if (c.state == State.SYN_SENT || c.state == State.SYN_RECEIVED) return -EALREADY;
+    if (c.state != State.CLOSED) {
+      if (!this.connecting) return -EISCONN;
+      this.connecting = false;
+      return 0;
+    }
+    netEnter();
+    // Address 0 is this machine, as on Linux.
+    const remote = address.address == 0 ? <u32>0x7f00_0001 : address.address;
+    const error = c.connect(this.boundAddress, this.boundPort, remote, address.port);
+    if (error != 0) return error;
+    this.connecting = true;
+    netLeave();
+    return this.connectResult(c);
+  }
+
+  private connectResult(c: Connection): i32 {
+    const mayBlock = this.mayBlock(0);
+    if (mayBlock) netPoll();
+    const deadline = mayBlock ? this.sendDeadline() : 0;
+    let error = 0;
+    while (c.state == State.SYN_SENT || c.state == State.SYN_RECEIVED) {
+      if (!mayBlock || error != 0) return error == 0 || error == -EAGAIN ? -EINPROGRESS : error;
+      error = this.waitWritable(deadline);
+    }
+    this.connecting = false;
+    if (c.state != State.CLOSED) return 0;
+    const failed = c.takeError();
+    return failed != 0 ? failed : -ECONNREFUSED;
+  }
+
+  /** A new connection object with the same options, in place of one that has ended. */
+  private renew(): Connection {
+    const old = this.connection;
+    const c = new Connection();
+    c.inheritOptions(old);
+    c.observer = this.observer;
+    this.connection = c;
+    old.close();
+    netLeave();
+    return c;
+  }
+
+  private disconnect(): i32 {
+    netEnter();
+    const old = this.connection;
+    if (old.ports == 0) return 0;
+    const c = new Connection();
+    c.inheritOptions(old);
+    c.observer = this.observer;
+    this.connection = c;
+    this.connecting = false;
+    if (old.dead) old.close();
+    else old.abort();
+    netLeave();
+    return 0;
+  }
+
+  // ---- Bytes ----
+
+  /** Waits until no other thread's copy is under way. */
+  private waitTurn(c: Connection): void {
+    let queue = this.turn;
+    if (!queue) {
+      queue = new WaitQueue();
+      this.turn = queue;
+    }
+    while (c.busy) queue.waitUninterruptible();
+  }
+
+  @inline
+  private endTurn(): void {
+    const queue = this.turn;
+    if (queue) queue.wakeAll();
+  }
+
+  receive(io: IoVector, flags: u32, message: Message | null): i64 {
+    const c = this.connection;
+    if (c.busy) this.waitTurn(c);
+    if ((flags & (MSG_OOB | MSG_ERRQUEUE)) != 0) return (flags & MSG_OOB) != 0 ? -EINVAL : -EAGAIN;
+    if (io.remaining == 0) return 0;
+    let n = c.receive(io, flags & (MSG_PEEK | MSG_TRUNC));
+    this.endTurn();
+    if (n == -EAGAIN || ((flags & MSG_WAITALL) != 0 && n > 0 && io.remaining > 0)) {
+      n = this.receiveSlow(c, io, flags, n);
+    }
+    netLeave();
+    return n;
+  }
+
+  /** Nothing there, or not all that was asked for: polls, and waits if it may. `got`: bytes so far, or -EAGAIN. */
+  private receiveSlow(c: Connection, io: IoVector, flags: u32, got: i64): i64 {
+    if (this.listener) return -ENOTCONN;
+    const passed = flags & (MSG_PEEK | MSG_TRUNC);
+    const waitsForAll = (flags & MSG_WAITALL) != 0 && (flags & MSG_PEEK) == 0;
+    const mayBlock = this.mayBlock(flags);
+    const deadline = mayBlock ? this.receiveDeadline() : 0;
+    let total: i64 = max<i64>(got, 0);
+    let error: i64 = 0;
+    netLeave();
+    netPoll();
+    while (error == 0) {
+      if (c.busy) this.waitTurn(c);
+      const n = c.receive(io, passed);
+      this.endTurn();
+      if (n >= 0) {
+        total += n;
+        if (n == 0 || !waitsForAll || io.remaining == 0) return total;
+        continue;
+      }
+      if (n != -EAGAIN) error = n;
+      else if (!mayBlock) error = -EAGAIN;
+      else if (total > 0 && !waitsForAll) return total;
+      else {
+        netLeave();
+        error = this.waitReadable(deadline);
+        // Data that came together with the signal or the time's end is given all the same.
+        if (error != 0 && c.queuedBytes > 0) {
+          const late = c.receive(io, passed);
+          if (late > 0) total += late;
+        }
+      }
+    }
+    return total > 0 ? total : error;
+  }
+
+  send(io: IoVector, flags: u32, message: Message | null): i64 {
+    const c = this.connection;
+    if (c.busy) this.waitTurn(c);
+    netEnter();
+    let n = c.send(io, (flags & MSG_MORE) != 0);
+    this.endTurn();
+    if (n < 0 || io.remaining > 0) n = this.sendSlow(c, io, flags, n);
+    netLeave();
+    return n;
+  }
+
+  /** Not all was taken: waits for room if it may. `sent`: bytes so far, or the error. */
+  private sendSlow(c: Connection, io: IoVector, flags: u32, sent: i64): i64 {
+    let total: i64 = max<i64>(sent, 0);
+    let error: i64 = sent < 0 && sent != -EAGAIN ? sent : 0;
+    const mayBlock = this.mayBlock(flags);
+    if (mayBlock && error == 0) {
+      const deadline = this.sendDeadline();
+      netLeave();
+      netPoll();
+      while (error == 0 && io.remaining > 0) {
+        if (c.busy) this.waitTurn(c);
+        const n = c.send(io, (flags & MSG_MORE) != 0);
+        this.endTurn();
+        netLeave();
+        if (n > 0) {
+          total += n;
+        } else if (n == -EAGAIN) {
+          netPoll();
+          if (!c.writable() || !this.isConnected()) error = this.waitWritable(deadline);
+        } else {
+          error = n;
+        }
+      }
+    } else if (error == 0 && total == 0) {
+      error = -EAGAIN;
+    }
+    if (total > 0) return total;
+    if (error == -EPIPE || error == -ENOTCONN) return this.brokenPipe(flags);
+    return error;
+  }
+
+  poll(): u32 {
+    const listener = this.listener;
+    if (listener) return listener.acceptFirst ? POLLIN | POLLRDNORM : 0;
+    return this.connection.poll();
+  }
+
+  shutdown(how: u32): i32 {
+    const listener = this.listener;
+    if (listener) {
+      // Linux: a listening socket that is shut down for reading stops to listen, and wakes those in accept.
+      if (how == SHUT_WR) return 0;
+      this.listener = null;
+      netEnter();
+      listener.close();
+      free(listener);
+      this.unbind();
+      netLeave();
+      this.changed(POLLIN | POLLHUP);
+      return 0;
+    }
+    if (!this.isConnected() && this.connection.state != State.SYN_SENT) return -ENOTCONN;
+    netEnter();
+    if (how == SHUT_RD || how == SHUT_RDWR) this.connection.shutdownReceive();
+    if (how == SHUT_WR || how == SHUT_RDWR) this.connection.shutdownSend();
+    netLeave();
+    return 0;
+  }
+
+  readableBytes(): i64 {
+    return this.listener ? -EINVAL : this.connection.readable();
+  }
+
+  unsentBytes(): i64 {
+    return this.listener ? -EINVAL : this.connection.bufferUsed;
+  }
+
+  takeError(): i32 {
+    return -this.connection.takeError();
+  }
+
+  setOption(level: u32, name: u32, value: i32): i32 {
+    netEnter();
+    const result = tcpSetOption(this, level, name, value);
+    netLeave();
+    return result;
+  }
+
+  getOption(level: u32, name: u32): i64 {
+    return tcpGetOption(this, level, name);
+  }
+
+  release(): void {
+    netEnter();
+    this.unbind();
+    const listener = this.listener;
+    if (listener) {
+      listener.close();
+      free(listener);
+    }
+    const c = this.connection;
+    if (this.lingerOn && this.lingerSeconds > 0 && this.isConnected()) this.linger(c);
+    c.observer = null;
+    if (this.lingerOn && this.lingerSeconds == 0 && !c.dead && c.state != State.CLOSED) c.abort();
+    else c.close();
+    netLeave();
+    free(this.observer);
+    const turn = this.turn;
+    if (turn) free(turn);
+    this.releaseQueues();
+  }
+
+  /** SO_LINGER: waits until the peer has everything, or the time is over. */
+  private linger(c: Connection): void {
+    c.shutdownSend();
+    netLeave();
+    netPoll();
+    const deadline = monotonicNs() + <u64>this.lingerSeconds * NS_PER_SECOND;
+    while (!c.drained() && !c.dead) {
+      if (this.waitWritable(deadline) != 0) return;
+    }
+  }
+}
+
+/** A new socket, closed. */
+export function tcpSocketCreate(): TcpSocket {
+  return new TcpSocket(new Connection());
+}

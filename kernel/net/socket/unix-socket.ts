@@ -1,0 +1,649 @@
+/**
+ * unix(7) sockets: streams, datagrams and sequenced packets between sockets of this machine, with descriptors (SCM_RIGHTS).
+ *
+ *     stream, seqpacket    listen, connect makes a second socket and queues it; accept takes it. Each end sends into the
+ *                          other's queue
+ *     datagram             sends into the queue of the socket that has the address, or that it is connected to
+ *
+ * A queue holds packets (net/packet.ts): a datagram each, or bytes of a stream, where a short write joins the one before. The
+ * sender of a datagram may have a name; it travels in the packet's headroom, as does the pointer to its Rights, in `owner`.
+ *
+ * Names are kept here and not in the file system: a socket with a path is found by connect, but not by stat or ls, and its
+ * name ends with it.
+ */
+import { addressOf, copy } from "../../arch/hw";
+import {
+  POLLERR,
+  POLLHUP,
+  POLLIN,
+  POLLOUT,
+  POLLRDHUP,
+  POLLRDNORM,
+  POLLWRNORM,
+} from "../../fs/file";
+import { IoVector } from "../../fs/io-vector";
+import {
+  EADDRINUSE,
+  EAFNOSUPPORT,
+  EAGAIN,
+  ECONNREFUSED,
+  ECONNRESET,
+  EINVAL,
+  EISCONN,
+  EMSGSIZE,
+  ENOBUFS,
+  ENOENT,
+  ENOPROTOOPT,
+  ENOTCONN,
+  EOPNOTSUPP,
+  EPIPE,
+  EPROTOTYPE,
+} from "../../lib/errno";
+import { free } from "../../runtime/free";
+import { heapAlloc, heapFree } from "../../runtime/heap";
+import { Packet, PacketQueue, packetAllocLarge, packetFree, packetGet } from "../packet";
+import { SocketAddress } from "./address";
+import {
+  AF_UNIX,
+  AF_UNSPEC,
+  MSG_OOB,
+  MSG_PEEK,
+  MSG_TRUNC,
+  MSG_WAITALL,
+  SHUT_RD,
+  SHUT_RDWR,
+  SHUT_WR,
+  SO_PASSCRED,
+  SO_RCVBUF,
+  SO_RCVBUFFORCE,
+  SO_SNDBUF,
+  SO_SNDBUFFORCE,
+  SOCK_DGRAM,
+  SOCK_STREAM,
+  SOL_SOCKET,
+} from "./constants";
+import { Message, Rights, rightsDestroy } from "./message";
+import { setAcceptError, Socket } from "./socket";
+
+/** Linux's net.core.wmem_default: what may be on its way to a socket. */
+const QUEUE_LIMIT: u32 = 212992;
+/** Linux's net.unix.max_dgram_qlen. */
+const DATAGRAMS_MAX: u32 = 512;
+const PACKET_OVERHEAD: u32 = 64;
+/** The largest datagram, and the largest piece of a stream. */
+const MESSAGE_MAX: u64 = 61440;
+const PIECE_MAX: u64 = 32640;
+/** A write of at most this much joins the packet before it. */
+const JOIN_MAX: u32 = 1024;
+
+/** All sockets of the family. */
+let sockets: UnixSocket | null = null;
+let nextAutobind: u32 = 1;
+
+/** The socket that has a name. */
+function findName(name: usize, length: u32): UnixSocket | null {
+  let socket = sockets;
+  while (socket) {
+    if (
+      socket.nameLength == length &&
+      length > 0 &&
+      socket.isNameOwner &&
+      memory.compare(socket.name, name, length) == 0
+    ) {
+      return socket;
+    }
+    socket = socket.nextSocket;
+  }
+  return null;
+}
+
+export class UnixSocket extends Socket {
+  nextSocket: UnixSocket | null = null;
+  previousSocket: UnixSocket | null = null;
+  /** Copy of the name, from the heap; the end that accept returns has its listener's without owning it. */
+  name: usize = 0;
+  nameLength: u32 = 0;
+  isNameOwner: bool = false;
+  /** Where what is sent goes. */
+  peer: UnixSocket | null = null;
+  /** It was connected once: without a peer now, that one has gone. */
+  wasConnected: bool = false;
+  error: i32 = 0;
+  receiveShut: bool = false;
+  sendShut: bool = false;
+  queue: PacketQueue = new PacketQueue();
+  queuedBytes: u32 = 0;
+  /** Somebody who sends here waits for room. */
+  hasBlockedSender: bool = false;
+  // ---- Of a listener ----
+  backlog: u32 = 0;
+  listening: bool = false;
+  pending: UnixSocket | null = null;
+  pendingCount: u32 = 0;
+  nextPending: UnixSocket | null = null;
+
+  constructor(type: u32) {
+    super();
+    this.family = AF_UNIX;
+    this.type = type;
+    this.queue.reset();
+    const first = sockets;
+    this.nextSocket = first;
+    if (first) first.previousSocket = this;
+    sockets = this;
+  }
+
+  // ---- Names ----
+
+  private setName(name: usize, length: u32, owner: bool): void {
+    this.name = heapAlloc(max<u32>(length, 1));
+    memory.copy(this.name, name, length);
+    this.nameLength = length;
+    this.isNameOwner = owner;
+  }
+
+  bind(address: SocketAddress): i32 {
+    if (address.family != AF_UNIX) return -EINVAL;
+    if (this.nameLength != 0) return -EINVAL;
+    if (address.pathLength == 0) return this.autobind();
+    if (findName(address.path(), address.pathLength)) return -EADDRINUSE;
+    this.setName(address.path(), address.pathLength, true);
+    return 0;
+  }
+
+  /** An abstract name of five hexadecimal digits (unix(7), "Autobind feature"). */
+  private autobind(): i32 {
+    const name = heapAlloc(16);
+    do {
+      store<u8>(name, 0);
+      let value = nextAutobind++;
+      for (let i: usize = 5; i > 0; i--) {
+        const digit = value & 15;
+        store<u8>(name + i, <u8>(digit < 10 ? 48 + digit : 87 + digit));
+        value >>= 4;
+      }
+    } while (findName(name, 6) != null);
+    this.setName(name, 6, true);
+    heapFree(name);
+    return 0;
+  }
+
+  localAddress(out: SocketAddress): i32 {
+    out.setUnix(this.name, this.nameLength);
+    return 0;
+  }
+
+  remoteAddress(out: SocketAddress): i32 {
+    const peer = this.peer;
+    if (!peer) return -ENOTCONN;
+    out.setUnix(peer.name, peer.nameLength);
+    return 0;
+  }
+
+  // ---- Connections ----
+
+  isListening(): bool {
+    return this.listening;
+  }
+
+  listen(backlog: u32): i32 {
+    if (this.type == SOCK_DGRAM) return -EOPNOTSUPP;
+    if (this.nameLength == 0 || this.peer != null) return -EINVAL;
+    this.listening = true;
+    this.backlog = backlog;
+    return 0;
+  }
+
+  connect(address: SocketAddress): i32 {
+    if (address.family == AF_UNSPEC && this.type == SOCK_DGRAM) {
+      this.peer = null;
+      return 0;
+    }
+    if (address.family != AF_UNIX) return -EINVAL;
+    const target = findName(address.path(), address.pathLength);
+    if (!target) return load<u8>(address.path()) == 0 ? -ECONNREFUSED : -ENOENT;
+    if (target.type != this.type) return -EPROTOTYPE;
+    if (this.type == SOCK_DGRAM) {
+      this.peer = target;
+      this.wasConnected = true;
+      return 0;
+    }
+    if (this.listening) return -EINVAL;
+    if (this.peer != null || this.wasConnected) return -EISCONN;
+    return this.connectStream(target);
+  }
+
+  private connectStream(target: UnixSocket): i32 {
+    while (target.listening && target.pendingCount > target.backlog) {
+      if (!this.mayBlock(0)) return -EAGAIN;
+      target.references++;
+      const error = target.waitWritable(this.sendDeadline());
+      const isLast = target.references == 1;
+      target.references--;
+      if (isLast) return -ECONNREFUSED;
+      if (error != 0) return error;
+    }
+    if (!target.listening) return -ECONNREFUSED;
+    const other = new UnixSocket(this.type);
+    other.setName(target.name, target.nameLength, false);
+    unixPair(this, other);
+    let last = target.pending;
+    if (!last) {
+      target.pending = other;
+    } else {
+      while (last.nextPending) last = last.nextPending!;
+      last.nextPending = other;
+    }
+    target.pendingCount++;
+    target.changed(POLLIN | POLLRDNORM);
+    return 0;
+  }
+
+  accept(): Socket | null {
+    if (!this.listening) {
+      setAcceptError(-EINVAL);
+      return null;
+    }
+    const deadline = this.receiveDeadline();
+    while (!this.pending) {
+      const error = this.mayBlock(0) ? this.waitReadable(deadline) : -EAGAIN;
+      if (error != 0) {
+        setAcceptError(error);
+        return null;
+      }
+    }
+    const socket = this.pending!;
+    this.pending = socket.nextPending;
+    socket.nextPending = null;
+    this.pendingCount--;
+    this.changed(POLLOUT);
+    return socket;
+  }
+
+  // ---- Sending ----
+
+  /** Whether a message of n bytes fits into the queue now. */
+  private hasRoom(n: u64): bool {
+    if (this.type == SOCK_DGRAM && this.queue.count >= DATAGRAMS_MAX) return false;
+    if (this.queuedBytes == 0) return true;
+    if (this.type == SOCK_STREAM) return this.queuedBytes < QUEUE_LIMIT;
+    return this.queuedBytes + n <= QUEUE_LIMIT;
+  }
+
+  /** Where this message goes; null: `sendError` says why not. */
+  private destination(message: Message | null): UnixSocket | null {
+    let target = this.peer;
+    if (message && message.hasAddress) {
+      if (this.type != SOCK_DGRAM) {
+        sendError = target ? -EISCONN : -EOPNOTSUPP;
+        return null;
+      }
+      const address = message.address;
+      if (address.family != AF_UNIX) {
+        sendError = -EAFNOSUPPORT;
+        return null;
+      }
+      target = findName(address.path(), address.pathLength);
+      if (!target) sendError = load<u8>(address.path()) == 0 ? -ECONNREFUSED : -ENOENT;
+      else if (target.type != SOCK_DGRAM) sendError = -EPROTOTYPE;
+      else return target;
+      return null;
+    }
+    if (!target) {
+      if (!this.wasConnected) sendError = -ENOTCONN;
+      else sendError = this.type == SOCK_DGRAM ? -ECONNREFUSED : -EPIPE;
+    }
+    return target;
+  }
+
+  send(io: IoVector, flags: u32, message: Message | null): i64 {
+    if ((flags & MSG_OOB) != 0) return -EOPNOTSUPP;
+    if (this.error != 0) return -this.takeError();
+    if (this.sendShut) return this.brokenPipe(flags);
+    const isStream = this.type == SOCK_STREAM;
+    if (!isStream && io.remaining > MESSAGE_MAX) return -EMSGSIZE;
+    let total: i64 = 0;
+    let error: i64 = 0;
+    do {
+      const target = this.destination(message);
+      if (!target) {
+        error = sendError;
+        break;
+      }
+      if (target.receiveShut) {
+        error = -EPIPE;
+        break;
+      }
+      if (!target.hasRoom(io.remaining)) {
+        error = this.waitForRoom(target, flags);
+        if (error != 0) break;
+        continue;
+      }
+      const n = this.sendPiece(target, io, isStream ? PIECE_MAX : MESSAGE_MAX, message);
+      if (n < 0) error = n;
+      else total += n;
+    } while (isStream && error == 0 && io.remaining > 0);
+    if (total > 0) return total;
+    return error == -EPIPE ? this.brokenPipe(flags) : error;
+  }
+
+  /** Waits until the receiver has taken something. 0 or a negative errno. */
+  private waitForRoom(target: UnixSocket, flags: u32): i32 {
+    target.hasBlockedSender = true;
+    if (!this.mayBlock(flags)) return -EAGAIN;
+    return this.waitWritable(this.sendDeadline());
+  }
+
+  /** Sends up to `most` bytes as one packet. Bytes or a negative errno. */
+  private sendPiece(target: UnixSocket, io: IoVector, most: u64, message: Message | null): i64 {
+    const n = <u32>min(io.remaining, most);
+    const packet = packetAllocLarge(n);
+    if (!packet) return -ENOBUFS;
+    const taken = io.take(packet.append(n), n);
+    if (taken < 0) {
+      packetFree(packet);
+      return taken;
+    }
+    packet.length = <u32>taken;
+    packet.owner = 0;
+    packet.networkLength = 0;
+    if (message) {
+      const rights = message.rights;
+      if (rights) {
+        packet.owner = changetype<usize>(rights);
+        message.rights = null;
+      }
+    }
+    if (this.type == SOCK_DGRAM && this.nameLength > 0) {
+      packet.networkLength = <u16>this.nameLength;
+      copy(packet.buffer, addressOf(this.name), this.nameLength);
+    }
+    // The copy may have slept, and the receiver gone.
+    if (target != this.peer && target != this.destination(message)) {
+      freeUnixPacket(packet);
+      return this.type == SOCK_DGRAM ? -ECONNREFUSED : -EPIPE;
+    }
+    target.arrive(packet);
+    return taken;
+  }
+
+  /** Takes a packet into the queue. */
+  private arrive(packet: Packet): void {
+    const last = this.queue.last;
+    if (
+      this.type == SOCK_STREAM &&
+      last &&
+      packet.owner == 0 &&
+      packet.length <= JOIN_MAX &&
+      last.references == 1 &&
+      last.tailroom() >= packet.length
+    ) {
+      const n = packet.length;
+      copy(last.append(n), packet.data, n);
+      this.queuedBytes += n;
+      packetFree(packet);
+    } else {
+      this.queuedBytes += packet.length + PACKET_OVERHEAD;
+      this.queue.push(packet);
+    }
+    this.changed(POLLIN | POLLRDNORM);
+  }
+
+  // ---- Receiving ----
+
+  receive(io: IoVector, flags: u32, message: Message | null): i64 {
+    if ((flags & MSG_OOB) != 0) return -EOPNOTSUPP;
+    if (this.listening) return -EINVAL;
+    const isStream = this.type == SOCK_STREAM;
+    if (isStream && io.remaining == 0) return 0;
+    let total: i64 = 0;
+    for (;;) {
+      if (!this.queue.first) {
+        if (total > 0 && (flags & MSG_WAITALL) == 0) break;
+        const error = this.waitForData(flags);
+        if (error < 0) return total > 0 ? total : error;
+        if (!this.queue.first) break;
+      }
+      const first = this.queue.first!;
+      // Bytes that come with descriptors are not mixed with those before them.
+      if (total > 0 && first.owner != 0) break;
+      const hadRights = first.owner != 0;
+      const n = isStream
+        ? this.takeBytes(io, flags, message)
+        : this.takeMessage(io, flags, message);
+      if (n < 0) return total > 0 ? total : n;
+      total += n;
+      if (!isStream || io.remaining == 0 || hadRights || (flags & MSG_PEEK) != 0) break;
+    }
+    return total;
+  }
+
+  /** Waits for the queue to fill. 0: look again, or the end; or a negative errno. */
+  private waitForData(flags: u32): i32 {
+    const mayBlock = this.mayBlock(flags);
+    const deadline = mayBlock ? this.receiveDeadline() : 0;
+    while (!this.queue.first) {
+      if (this.error != 0) return -this.takeError();
+      if (this.receiveShut) return 0;
+      if (this.type != SOCK_DGRAM && !this.peer) return this.wasConnected ? 0 : -EINVAL;
+      if (!mayBlock) return -EAGAIN;
+      const error = this.waitReadable(deadline);
+      if (error != 0 && !this.queue.first) return error;
+    }
+    return 0;
+  }
+
+  /** The queue has become shorter: tells those who wait to send. */
+  private took(bytes: u32): void {
+    this.queuedBytes -= bytes;
+    if (!this.hasBlockedSender || this.queuedBytes > QUEUE_LIMIT / 2) return;
+    this.hasBlockedSender = false;
+    const peer = this.peer;
+    if (peer && this.type != SOCK_DGRAM) {
+      peer.changed(POLLOUT | POLLWRNORM);
+      return;
+    }
+    let socket = sockets;
+    while (socket) {
+      if (socket.type == SOCK_DGRAM) socket.changed(POLLOUT | POLLWRNORM);
+      socket = socket.nextSocket;
+    }
+  }
+
+  private takeRights(packet: Packet, message: Message | null, isPeek: bool): void {
+    if (packet.owner == 0 || isPeek) return;
+    const rights = changetype<Rights>(packet.owner);
+    packet.owner = 0;
+    if (message) message.rights = rights;
+    else rightsDestroy(rights);
+  }
+
+  /** Bytes of the first packet of a stream. */
+  private takeBytes(io: IoVector, flags: u32, message: Message | null): i64 {
+    const packet = this.queue.first!;
+    const isPeek = (flags & MSG_PEEK) != 0;
+    const n = <u32>min<u64>(packet.length, io.remaining);
+    // Taken before the copy, which may sleep: another reader goes on behind.
+    const from = packet.data;
+    packetGet(packet);
+    this.takeRights(packet, message, isPeek);
+    if (!isPeek) {
+      packet.pull(n);
+      if (packet.length == 0) {
+        this.queue.pop();
+        packetFree(packet);
+        this.took(n + PACKET_OVERHEAD);
+      } else {
+        this.took(n);
+      }
+    }
+    const done = io.put(from, n);
+    packetFree(packet);
+    return done;
+  }
+
+  /** The first datagram. */
+  private takeMessage(io: IoVector, flags: u32, message: Message | null): i64 {
+    const packet = this.queue.first!;
+    const isPeek = (flags & MSG_PEEK) != 0;
+    packetGet(packet);
+    this.takeRights(packet, message, isPeek);
+    if (!isPeek) {
+      this.queue.pop();
+      this.took(packet.length + PACKET_OVERHEAD);
+      packetFree(packet);
+    }
+    if (message && this.type == SOCK_DGRAM) {
+      const scratch = message.address;
+      const length = packet.networkLength;
+      copy(addressOf(scratch.path()), packet.buffer, length);
+      scratch.setUnix(scratch.path(), length);
+      message.hasAddress = true;
+    }
+    const length = packet.length;
+    const n = min<u64>(length, io.remaining);
+    const done = n > 0 ? io.put(packet.data, n) : 0;
+    packetFree(packet);
+    if (n == length || done < 0) return done;
+    if (message) message.flags |= MSG_TRUNC;
+    return (flags & MSG_TRUNC) != 0 ? length : done;
+  }
+
+  // ---- State ----
+
+  poll(): u32 {
+    if (this.listening) return this.pending ? POLLIN | POLLRDNORM : 0;
+    let mask: u32 = 0;
+    const peer = this.peer;
+    const isGone = this.type != SOCK_DGRAM && !peer && this.wasConnected;
+    if (this.queue.first) mask |= POLLIN | POLLRDNORM;
+    if (this.receiveShut || isGone) mask |= POLLIN | POLLRDNORM | POLLRDHUP;
+    if (isGone || (this.receiveShut && this.sendShut)) mask |= POLLHUP;
+    if (this.type != SOCK_DGRAM && !this.wasConnected) mask |= POLLHUP;
+    if (this.error != 0) mask |= POLLERR;
+    if (!peer || this.sendShut || peer.hasRoom(1)) mask |= POLLOUT | POLLWRNORM;
+    else peer.hasBlockedSender = true;
+    return mask;
+  }
+
+  shutdown(how: u32): i32 {
+    const peer = this.peer;
+    if (this.type != SOCK_DGRAM && !peer && !this.wasConnected) return -ENOTCONN;
+    if (how == SHUT_RD || how == SHUT_RDWR) {
+      this.receiveShut = true;
+      if (peer && this.type != SOCK_DGRAM) peer.sendShut = true;
+    }
+    if (how == SHUT_WR || how == SHUT_RDWR) {
+      this.sendShut = true;
+      if (peer && this.type != SOCK_DGRAM) peer.receiveShut = true;
+    }
+    const mask = POLLIN | POLLRDNORM | POLLRDHUP | POLLOUT | POLLWRNORM;
+    const both = this.receiveShut && this.sendShut ? POLLHUP : 0;
+    this.changed(mask | both);
+    if (peer && this.type != SOCK_DGRAM) peer.changed(mask | both);
+    return 0;
+  }
+
+  takeError(): i32 {
+    const error = this.error;
+    this.error = 0;
+    return error;
+  }
+
+  readableBytes(): i64 {
+    let total: i64 = 0;
+    let packet = this.queue.first;
+    while (packet) {
+      total += packet.length;
+      if (this.type != SOCK_STREAM) return total;
+      packet = packet.next;
+    }
+    return total;
+  }
+
+  unsentBytes(): i64 {
+    const peer = this.peer;
+    return peer ? peer.queuedBytes : 0;
+  }
+
+  setOption(level: u32, name: u32, value: i32): i32 {
+    if (level != SOL_SOCKET) return -EOPNOTSUPP;
+    switch (name) {
+      case SO_SNDBUF:
+      case SO_SNDBUFFORCE:
+      case SO_RCVBUF:
+      case SO_RCVBUFFORCE:
+      case SO_PASSCRED:
+        return 0;
+      default:
+        return -ENOPROTOOPT;
+    }
+  }
+
+  getOption(level: u32, name: u32): i64 {
+    if (level != SOL_SOCKET) return -EOPNOTSUPP;
+    if (name == SO_SNDBUF || name == SO_RCVBUF) return QUEUE_LIMIT;
+    return name == SO_PASSCRED ? 0 : -ENOPROTOOPT;
+  }
+
+  /** The other end is gone. */
+  private peerGone(hadUnread: bool): void {
+    this.peer = null;
+    if (hadUnread) this.error = ECONNRESET;
+    this.changed(POLLIN | POLLRDNORM | POLLRDHUP | POLLOUT | POLLWRNORM | POLLHUP);
+  }
+
+  release(): void {
+    if (sockets == this) sockets = this.nextSocket;
+    const before = this.previousSocket;
+    const after = this.nextSocket;
+    if (before) before.nextSocket = after;
+    if (after) after.previousSocket = before;
+    const hadUnread = this.queue.first != null;
+    if (this.type == SOCK_DGRAM) {
+      let socket = sockets;
+      while (socket) {
+        if (socket.peer == this) socket.peerGone(false);
+        socket = socket.nextSocket;
+      }
+    } else {
+      const peer = this.peer;
+      if (peer) peer.peerGone(hadUnread);
+    }
+    this.peer = null;
+    this.listening = false;
+    let pending = this.pending;
+    while (pending) {
+      const next = pending.nextPending;
+      pending.release();
+      free(pending);
+      pending = next;
+    }
+    for (;;) {
+      const packet = this.queue.pop();
+      if (!packet) break;
+      freeUnixPacket(packet);
+    }
+    free(this.queue);
+    if (this.name != 0) heapFree(this.name);
+    this.releaseQueues();
+  }
+}
+
+/** Why `destination` found none. */
+let sendError: i32 = 0;
+
+/** Connects two new sockets. */
+export function unixPair(a: UnixSocket, b: UnixSocket): void {
+  a.peer = b;
+  b.peer = a;
+  a.wasConnected = true;
+  b.wasConnected = true;
+}
+
+/** Frees a packet and the descriptors that came with it. */
+function freeUnixPacket(packet: Packet): void {
+  if (packet.owner != 0) rightsDestroy(changetype<Rights>(packet.owner));
+  packet.owner = 0;
+  packetFree(packet);
+}
