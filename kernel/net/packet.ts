@@ -24,9 +24,8 @@ import { free } from "../runtime/free";
 /** Room in front of the payload: 12 (virtio) + 14 (Ethernet) + 20 (IPv4) + 60 (TCP with options) fit. */
 export const PACKET_HEADROOM: u32 = 128;
 export const PACKET_BUFFER_SIZE: u32 = 2048;
-/** The largest buffer, 64 KiB: room for an IPv4 packet of the largest size behind the headroom, less 128 bytes. */
-export const PACKET_LARGE_ORDER: u32 = 4;
-export const PACKET_LARGE_MAX: u32 = (4096 << PACKET_LARGE_ORDER) - PACKET_HEADROOM;
+/** The most that an IPv4 packet can hold. */
+export const PACKET_LARGE_MAX: u32 = 65535;
 
 /** Received: the transport checksum is known to be right (the device looked, or the packet never left this machine). */
 export const PACKET_CHECKSUM_VALID: u32 = 1 << 0;

@@ -2,11 +2,13 @@
  * From the network layer up: which transport gets a packet, and who hears of an error. The one place that knows all transports.
  */
 import { ECONNREFUSED, EHOSTUNREACH, EMSGSIZE, ENETUNREACH, ENOPROTOOPT } from "../lib/errno";
+import { randomU64 } from "../lib/random";
 import { icmpInput, icmpUnreachable } from "./icmp";
 import { Packet, packetFree } from "./packet";
 import { netStats } from "./stats";
+import { tcpFlush, tcpIcmpError, tcpInit, tcpInput, tcpPathMtu } from "./tcp/tcp";
 import { udpError, udpInput } from "./udp";
-import { loadBe16 } from "./wire/bytes";
+import { loadBe16, loadBe32 } from "./wire/bytes";
 import {
   ICMP_FRAGMENTATION_NEEDED,
   ICMP_NET_UNREACHABLE,
@@ -18,7 +20,9 @@ import { IPPROTO_ICMP, IPPROTO_UDP, IPV4_HEADER } from "./wire/ipv4";
 /** Takes a whole packet that starts with its transport header; addresses and protocol are set. */
 export function transportInput(packet: Packet): void {
   const protocol: u32 = packet.protocol;
-  if (protocol == IPPROTO_UDP) {
+  if (protocol == IPPROTO_TCP) {
+    tcpInput(packet, packet.source, packet.destination);
+  } else if (protocol == IPPROTO_UDP) {
     udpInput(packet);
   } else if (protocol == IPPROTO_ICMP) {
     icmpInput(packet);
@@ -59,7 +63,11 @@ export function transportError(
 ): void {
   const local = loadBe16(header);
   const remote = loadBe16(header + 2);
-  if (protocol == IPPROTO_UDP) udpError(source, local, destination, remote, errno);
+  if (protocol == IPPROTO_UDP) {
+    if (hard) udpError(source, local, destination, remote, errno);
+  } else if (protocol == IPPROTO_TCP) {
+    tcpIcmpError(source, destination, local, remote, loadBe32(header + 4), errno);
+  }
 }
 
 /** A packet, which starts with its IP header and stays the caller's, could not be handed to its next hop. */
@@ -83,13 +91,21 @@ export function transportPathMtu(
   header: u64,
   mtu: u32,
 ): void {
+  const local = loadBe16(header);
+  const remote = loadBe16(header + 2);
   if (protocol == IPPROTO_UDP) {
-    udpError(source, loadBe16(header), destination, loadBe16(header + 2), EMSGSIZE);
+    udpError(source, local, destination, remote, EMSGSIZE);
+  } else if (protocol == IPPROTO_TCP) {
+    tcpPathMtu(source, destination, local, remote, loadBe32(header + 4));
   }
 }
 
 /** Called once at boot. */
-export function transportInit(): void {}
+export function transportInit(): void {
+  tcpInit(randomU64(), randomU64(), randomU64());
+}
 
 /** Does what the transports have put off until the end of a burst. */
-export function transportFlush(): void {}
+export function transportFlush(): void {
+  tcpFlush();
+}
