@@ -62,6 +62,14 @@ import {
   sys_msync,
   sys_munmap,
 } from "./memory-calls";
+import {
+  sys_recvfrom,
+  sys_recvmmsg,
+  sys_recvmsg,
+  sys_sendmmsg,
+  sys_sendmsg,
+  sys_sendto,
+} from "./message-calls";
 import { sys_poll, sys_ppoll, sys_pselect6, sys_select } from "./poll-calls";
 import { sys_getrandom } from "./random-calls";
 import {
@@ -103,6 +111,20 @@ import {
   sys_tkill,
 } from "./signal-calls";
 import { sys_signalfd, sys_signalfd4 } from "./signal-file";
+import {
+  sys_accept,
+  sys_accept4,
+  sys_bind,
+  sys_connect,
+  sys_getpeername,
+  sys_getsockname,
+  sys_getsockopt,
+  sys_listen,
+  sys_setsockopt,
+  sys_shutdown,
+  sys_socket,
+  sys_socketpair,
+} from "./socket-calls";
 import {
   sys_arch_prctl,
   sys_clone,
@@ -318,4 +340,24 @@ export function syscallTableInit(): void {
 
   // Random numbers
   row(318, "getrandom", sys_getrandom);
+
+  // Sockets
+  row(41, "socket", sys_socket);
+  row(42, "connect", sys_connect);
+  row(43, "accept", sys_accept);
+  row(44, "sendto", sys_sendto);
+  row(45, "recvfrom", sys_recvfrom);
+  row(46, "sendmsg", sys_sendmsg);
+  row(47, "recvmsg", sys_recvmsg);
+  row(48, "shutdown", sys_shutdown);
+  row(49, "bind", sys_bind);
+  row(50, "listen", sys_listen);
+  row(51, "getsockname", sys_getsockname);
+  row(52, "getpeername", sys_getpeername);
+  row(53, "socketpair", sys_socketpair);
+  row(54, "setsockopt", sys_setsockopt);
+  row(55, "getsockopt", sys_getsockopt);
+  row(288, "accept4", sys_accept4);
+  row(299, "recvmmsg", sys_recvmmsg);
+  row(307, "sendmmsg", sys_sendmmsg);
 }

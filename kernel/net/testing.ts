@@ -7,6 +7,7 @@ import { NetDevice } from "./device";
 import { devicePoll, ethernetInput } from "./ethernet";
 import { Interface, interfaceAdd, interfaceSetAddress } from "./interface";
 import { Packet, PacketQueue, packetAlloc } from "./packet";
+import { transportInit } from "./transport";
 import { ARP_LENGTH, ARP_REPLY, arpStore } from "./wire/arp";
 import {
   ETHERNET_HEADER,
@@ -62,6 +63,7 @@ export class TestDevice extends NetDevice {
 /** Memory, and an interface on a test device, without an address. */
 export function testInterface(): Interface {
   addMemory(1 << 20, 33 << 20);
+  transportInit();
   return interfaceAdd(new TestDevice())!;
 }
 

@@ -15,7 +15,7 @@ import {
   ICMP_PORT_UNREACHABLE,
   ICMP_PROTOCOL_UNREACHABLE,
 } from "./wire/icmp";
-import { IPPROTO_ICMP, IPPROTO_UDP, IPV4_HEADER } from "./wire/ipv4";
+import { IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP, IPV4_HEADER } from "./wire/ipv4";
 
 /** Takes a whole packet that starts with its transport header; addresses and protocol are set. */
 export function transportInput(packet: Packet): void {

@@ -4,7 +4,7 @@
  *     struct ifreq: 0 name (16 bytes)   16 a union: struct sockaddr, or a number; 40 bytes in all
  */
 import { O_NONBLOCK } from "../../fs/file";
-import { EFAULT, ENODEV, ENOTTY, EINVAL } from "../../lib/errno";
+import { EFAULT, EINVAL, ENODEV, ENOTTY } from "../../lib/errno";
 import { loadUser, storeUser, storeUser32 } from "../../linux/user-memory";
 import { free } from "../../runtime/free";
 import { heapAlloc, heapFree } from "../../runtime/heap";

@@ -8,7 +8,7 @@ import { addressCreate, SocketAddress } from "./address";
 
 @unmanaged
 export class Message {
-  address: SocketAddress;
+  address: SocketAddress = changetype<SocketAddress>(0);
   /** Sending: `address` is where to; receiving: it was filled in. */
   hasAddress: bool;
   /** MSG_* that recvmsg returns. */

@@ -8,10 +8,27 @@
  *
  * A caller holds a reference on the socket for the length of a call (linux/socket-calls.ts, linux/file-calls.ts).
  */
-import { File, O_NONBLOCK, O_RDWR, POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP } from "../../fs/file";
+import {
+  File,
+  O_NONBLOCK,
+  O_RDWR,
+  POLLERR,
+  POLLHUP,
+  POLLIN,
+  POLLOUT,
+  POLLRDHUP,
+} from "../../fs/file";
 import { IoVector } from "../../fs/io-vector";
 import { S_IFSOCK, Stat } from "../../fs/stat";
-import { EAGAIN, EINVAL, ENOPROTOOPT, ENOTCONN, EOPNOTSUPP, EPIPE, ETIMEDOUT } from "../../lib/errno";
+import {
+  EAGAIN,
+  EINVAL,
+  ENOPROTOOPT,
+  ENOTCONN,
+  EOPNOTSUPP,
+  EPIPE,
+  ETIMEDOUT,
+} from "../../lib/errno";
 import { sendSignalToCurrent } from "../../linux/signal";
 import { SIGPIPE } from "../../linux/signal-numbers";
 import { free } from "../../runtime/free";
@@ -19,8 +36,8 @@ import { NO_DEADLINE, WaitQueue } from "../../sched/wait-queue";
 import { monotonicNs } from "../../time/clock";
 import { SocketAddress } from "./address";
 import { MSG_DONTWAIT, MSG_NOSIGNAL } from "./constants";
-import { Message } from "./message";
 import { socketIoctl } from "./ioctl";
+import { Message } from "./message";
 
 const WAKES_READERS: u32 = POLLIN | POLLHUP | POLLERR | POLLRDHUP;
 const WAKES_WRITERS: u32 = POLLOUT | POLLHUP | POLLERR;

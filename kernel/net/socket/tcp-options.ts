@@ -3,6 +3,7 @@
  */
 import { EINVAL, ENOPROTOOPT, EOPNOTSUPP } from "../../lib/errno";
 import { netNow } from "../clock";
+import { ipv4MtuFor } from "../ipv4";
 import { Connection } from "../tcp/connection";
 import {
   IP_BIND_ADDRESS_NO_PORT,
@@ -37,7 +38,6 @@ import {
   TCP_WINDOW_CLAMP,
 } from "./constants";
 import { TcpSocket } from "./tcp-socket";
-import { ipv4MtuFor } from "../ipv4";
 
 const SECOND: u64 = 1_000_000_000;
 const MILLISECOND: u64 = 1_000_000;

@@ -9,14 +9,7 @@
  * that faults on the application's memory may sleep; the connection is `busy` then, and another thread that comes waits
  * in `turn`. Blocking calls poll the network before they sleep.
  */
-import {
-  POLLERR,
-  POLLHUP,
-  POLLIN,
-  POLLOUT,
-  POLLRDNORM,
-  POLLWRNORM,
-} from "../../fs/file";
+import { POLLHUP, POLLIN, POLLRDNORM } from "../../fs/file";
 import { IoVector } from "../../fs/io-vector";
 import {
   EADDRINUSE,
@@ -25,17 +18,15 @@ import {
   EAGAIN,
   EALREADY,
   ECONNREFUSED,
-  EFAULT,
   EINPROGRESS,
   EINVAL,
   EISCONN,
   ENOTCONN,
-  EOPNOTSUPP,
   EPIPE,
 } from "../../lib/errno";
 import { eventListen } from "../../lib/events";
 import { free } from "../../runtime/free";
-import { NO_DEADLINE, WaitQueue } from "../../sched/wait-queue";
+import { WaitQueue } from "../../sched/wait-queue";
 import { monotonicNs } from "../../time/clock";
 import { isLocalAddress } from "../interface";
 import { netEnter, netLeave, netPoll } from "../poll";
@@ -44,12 +35,11 @@ import { Listener } from "../tcp/listener";
 import { ephemeralPort } from "../tcp/ports";
 import { State } from "../tcp/state";
 import { tablePortInUse } from "../tcp/table";
-import { isLoopbackAddress } from "../wire/ipv4";
+import { IPPROTO_TCP, isLoopbackAddress } from "../wire/ipv4";
 import { SocketAddress } from "./address";
 import {
   AF_INET,
   AF_UNSPEC,
-  MSG_DONTWAIT,
   MSG_ERRQUEUE,
   MSG_MORE,
   MSG_OOB,
@@ -65,7 +55,6 @@ import {
 import { Message } from "./message";
 import { Socket, setAcceptError } from "./socket";
 import { tcpGetOption, tcpSetOption } from "./tcp-options";
-import { IPPROTO_TCP } from "../wire/ipv4";
 
 const NS_PER_SECOND: u64 = 1_000_000_000;
 
@@ -90,7 +79,7 @@ export class TcpSocket extends Socket {
   /** connect was called and its outcome has not been reported. */
   private connecting: bool = false;
   private nextBound: TcpSocket | null = null;
-  private observer: TcpObserver;
+  private observer: TcpObserver = changetype<TcpObserver>(0);
   /** Threads that wait for a copy of another's to end. */
   private turn: WaitQueue | null = null;
 
@@ -109,8 +98,7 @@ export class TcpSocket extends Socket {
   private addressIsFree(address: u32, port: u32): bool {
     let other = boundSockets;
     while (other) {
-      const overlaps =
-        other.boundAddress == address || other.boundAddress == 0 || address == 0;
+      const overlaps = other.boundAddress == address || other.boundAddress == 0 || address == 0;
       if (other != this && other.boundPort == port && overlaps) {
         const shared = this.reusePort && other.reusePort;
         const reused = this.reuseAddress && other.reuseAddress && other.listener == null;

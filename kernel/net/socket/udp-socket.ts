@@ -21,7 +21,6 @@ import {
   ENOPROTOOPT,
   ENOTCONN,
   EOPNOTSUPP,
-  EPIPE,
 } from "../../lib/errno";
 import { eventListen } from "../../lib/events";
 import { free } from "../../runtime/free";
@@ -87,7 +86,7 @@ class SocketEndpoint extends UdpEndpoint {
 }
 
 export class UdpSocket extends Socket {
-  endpoint: SocketEndpoint;
+  endpoint: SocketEndpoint = changetype<SocketEndpoint>(0);
   private receiveShut: bool = false;
   private sendShut: bool = false;
 

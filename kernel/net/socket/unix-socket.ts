@@ -63,7 +63,7 @@ import {
   SOL_SOCKET,
 } from "./constants";
 import { Message, Rights, rightsDestroy } from "./message";
-import { setAcceptError, Socket } from "./socket";
+import { Socket, setAcceptError } from "./socket";
 
 /** Linux's net.core.wmem_default: what may be on its way to a socket. */
 const QUEUE_LIMIT: u32 = 212992;
