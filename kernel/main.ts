@@ -1,26 +1,56 @@
 /**
- * The kernel's start, top to bottom.
+ * The kernel's start, top to bottom. Nothing here waits for a device that another step could run beside: the disk is read when
+ * the program is loaded, the network gets its address while the program starts.
  */
 import * as hw from "./arch/hw";
+import { acpiInit, acpiMadt } from "./arch/x86_64/acpi";
 import { apicInit } from "./arch/x86_64/apic";
 import { calibrationApicStart, calibrationFinish, calibrationStart } from "./arch/x86_64/calibrate";
 import { descriptorsInit, syscallEntryInit } from "./arch/x86_64/descriptors";
+import { ioapicInit } from "./arch/x86_64/ioapic";
 import { pagingInit } from "./arch/x86_64/paging";
-import { startCommandLine, startInfoInit } from "./arch/x86_64/start-info";
+import { powerOff } from "./arch/x86_64/power";
+import {
+  startCommandLine,
+  startInfoInit,
+  startModuleAddress,
+  startModuleSize,
+  startRsdp,
+} from "./arch/x86_64/start-info";
 import { syscallWork, trapEntry } from "./arch/x86_64/traps";
 import { vectorStateInit } from "./arch/x86_64/vector-state";
-import { parseCommandLine } from "./lib/command-line";
-import { LOG_WARN, log, logBegin, logEnd, put, putDecimal } from "./lib/log";
-import { abortEntry, panic } from "./lib/panic";
+import { consoleDrain, consoleInit } from "./dev/console";
+import { discoverDevices, diskAt, netDeviceAt } from "./dev/discover";
+import { rtcRead } from "./dev/rtc";
+import { fsInit } from "./fs/init";
+import { CommandLine, parseCommandLine } from "./lib/command-line";
+import { eventExit, eventPanic, eventStart } from "./lib/events";
+import {
+  LOG_DEBUG,
+  LOG_ERROR,
+  LOG_INFO,
+  LOG_WARN,
+  logBegin,
+  logEnd,
+  put,
+  putSigned,
+  setLogLevel,
+} from "./lib/log";
+import { abortEntry, panic, setPanicFinish } from "./lib/panic";
+import { randomInit } from "./lib/random";
+import { programStart } from "./linux/program";
+import { startEnvironment } from "./linux/start-environment";
 import { syscallEntry, syscallInstruction } from "./linux/syscall";
 import { syscallTableInit } from "./linux/syscall-table";
 import { addBootMemory, addRemainingMemory, bootMemoryEnd } from "./mem/boot-memory";
 import { growLinearMemory } from "./mem/kernel-window";
+import { netInit } from "./net/init";
+import { netInterrupt } from "./net/poll";
 import { Cpu } from "./sched/cpu";
-import { threadCreate, threadEntry } from "./sched/kernel-thread";
-import { schedulerInit, yieldNow } from "./sched/scheduler";
+import { threadEntry } from "./sched/kernel-thread";
+import { schedulerInit } from "./sched/scheduler";
 import { WaitQueue } from "./sched/wait-queue";
-import { monotonicNs } from "./time/clock";
+import { clockSetRealtime, monotonicNs, NS_PER_SECOND } from "./time/clock";
 
 // What assembly and C call.
 export {
@@ -33,58 +63,95 @@ export {
   trapEntry,
 };
 
+/** The command's status when the program can't be started at all, as shells have it: not found, not executable. */
+const EXIT_NOT_FOUND = 127;
+
 const bootCpu: Cpu = changetype<Cpu>(memory.data(128, 64));
 if (offsetof<Cpu>() > 128) ERROR("the boot CPU's object is 128 bytes");
+/** Where the thread that booted stays. */
+const bootDone: WaitQueue = new WaitQueue();
 
-let q: WaitQueue = new WaitQueue();
-/** Called once, on the boot stack, with interrupts off. */
-export function kernelMain(startInfo: u64): void {
+/** Traps, memory, console: from here on a failure can be told. */
+function machineInit(startInfo: u64): void {
   calibrationStart();
+  ioapicInit();
   bootCpu.self = changetype<usize>(bootCpu);
   descriptorsInit(bootCpu);
-  if (!startInfoInit(startInfo))
-    panic("main", "no PVH start info: boot with -kernel, or through PVH");
+  consoleInit();
+  setPanicFinish((reason: string) => {
+    consoleDrain();
+    eventPanic(reason);
+    powerOff();
+  });
+  if (!startInfoInit(startInfo)) panic("main", "no PVH start info: boot by qemu -kernel, or PVH");
   addBootMemory();
   pagingInit(bootMemoryEnd());
   apicInit();
   calibrationApicStart();
   vectorStateInit();
-  const commandLine = parseCommandLine(startCommandLine());
+  acpiInit(startRsdp());
+}
+
+function logLevelOf(name: string | null): i32 {
+  if (name == "error") return LOG_ERROR;
+  if (name == "info") return LOG_INFO;
+  if (name == "debug") return LOG_DEBUG;
+  return LOG_WARN;
+}
+
+/** Ends the machine: the program could not be started. */
+function giveUp(what: string, detail: string, error: i32): void {
+  if (logBegin(LOG_ERROR, "main")) {
+    put(what);
+    put(detail);
+    put(", error ");
+    putSigned(error);
+    logEnd();
+  }
+  consoleDrain();
+  eventExit(EXIT_NOT_FOUND);
+  powerOff();
+}
+
+function networkInit(line: CommandLine): void {
+  const option = line.value("ip");
+  const text = String.UTF8.encode(option ? option : "");
+  const error = netInit(
+    netDeviceAt(0),
+    hw.addressOf(changetype<usize>(text)),
+    <u32>text.byteLength,
+  );
+  if (error != 0)
+    giveUp("ip= is not dhcp, none or address/prefix,gateway: ", option ? option : "", error);
+}
+
+/** Called once, on the boot stack, with interrupts off. */
+export function kernelMain(startInfo: u64): void {
+  machineInit(startInfo);
+  const line = parseCommandLine(startCommandLine());
+  const moduleAddress = startModuleAddress();
+  const moduleSize = startModuleSize();
+  setLogLevel(logLevelOf(line.value("log")));
   addRemainingMemory();
+  randomInit();
   schedulerInit(bootCpu);
   hw.enableInterrupts();
   syscallEntryInit();
   syscallTableInit();
+  clockSetRealtime(rtcRead() * NS_PER_SECOND);
+  if (line.devices.length == 0) acpiMadt();
+  discoverDevices(line.devices, netInterrupt);
+  const fromModule = line.value("root") == "module" || diskAt(0) == null;
+  const error = fsInit(fromModule ? null : diskAt(0), moduleAddress, moduleSize);
+  if (error != 0)
+    giveUp("no root file system: neither a disk nor a boot module holds one", "", error);
   calibrationFinish();
-  log(LOG_WARN, "main", "hello");
-  threadCreate(
-    "a",
-    (n: usize) => {
-      for (let i = 0; i < 3; i++) {
-        log(LOG_WARN, "a", "tick");
-        q.waitUninterruptible(monotonicNs() + 10000000);
-      }
-      q.wakeAll();
-    },
-    1,
-  );
-  threadCreate(
-    "b",
-    (n: usize) => {
-      for (let i = 0; i < 3; i++) {
-        log(LOG_WARN, "b", "tick");
-        yieldNow();
-      }
-    },
-    1,
-  );
-  q.wait(monotonicNs() + 1000000000);
-  if (logBegin(LOG_WARN, "main")) {
-    putDecimal(monotonicNs());
-    put(" ");
-    putDecimal(<u64>commandLine.words.length);
-    logEnd();
-  }
-  hw.out8(0x501, 0);
-  panic("main", "done");
+  networkInit(line);
+  if (line.arguments.length == 0)
+    giveUp("no program: the command line has nothing behind --", "", 0);
+  startEnvironment(line);
+  const started = programStart(line.arguments[0], line.arguments, line.values("env"));
+  if (started != 0) giveUp("can't start ", line.arguments[0], started);
+  eventStart(monotonicNs());
+  bootDone.waitUninterruptible();
 }

@@ -16,7 +16,6 @@ import { arpAnnounce } from "./arp";
 import { netSetNow } from "./clock";
 import { NetDevice } from "./device";
 import { DhcpClient, DhcpListener } from "./dhcp";
-import { setNetPoll } from "./hooks";
 import { Interface, interfaceAdd, interfaceSetAddress } from "./interface";
 import { netFlush, netIdle, netLeave, netPollInit } from "./poll";
 import { transportInit } from "./transport";
@@ -77,13 +76,8 @@ function textIs(text: u64, length: u32, word: string): bool {
  */
 export function netInit(device: NetDevice | null, text: u64, length: u32): i32 {
   netSetNow(monotonicNs());
-  netSeed(readTsc() ^ (realtimeNs() << 20));
-  netSeed(((<u64>netRandom()) << 32) | netRandom());
   netPollInit();
   transportInit();
-  setNetPoll(() => {
-    netPoll();
-  });
   addIdlePoller(netIdle);
   if (!device) return 0;
   const via = interfaceAdd(device);
