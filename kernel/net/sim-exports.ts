@@ -19,12 +19,13 @@ import {
   packetCount,
   packetFree,
   packetFreeCount,
+  packetSetLimit,
 } from "./packet";
 import { Connection, ConnectionObserver } from "./tcp/connection";
 import { Listener } from "./tcp/listener";
 import { tcpStats } from "./tcp/stats";
 import { tableCount } from "./tcp/table";
-import { tcpFlush, tcpIcmpError, tcpInit, tcpInput, tcpPathMtu } from "./tcp/tcp";
+import { tcpFlush, tcpIcmpError, tcpInit, tcpInput, tcpPathMtu, tcpShrink } from "./tcp/tcp";
 import { timeWaitClear, timeWaitCount } from "./tcp/time-wait";
 import { verifyAll } from "./tcp/verify";
 import { setWireTap, WireTap } from "./tcp/wire";
@@ -94,6 +95,11 @@ function warmUp(c: Connection): void {
 export function simSetLink(mtu: u32, segmentation: u32): void {
   tap!.mtuValue = mtu;
   tap!.segmentation = segmentation;
+}
+
+/** Bounds the packet pool. */
+export function simLimitPackets(bytes: u64): void {
+  packetSetLimit(bytes);
 }
 
 export function simBuffer(): usize {
@@ -169,7 +175,9 @@ export function simInput(
     const size = min(step, length - at);
     const packet = packetAllocLarge(size);
     if (!packet) {
+      // As a driver that finds no buffer for its ring.
       if (head) packetFree(head);
+      tcpShrink();
       return;
     }
     copy(packet.append(size), addressOf(buffer + at), size);

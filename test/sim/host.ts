@@ -15,6 +15,7 @@ export interface SimExports {
   initializeGlobals(): void;
   simInit(random: bigint, address: number, memoryBytes: bigint): void;
   simSetLink(mtu: number, segmentation: number): void;
+  simLimitPackets(bytes: bigint): void;
   simBuffer(): number;
   simBufferSize(): number;
   simSetTime(now: bigint): void;

@@ -135,8 +135,9 @@ export class Peer {
     if (options.readFrom && this.events.now < this.started + options.readFrom) return;
     while (!this.ended && !this.finished) {
       const wanted = this.random.between(1, options.readMax);
-      if (this.random.chance(0.05)) this.readOnce(wanted, MSG_PEEK);
-      const n = this.readOnce(wanted, 0);
+      const peeked = this.random.chance(0.05) ? this.readOnce(wanted, MSG_PEEK) : 0;
+      // A pending error is reported once, to whoever asks first.
+      const n = peeked < 0 ? peeked : this.readOnce(wanted, 0);
       if (n === -EAGAIN) return;
       if (n < 0) {
         this.finish(n);

@@ -4,7 +4,7 @@
  */
 import type { SimExports } from "./host.ts";
 import { type Peer, type PeerOptions, SimFailure } from "./peer.ts";
-import { makeSyn, portsOf, sequenceOf } from "./segment.ts";
+import { ACK, FIN, flagsOf, forge, makeSyn, portsOf, RST, SYN, sequenceOf } from "./segment.ts";
 import { SERVER_PORT, type World } from "./world.ts";
 
 const ETIMEDOUT = 110;
@@ -275,6 +275,76 @@ const crowd: Scenario = {
   check: checkWhole,
 };
 
+/** Somebody in between sends resets, SYNs and wrong acknowledgments that are nearly right. */
+const forgery: Scenario = {
+  name: "forgery",
+  setup(world) {
+    prepare(world);
+    world.listen(8);
+    const total = amount(world);
+    world.connect({ total, ...sizes(world) }, { total, ...sizes(world) }, randomOptions(world));
+    const { random, wire } = world;
+    const rate = random.scale(0.001, 0.2);
+    wire.onSegment = (segment) => {
+      if ((flagsOf(segment) & SYN) !== 0 || !random.chance(rate)) return;
+      // A reset with exactly the next sequence number is genuine for all that TCP can know: stay away from it.
+      const far = random.pick([-1_000_000_000, -100_000, 100_000_000, 1_000_000_000]);
+      const flags = random.pick([RST, RST | ACK, SYN, SYN | ACK, ACK, FIN | ACK, 0]);
+      wire.send(undefined, forge(segment, flags, far + random.between(-1000, 1000)));
+    };
+  },
+  check: checkWhole,
+};
+
+/** The hosts have too few buffers for the windows they announce. */
+const poor: Scenario = {
+  name: "few-buffers",
+  setup(world) {
+    prepare(world);
+    const { random } = world;
+    for (const host of [world.client, world.server]) {
+      const bytes = BigInt(random.magnitude(16, 200) * 2048);
+      host.run((exports) => {
+        exports.simSetLink(1500, 0);
+        exports.simLimitPackets(bytes);
+      });
+    }
+    world.listen(8);
+    const total = amount(world);
+    for (let i = 0; i < random.between(1, 4); i++) {
+      world.connect({ total, ...sizes(world) }, { total, ...sizes(world) });
+    }
+  },
+  check: checkWhole,
+};
+
+/** The other end vanishes without a word: keepalive, the retransmission limit or the user timeout notice. */
+const vanish: Scenario = {
+  name: "vanish",
+  setup(world) {
+    prepare(world);
+    world.listen(8);
+    const { random, events, wire } = world;
+    const total = amount(world) + 1000;
+    world.connect(
+      { total, ...sizes(world), allowance: () => random.between(0, total) },
+      { total, ...sizes(world), allowance: () => random.between(0, total) },
+    );
+    keepAlive(world);
+    events.after(random.magnitude(1e6, 2e9), () => {
+      wire.options.loss = 1;
+    });
+  },
+  check(world) {
+    for (const peer of world.peers) {
+      const isOver = peer.sent === peer.options.total && peer.ended;
+      if (peer.error !== -ETIMEDOUT && !isOver && world.wire.options.loss === 1) {
+        fail(world, "should have timed out");
+      }
+    }
+  },
+};
+
 export const SCENARIOS: readonly Scenario[] = [
   duplex("bulk", (world) => [
     { total: amount(world), ...sizes(world), corks: world.random.chance(0.2) },
@@ -319,4 +389,7 @@ export const SCENARIOS: readonly Scenario[] = [
   synFlood,
   pathMtu,
   crowd,
+  forgery,
+  poor,
+  vanish,
 ];

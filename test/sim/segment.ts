@@ -109,6 +109,20 @@ export function makeSyn(
   return segment;
 }
 
+/**
+ * What somebody who sees the traffic, or guesses, may send to disturb it: a copy of a segment with other flags and numbers a
+ * little off. It must change nothing (RFC 5961).
+ */
+export function forge(segment: Segment, flags: number, offset: number): Segment {
+  const bytes = segment.bytes.slice(0, headerSize(segment.bytes));
+  const data = view(bytes);
+  bytes[13] = flags;
+  data.setUint32(4, (data.getUint32(4) + offset) >>> 0);
+  const forged = { ...segment, bytes };
+  setChecksum(forged);
+  return forged;
+}
+
 /** One line for the trace. */
 export function describe(segment: Segment): string {
   const data = view(segment.bytes);

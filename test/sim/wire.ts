@@ -65,6 +65,8 @@ export class Wire {
   /** Segments whose payload and headers exceed this are dropped, and the sender is told. */
   segmentMax = Number.POSITIVE_INFINITY;
   onTooBig: (sender: Host, segment: Segment) => void = () => {};
+  /** Sees every segment that gets through; may send others. */
+  onSegment: (segment: Segment) => void = () => {};
   delivered = 0;
   private readonly free = new Map<Host, number>();
 
@@ -105,6 +107,7 @@ export class Wire {
     stripOptions(segment, this.options.strip);
     line("");
     this.deliver(sender, target, segment);
+    if (sender) this.onSegment(segment);
     if (this.random.chance(this.options.duplicate)) this.deliver(sender, target, segment);
   }
 

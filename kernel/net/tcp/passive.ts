@@ -19,7 +19,7 @@ import { synOptionsSize, writeSynOptions } from "./options";
 import { segment } from "./segment";
 import { State } from "./state";
 import { tcpStats } from "./stats";
-import { cookieApply, cookieMake, cookieTimestamp, cookieValid } from "./syn-cookie";
+import { cookieApply, cookieMake, cookieRecent, cookieTimestamp, cookieValid } from "./syn-cookie";
 import { tableInsert } from "./table";
 import { setRetransmit } from "./timer";
 import { sendResetFor, sendSyn } from "./transmit";
@@ -49,6 +49,11 @@ export function listenerInput(
     if ((flags & SYN) == 0 && listener.cookieTime != 0) {
       const c = cookieInput(listener, local, remote, ports);
       if (c) return c;
+      if (segment.length > 0 && cookieRecent(segment)) {
+        // Data may have overtaken the acknowledgment that the cookie needs: it will be sent again.
+        packetFree(packet);
+        return null;
+      }
     }
     sendResetFor(segment, local, remote, ports);
     packetFree(packet);

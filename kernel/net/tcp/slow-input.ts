@@ -101,7 +101,8 @@ function check(c: Connection): bool {
   const flags = segment.flags;
   if (isOld(c) && (flags & RST) == 0) {
     tcpStats.pawsRejected++;
-    challenge(c);
+    // An acknowledgment that was overtaken is no reason to answer; what takes sequence numbers may be a repetition.
+    if (segment.length > 0 || (flags & (SYN | FIN)) != 0) challenge(c);
     return false;
   }
   if (!inWindow(c)) {

@@ -67,13 +67,21 @@ export function cookieTimestamp(segment: Segment, now: u32): u32 {
   return <i32>(value - now) > 0 ? value - OPTION_BITS - 1 : value;
 }
 
+function cookieAge(cookie: u32): u32 {
+  return (<u32>(netNow() >> TIME_SHIFT) - (cookie >> 27)) & 31;
+}
+
+/** Whether what a parsed ACK acknowledges has at least the time of a cookie that is good. */
+export function cookieRecent(segment: Segment): bool {
+  return cookieAge(segment.acknowledgment - 1) <= AGE_MAX;
+}
+
 /** Whether a parsed ACK acknowledges a cookie of ours. */
 export function cookieValid(segment: Segment, local: u32, remote: u32, ports: u32): bool {
   const cookie = segment.acknowledgment - 1;
-  const top = cookie >> 24;
-  const age = (<u32>(netNow() >> TIME_SHIFT) - (top >> 3)) & 31;
-  if (age > AGE_MAX) return false;
-  return cookieHash(local, remote, ports, segment.sequence - 1, top) == (cookie & 0xffffff);
+  if (cookieAge(cookie) > AGE_MAX) return false;
+  const hash = cookieHash(local, remote, ports, segment.sequence - 1, cookie >> 24);
+  return hash == (cookie & 0xffffff);
 }
 
 /** Sets what the peer had offered, from a valid cookie's acknowledgment. */

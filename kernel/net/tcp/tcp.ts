@@ -12,11 +12,12 @@
 import { finish } from "./close";
 import { Connection, Recovery } from "./connection";
 import { updateMss } from "./open";
+import { reassemblyClear } from "./reassembly";
 import { seqLess } from "./sequence";
 import { sipKey } from "./sip-hash";
 import { State } from "./state";
 import { tcpStats } from "./stats";
-import { tableFind, tableInit, tableKey } from "./table";
+import { tableChain, tableChainCount, tableFind, tableInit, tableKey } from "./table";
 import { schedule, WORK_OUTPUT } from "./work";
 
 export { tcpInput } from "./input";
@@ -27,6 +28,26 @@ export function tcpInit(random0: u64, random1: u64, random2: u64): void {
   sipKey(random0, random1);
   tableKey(random2);
   tableInit();
+}
+
+/**
+ * Memory is short: gives back what may be given back, the segments kept out of order (RFC 2018 section 8 allows it). Without
+ * that, they could hold the very buffers that the missing ones need. Returns how many packets were freed.
+ */
+export function tcpShrink(): u32 {
+  let freed: u32 = 0;
+  for (let i: u32 = 0; i < tableChainCount(); i++) {
+    let endpoint = tableChain(i);
+    while (endpoint) {
+      if (!endpoint.isTimeWait()) {
+        const c = changetype<Connection>(endpoint);
+        freed += c.outOfOrderCount;
+        if (!c.busy) reassemblyClear(c);
+      }
+      endpoint = endpoint.hashNext;
+    }
+  }
+  return freed;
 }
 
 /** The connection that an ICMP error is about, if what it quotes can be of ours (RFC 5927 4.1). */

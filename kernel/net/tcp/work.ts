@@ -9,6 +9,7 @@
 import { free } from "../../runtime/free";
 import { Connection } from "./connection";
 import { output } from "./output";
+import { setDelayedAck } from "./timer";
 import { sendAcknowledgment } from "./transmit";
 
 export const WORK_QUEUED: u32 = 1 << 0;
@@ -42,11 +43,11 @@ function perform(c: Connection, work: u32): void {
   if (c.dead) return;
   if (c.busy) {
     // A copy sleeps; what it is doing ends in `output`, and the acknowledgment becomes a delayed one.
-    if (work & WORK_ACK) c.unackedBytes = max(c.unackedBytes, 1);
+    if (work & WORK_ACK) setDelayedAck(c);
     return;
   }
   if (work & WORK_OUTPUT) output(c);
-  if (c.work & WORK_ACK) sendAcknowledgment(c);
+  if (c.work & WORK_ACK && !sendAcknowledgment(c)) setDelayedAck(c);
 }
 
 /** Does what has been noted. Sending may note more, for connections of this machine with itself: that is done as well. */
