@@ -254,6 +254,11 @@ export class VirtioNet extends NetDevice {
     return false;
   }
 
+  /** Buffers that the device may receive into. */
+  receiveBuffers(): u32 {
+    return this.receive.inFlight();
+  }
+
   /** In interrupt context. Without an event index the device would go on raising interrupts. */
   interrupt(): void {
     this.armed = false;

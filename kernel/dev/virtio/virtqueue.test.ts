@@ -1,64 +1,12 @@
 import * as hw from "../../arch/hw";
 import { expect, expectEqual, test } from "../../lib/testing";
 import { addMemory, DIRECT_MAP, freePageCount } from "../../mem/page-allocator";
+import { ModelDevice } from "./testing";
 import { VIRTQ_DESC_F_WRITE } from "./virtio-regs";
 import { Virtqueue, virtqueueCreate, virtqueueDestroy } from "./virtqueue";
 
 const MIB: u64 = 1 << 20;
 const NOTIFY: u64 = DIRECT_MAP + 0x100;
-
-/** The device's side of a split ring, as section 2.7 has it for devices. */
-class ModelDevice {
-  availIndex: u16 = 0;
-  usedIndex: u16 = 0;
-  signalled: u16 = 0;
-  interrupts: u32 = 0;
-  /** Chains taken and not given back: heads. */
-  heads: StaticArray<u16> = new StaticArray<u16>(64);
-  taken: i32 = 0;
-  constructor(public queue: Virtqueue) {}
-
-  /** Takes all that is available; in the end asks to be notified of the next. */
-  takeAll(): void {
-    const queue = this.queue;
-    while (this.availIndex != <u16>hw.load16(queue.avail + 2)) {
-      const at = queue.avail + 4 + <u64>(this.availIndex & queue.mask) * 2;
-      this.heads[this.taken++] = <u16>hw.load16(at);
-      this.availIndex++;
-    }
-    if (queue.eventIndex) hw.store16(queue.availEvent, this.availIndex);
-  }
-
-  /** Number of descriptors in chain `which`. */
-  chainLength(which: i32): u32 {
-    let count: u32 = 1;
-    let desc = this.queue.desc + <u64>this.heads[which] * 16;
-    while (hw.load16(desc + 12) & 1) {
-      desc = this.queue.desc + <u64>hw.load16(desc + 14) * 16;
-      count++;
-    }
-    return count;
-  }
-
-  /** Gives back chain `which` with `length` bytes written; an interrupt when the driver wants one. */
-  giveBack(which: i32, length: u32): void {
-    const queue = this.queue;
-    const entry = queue.used + 4 + <u64>(this.usedIndex & queue.mask) * 8;
-    hw.store32(entry, this.heads[which]);
-    hw.store32(entry + 4, length);
-    this.taken--;
-    this.heads[which] = this.heads[this.taken];
-    const before = this.usedIndex;
-    this.usedIndex++;
-    hw.store16(queue.used + 2, this.usedIndex);
-    if (queue.eventIndex) {
-      const event = <u16>hw.load16(queue.usedEvent);
-      if (<u16>(this.usedIndex - event - 1) < <u16>(this.usedIndex - before)) this.interrupts++;
-    } else if ((hw.load16(queue.avail) & 1) == 0) {
-      this.interrupts++;
-    }
-  }
-}
 
 function queueOf(size: u32, eventIndex: bool): Virtqueue {
   addMemory(1 * MIB, 9 * MIB);
