@@ -30,7 +30,7 @@ function space(address: u32): u64 {
 /** An empty machine. */
 function machine(): void {
   for (let f: u32 = 0; f < BUSES << 8; f++) store32(space(f), 0xffffffff);
-  pciUseEcam(directMap(ECAM), 0, BUSES - 1);
+  pciUseEcam(ECAM, 0, BUSES - 1, (at: u64) => directMap(at));
   foundCount = 0;
 }
 

@@ -10,11 +10,12 @@
  *     msixEnable(device) → entries;  msixRoute(device, entry, vector);  msiEnable(device, vector)
  *
  * Access is by ports 0xcf8 and 0xcfc, which every machine has: two exits each, and no need to read an ACPI table at boot.
- * `pciUseEcam` switches to memory-mapped access (MCFG), for what lies above offset 255 or behind segment 0.
+ * `pciUseMcfg` switches to memory-mapped access, for what lies above offset 255.
  * BARs are where the firmware put them. Thread context: the port pair is shared state, and threads are not preempted
  * inside the kernel; with more CPUs a mutex goes around it.
  */
-import { in32, out32, volatileLoad32, volatileStore32 } from "../arch/hw";
+import { in32, load8, load16, load64, out32, volatileLoad32, volatileStore32 } from "../arch/hw";
+import { acpiTable, acpiTableLength, SIGNATURE_MCFG } from "../arch/x86_64/acpi";
 import { msiAddress, msiData } from "../arch/x86_64/interrupts";
 import { localApicId } from "../arch/x86_64/ioapic";
 import { mapDevice } from "../arch/x86_64/paging";
@@ -31,10 +32,18 @@ const BARS: u32 = 6;
 const CAPABILITIES_MAX = 48;
 const BUSES_MAX: u32 = 256;
 
-/** Virtual address of the memory-mapped configuration space, and its buses; 0: ports are used. */
-let ecam: u64 = 0;
+// MCFG: entries of base u64, segment u16, first bus u8, last bus u8, reserved u32.
+const MCFG_ENTRIES: u64 = 44;
+const MCFG_ENTRY_SIZE: u64 = 16;
+/** Memory-mapped configuration space of one bus: 256 functions, 4 KiB each. */
+const BUS_SIZE: u64 = 1 << 20;
+
+/** Physical base of the memory-mapped configuration space; 0: ports are used. And where each bus is mapped. */
+let ecamBase: u64 = 0;
 let ecamFirstBus: u32 = 0;
 let ecamLastBus: u32 = 0;
+let mapBus: (at: u64) => u64 = (at: u64) => at;
+const buses: usize = memory.data(256 * 8, 8);
 
 /** One function. Made by the enumeration; a driver that takes the device keeps it. */
 @unmanaged
@@ -49,29 +58,55 @@ export class PciDevice {
   msixTable: u64;
 }
 
-/** Configuration space is at this virtual address for buses [firstBus, lastBus] from now on; 0: by ports. */
-export function pciUseEcam(address: u64, firstBus: u32, lastBus: u32): void {
-  ecam = address;
+/** Configuration space of buses [firstBus, lastBus] is in memory from now on; `map` gives the address of a bus. */
+export function pciUseEcam(base: u64, firstBus: u32, lastBus: u32, map: (at: u64) => u64): void {
+  ecamBase = base;
   ecamFirstBus = firstBus;
-  ecamLastBus = lastBus;
+  ecamLastBus = min(lastBus, BUSES_MAX - 1);
+  mapBus = map;
+  memory.fill(buses, 0, (<usize>BUSES_MAX) << 3);
+}
+
+/** As ACPI's MCFG says (PCI Firmware 3.3, 4.1.2); false when it says nothing about segment 0. */
+export function pciUseMcfg(): bool {
+  const table = acpiTable(SIGNATURE_MCFG);
+  if (table == 0) return false;
+  const end = table + acpiTableLength(table);
+  for (let at = table + MCFG_ENTRIES; at + MCFG_ENTRY_SIZE <= end; at += MCFG_ENTRY_SIZE) {
+    const base = load64(at);
+    if (base == 0 || load16(at + 8) != 0) continue;
+    pciUseEcam(base, load8(at + 10), load8(at + 11), (bus: u64) => mapDevice(bus, BUS_SIZE));
+    return true;
+  }
+  return false;
+}
+
+/** Address of a word in memory-mapped configuration space, whose buses are mapped as they are needed; 0: there is none. */
+function ecamAddress(address: u32, offset: u32): u64 {
+  const bus = address >> 8;
+  if (bus < ecamFirstBus || bus > ecamLastBus) return 0;
+  const slot = buses + ((<usize>bus) << 3);
+  let mapped = load<u64>(slot);
+  if (mapped == 0) {
+    mapped = mapBus(ecamBase + <u64>(bus - ecamFirstBus) * BUS_SIZE);
+    store<u64>(slot, mapped);
+  }
+  return mapped + ((<u64>(address & 0xff)) << 12) + (offset & ~3);
 }
 
 function configRead(address: u32, offset: u32): u32 {
-  const bus = address >> 8;
-  if (ecam != 0) {
-    if (bus < ecamFirstBus || bus > ecamLastBus) return u32.MAX_VALUE;
-    return volatileLoad32(ecam + ((<u64>(address - (ecamFirstBus << 8))) << 12) + (offset & ~3));
+  if (ecamBase != 0) {
+    const at = ecamAddress(address, offset);
+    return at != 0 ? volatileLoad32(at) : u32.MAX_VALUE;
   }
   out32(CONFIG_ADDRESS, CONFIG_ENABLE | (address << 8) | (offset & 0xfc));
   return in32(CONFIG_DATA);
 }
 
 function configWrite(address: u32, offset: u32, value: u32): void {
-  if (ecam != 0) {
-    const bus = address >> 8;
-    if (bus < ecamFirstBus || bus > ecamLastBus) return;
-    const at = ecam + ((<u64>(address - (ecamFirstBus << 8))) << 12) + (offset & ~3);
-    volatileStore32(at, value);
+  if (ecamBase != 0) {
+    const at = ecamAddress(address, offset);
+    if (at != 0) volatileStore32(at, value);
     return;
   }
   out32(CONFIG_ADDRESS, CONFIG_ENABLE | (address << 8) | (offset & 0xfc));

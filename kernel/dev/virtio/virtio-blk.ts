@@ -10,7 +10,7 @@
  *     0 header (16 bytes) | 16 status | 64 indirect table, 16 bytes each …
  *
  * Waiting: first a spin, since an interrupt and two context switches cost more than most requests take, and only then
- * sleep. Whoever looks at the ring completes all requests that are through and wakes their threads if they sleep.
+ * sleep; at once when another thread could use the CPU. Whoever looks at the ring completes all requests that are through and wakes their threads if they sleep.
  * Thread context; threads are not preempted in the kernel, so what is between two sleeps is a critical section.
  */
 import * as hw from "../../arch/hw";
@@ -18,6 +18,7 @@ import { EIO } from "../../lib/errno";
 import { LOG_ERROR, logBegin, logEnd, put, putDecimal } from "../../lib/log";
 import { allocPages, directMap, PAGE_SIZE } from "../../mem/page-allocator";
 import { free } from "../../runtime/free";
+import { runQueueLength } from "../../sched/run-queue";
 import { WaitQueue } from "../../sched/wait-queue";
 import { monotonicNs } from "../../time/clock";
 import { BlockDevice, SECTORS_PER_PAGE } from "../block";
@@ -232,6 +233,7 @@ export class VirtioBlk extends BlockDevice {
   private spin(request: BlockRequest): void {
     const deadline = monotonicNs() + SPIN_NS;
     do {
+      if (runQueueLength() > 0) return;
       for (let i = 0; i < SPINS_PER_CLOCK_READ; i++) {
         this.reap();
         if (request.done) return;
