@@ -5,7 +5,7 @@ import { mkdirSync } from "node:fs";
 import path from "node:path";
 import { cached, hashInputs, listFiles } from "./cache.ts";
 import { compileWasm } from "./compile-wasm.ts";
-import { compileObject, linkKernel } from "./link.ts";
+import { compileObject, linkKernel, linkVdso } from "./link.ts";
 import { kernelDirectory, machineDirectory, profileDirectory, repositoryRoot } from "./paths.ts";
 import { wasmToC } from "./wasm-to-c.ts";
 
@@ -48,10 +48,12 @@ export async function buildKernel(options: BuildOptions): Promise<KernelBuild> {
     onStep("translate to C");
     await wasmToC(wasm, directory);
     onStep("compile C");
+    await linkVdso(directory);
     const objects = await Promise.all([
       compileObject(path.join(machineDirectory, "kernel-unit.c"), directory, profile),
       compileObject(path.join(machineDirectory, "boot.S"), directory, profile),
       compileObject(path.join(machineDirectory, "entry.S"), directory, profile),
+      compileObject(path.join(machineDirectory, "vdso.S"), directory, profile),
     ]);
     onStep("link");
     await linkKernel(objects, elfPath);

@@ -56,6 +56,35 @@ export async function compileObject(
   return object;
 }
 
+/** The code that the program runs: position-independent, in the lower half. */
+const VDSO_FLAGS = [
+  "--target=x86_64-unknown-none-elf",
+  "-ffreestanding",
+  "-fPIC",
+  "-O2",
+  "-mgeneral-regs-only",
+];
+
+/** Makes `vdso.so` in `directory`, which vdso.S takes into the kernel. */
+export async function linkVdso(directory: string): Promise<void> {
+  const object = path.join(directory, "vdso-code.o");
+  const source = path.join(machineDirectory, "vdso.c");
+  await runTool(CLANG, [...VDSO_FLAGS, "-c", source, "-o", object], repositoryRoot);
+  const script = path.join(machineDirectory, "vdso.ld");
+  const output = path.join(directory, "vdso.so");
+  const flags = [
+    "-shared",
+    "--hash-style=both",
+    "-Bsymbolic",
+    "-soname",
+    "linux-vdso.so.1",
+    "-z",
+    "norelro",
+    "-s",
+  ];
+  await runTool(LLD, [...flags, "-T", script, object, "-o", output], repositoryRoot);
+}
+
 export async function linkKernel(objects: string[], output: string): Promise<void> {
   const script = path.join(machineDirectory, "kernel.ld");
   await runTool(

@@ -123,6 +123,8 @@ export declare function linearInitialEnd(): u64;
 export declare function userAccessStart(): u64;
 export declare function userAccessEnd(): u64;
 export declare function userAccessFixup(): u64;
+export declare function vdsoStart(): u64;
+export declare function vdsoEnd(): u64;
 export declare function threadEntry(): u64;
 
 /** Makes linear memory usable up to `bytes` (from 0). Returns 1, or 0 when no page is left. */

@@ -17,7 +17,7 @@ typedef uint64_t u64;
 extern const char trap_stubs[], syscall_from_instruction[], syscall_from_stub[], kernel_text_start[],
     kernel_text_end[], kernel_rodata_end[], kernel_image_end[], linear_initial_start[],
     linear_initial_end[], user_access_start[], user_access_end[], user_access_fixup[], syscall_slow[],
-    syscall_exit_start[], syscall_exit_end[];
+    syscall_exit_start[], syscall_exit_end[], vdso_start[], vdso_end[];
 u64 user_copy(u64 dst, u64 src, u64 n);
 void switch_stacks(u64 *save, u64 load);
 void enter_frame(u64 frame) __attribute__((noreturn));
@@ -215,6 +215,8 @@ DEFINE_SYMBOL(userAccessFixup, user_access_fixup)
 DEFINE_SYMBOL(syscallSlow, syscall_slow)
 DEFINE_SYMBOL(syscallExitStart, syscall_exit_start)
 DEFINE_SYMBOL(syscallExitEnd, syscall_exit_end)
+DEFINE_SYMBOL(vdsoStart, vdso_start)
+DEFINE_SYMBOL(vdsoEnd, vdso_end)
 void thread_entry(void);
 DEFINE_SYMBOL(threadEntry, thread_entry)
 
