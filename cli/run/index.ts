@@ -163,8 +163,9 @@ async function detach(
   if (first === "ready") return 0;
   const logs = `see \`virga logs ${reporter.name}\``;
   if (first !== "late") {
-    note(`${reporter.name} ended before it was reachable; ${logs}`);
-    return statusOf(first, 0, reporter);
+    const status = statusOf(first, 0, reporter);
+    note(logs);
+    return status;
   }
   note(`${reporter.name} runs but is not reachable yet; ${logs}`);
   return EXIT_RUNNER;

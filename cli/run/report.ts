@@ -45,6 +45,9 @@ export class Reporter {
       this.#json({ event: "end", name: this.name, ...end });
       return;
     }
+    if (end.kind === "exit" && !this.#isReady) {
+      note(`${this.name} ended with status ${end.code} before it was reachable`);
+    }
     if (end.kind === "signal") note(`${this.name} was ended by ${end.name}`);
     if (end.kind === "panic") note(`kernel panic in ${this.name}: ${end.reason}`);
     if (end.kind === "stopped") note(`${this.name} stopped`);
