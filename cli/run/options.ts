@@ -71,7 +71,7 @@ export const RUN_OPTIONS = {
 } as const;
 
 /** Below this the kernel does not boot, whatever the program. */
-export const MEMORY_LEAST = 8 * 1024 * 1024;
+export const MEMORY_LEAST = 2 * 1024 * 1024;
 const MEMORY_DEFAULT = "128M";
 /** The kernel runs one CPU so far; the option is there for when it runs more. */
 const CPUS_MOST = 64;

@@ -91,7 +91,7 @@ test("wrong values are refused, each with its option's name", () => {
       args.join(" "),
     );
   }
-  assert.throws(() => parseRun(["--memory", "2M", "redis"]), TooLittleMemoryError);
+  assert.throws(() => parseRun(["--memory", "1M", "redis"]), TooLittleMemoryError);
 });
 
 test("a port in use is found before anything starts", async () => {
