@@ -58,6 +58,8 @@ export class Walk {
   dentry: Dentry | null;
   last: u32;
   trailingSlash: bool;
+  /** For the caller: where a relative path starts, borrowed. */
+  base: Dentry | null;
   private links: u32;
   /** What is still to be walked: a pointer into the buffer. */
   private at: usize;
@@ -104,6 +106,17 @@ export class Walk {
 
   isEmpty(): bool {
     return load<u8>(this.buffer) == 0;
+  }
+
+  isAbsolute(): bool {
+    return load<u8>(this.buffer) == SLASH;
+  }
+
+  /** Length of the path that was loaded. */
+  textLength(): u32 {
+    let length: u32 = 0;
+    while (load<u8>(this.buffer + <usize>length) != 0) length++;
+    return length;
   }
 
   /** The path that was loaded, zero-terminated; gone after `run`. */
@@ -285,6 +298,7 @@ export function walkGet(): Walk | null {
 
 export function walkPut(walk: Walk): void {
   walk.release();
+  walk.base = null;
   walk.poolNext = pool;
   pool = walk;
 }

@@ -4,5 +4,5 @@
  */
 export const SYSTEM_NAME = "Linux";
 export const KERNEL_RELEASE = "6.1.0-virga";
-export const KERNEL_VERSION = "#1 SMP PREEMPT_DYNAMIC";
+export const KERNEL_VERSION = "#1 SMP Virga";
 export const HOST_NAME = "virga";

@@ -1,0 +1,270 @@
+/**
+ * System calls on names: open, mkdir, unlink, rename, link, chdir and their kin. Each is an AT_FDCWD case of its `at` form.
+ */
+import { Dentry, dentryGet, dentryPut } from "../fs/dentry";
+import { File, O_CLOEXEC, O_CREAT, O_TRUNC, O_WRONLY } from "../fs/file";
+import { isError } from "../fs/inode";
+import { dentryPath, PATH_MAX } from "../fs/mount";
+import { WALK_EMPTY, WALK_FOLLOW, Walk } from "../fs/path-walk";
+import { S_IFBLK, S_IFCHR, S_IFIFO, S_IFMT, S_IFREG, S_IFSOCK } from "../fs/stat";
+import {
+  creationMask,
+  currentDirectory,
+  setCreationMask,
+  setCurrentDirectory,
+  vfsLink,
+  vfsMakeDirectory,
+  vfsMakeNode,
+  vfsOpen,
+  vfsRemoveDirectory,
+  vfsRename,
+  vfsResolve,
+  vfsSymlink,
+  vfsTruncate,
+  vfsUnlink,
+} from "../fs/vfs";
+import { directoryOf, FILE_SIZE_MAX } from "../fs/vfs-file";
+import {
+  E2BIG,
+  EAGAIN,
+  EBADF,
+  EFAULT,
+  EFBIG,
+  EINVAL,
+  ENOENT,
+  ENOMEM,
+  ENOTDIR,
+  EPERM,
+  ERANGE,
+} from "../lib/errno";
+import { heapAlloc, heapFree } from "../runtime/heap";
+import {
+  AT_EMPTY_PATH,
+  AT_FDCWD,
+  AT_REMOVEDIR,
+  AT_SYMLINK_FOLLOW,
+  endWalk,
+  loadText,
+  startWalk,
+} from "./at-path";
+import { fdFile, fdInstall } from "./descriptors";
+import { loadUser, storeUser } from "./user-memory";
+
+/** struct open_how (openat2(2)): flags, mode, resolve; each u64. */
+const OPEN_HOW_SIZE: u64 = 24;
+const RESOLVE_ALL: u64 = 0x3f;
+const RESOLVE_CACHED: u64 = 0x20;
+
+// ---- Opening ---------------------------------------------------------------------------------------------
+
+function openAt(directory: i32, path: u64, flags: u32, mode: u32): i64 {
+  const result = startWalk(directory, path, 0);
+  if (isError(result)) return <i32>result;
+  const walk = changetype<Walk>(result);
+  const file = vfsOpen(walk, walk.base!, flags, mode);
+  endWalk(walk, 0);
+  if (isError(file)) return <i32>file;
+  return fdInstall(changetype<File>(file), (flags & O_CLOEXEC) != 0);
+}
+
+export function sys_open(path: u64, flags: u32, mode: u32): i64 {
+  return openAt(AT_FDCWD, path, flags, mode);
+}
+
+export function sys_openat(directory: i32, path: u64, flags: u32, mode: u32): i64 {
+  return openAt(directory, path, flags, mode);
+}
+
+export function sys_creat(path: u64, mode: u32): i64 {
+  return openAt(AT_FDCWD, path, O_CREAT | O_WRONLY | O_TRUNC, mode);
+}
+
+export function sys_openat2(directory: i32, path: u64, how: u64, size: u64): i64 {
+  if (size < OPEN_HOW_SIZE) return -EINVAL;
+  if (size > OPEN_HOW_SIZE) return -E2BIG;
+  const copied = heapAlloc(<usize>OPEN_HOW_SIZE);
+  if (copied == 0) return -ENOMEM;
+  const error = loadUser(copied, how, OPEN_HOW_SIZE);
+  const flags = load<u64>(copied);
+  const mode = load<u64>(copied, 8);
+  const resolve = load<u64>(copied, 16);
+  heapFree(copied);
+  if (error != 0) return error;
+  if (flags >> 32 != 0 || mode > 0o7777 || (resolve & ~RESOLVE_ALL) != 0) return -EINVAL;
+  if ((resolve & RESOLVE_CACHED) != 0) return -EAGAIN;
+  return openAt(directory, path, <u32>flags, <u32>mode);
+}
+
+// ---- Making names ----------------------------------------------------------------------------------------
+
+export function sys_mkdirat(directory: i32, path: u64, mode: u32): i64 {
+  const result = startWalk(directory, path, 0);
+  if (isError(result)) return <i32>result;
+  const walk = changetype<Walk>(result);
+  return endWalk(walk, vfsMakeDirectory(walk, walk.base!, mode));
+}
+
+export function sys_mkdir(path: u64, mode: u32): i64 {
+  return sys_mkdirat(AT_FDCWD, path, mode);
+}
+
+export function sys_mknodat(directory: i32, path: u64, mode: u32, device: u64): i64 {
+  let type = mode & S_IFMT;
+  if (type == 0) type = S_IFREG;
+  const known =
+    type == S_IFREG || type == S_IFIFO || type == S_IFSOCK || type == S_IFCHR || type == S_IFBLK;
+  if (!known) return -EINVAL;
+  const result = startWalk(directory, path, 0);
+  if (isError(result)) return <i32>result;
+  const walk = changetype<Walk>(result);
+  return endWalk(walk, vfsMakeNode(walk, walk.base!, type | (mode & 0o7777), device));
+}
+
+export function sys_mknod(path: u64, mode: u32, device: u64): i64 {
+  return sys_mknodat(AT_FDCWD, path, mode, device);
+}
+
+export function sys_symlinkat(target: u64, directory: i32, path: u64): i64 {
+  const text = loadText(target);
+  if (isError(text)) return <i32>text;
+  const source = changetype<Walk>(text);
+  const result = startWalk(directory, path, 0);
+  if (isError(result)) return endWalk(source, <i32>result);
+  const walk = changetype<Walk>(result);
+  const error = vfsSymlink(walk, walk.base!, source.text(), source.textLength());
+  endWalk(walk, 0);
+  return endWalk(source, error);
+}
+
+export function sys_symlink(target: u64, path: u64): i64 {
+  return sys_symlinkat(target, AT_FDCWD, path);
+}
+
+export function sys_linkat(from: i32, oldPath: u64, to: i32, newPath: u64, flags: u32): i64 {
+  if ((flags & ~(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH)) != 0) return -EINVAL;
+  const old = startWalk(from, oldPath, flags);
+  if (isError(old)) return <i32>old;
+  const source = changetype<Walk>(old);
+  let walkFlags: u32 = (flags & AT_EMPTY_PATH) != 0 ? WALK_EMPTY : 0;
+  if ((flags & AT_SYMLINK_FOLLOW) != 0) walkFlags |= WALK_FOLLOW;
+  let error = vfsResolve(source, source.base!, walkFlags);
+  if (error != 0) return endWalk(source, error);
+  const result = startWalk(to, newPath, 0);
+  if (isError(result)) return endWalk(source, <i32>result);
+  const walk = changetype<Walk>(result);
+  error = vfsLink(source.dentry!, walk, walk.base!);
+  endWalk(walk, 0);
+  return endWalk(source, error);
+}
+
+export function sys_link(oldPath: u64, newPath: u64): i64 {
+  return sys_linkat(AT_FDCWD, oldPath, AT_FDCWD, newPath, 0);
+}
+
+// ---- Removing and moving names ---------------------------------------------------------------------------
+
+export function sys_unlinkat(directory: i32, path: u64, flags: u32): i64 {
+  if ((flags & ~AT_REMOVEDIR) != 0) return -EINVAL;
+  const result = startWalk(directory, path, 0);
+  if (isError(result)) return <i32>result;
+  const walk = changetype<Walk>(result);
+  const base = walk.base!;
+  if ((flags & AT_REMOVEDIR) != 0) return endWalk(walk, vfsRemoveDirectory(walk, base));
+  return endWalk(walk, vfsUnlink(walk, base));
+}
+
+export function sys_unlink(path: u64): i64 {
+  return sys_unlinkat(AT_FDCWD, path, 0);
+}
+
+export function sys_rmdir(path: u64): i64 {
+  return sys_unlinkat(AT_FDCWD, path, AT_REMOVEDIR);
+}
+
+export function sys_renameat2(from: i32, oldPath: u64, to: i32, newPath: u64, flags: u32): i64 {
+  const old = startWalk(from, oldPath, 0);
+  if (isError(old)) return <i32>old;
+  const source = changetype<Walk>(old);
+  // The base is borrowed, and loading the other path may sleep.
+  const base = source.base!;
+  dentryGet(base);
+  const result = startWalk(to, newPath, 0);
+  let error: i64 = <i32>result;
+  if (!isError(result)) {
+    const walk = changetype<Walk>(result);
+    error = endWalk(walk, vfsRename(source, base, walk, walk.base!, flags));
+  }
+  dentryPut(base);
+  return endWalk(source, error);
+}
+
+export function sys_renameat(from: i32, oldPath: u64, to: i32, newPath: u64): i64 {
+  return sys_renameat2(from, oldPath, to, newPath, 0);
+}
+
+export function sys_rename(oldPath: u64, newPath: u64): i64 {
+  return sys_renameat2(AT_FDCWD, oldPath, AT_FDCWD, newPath, 0);
+}
+
+// ---- The current directory and the mask ------------------------------------------------------------------
+
+export function sys_chdir(path: u64): i64 {
+  const result = startWalk(AT_FDCWD, path, 0);
+  if (isError(result)) return <i32>result;
+  const walk = changetype<Walk>(result);
+  const error = vfsResolve(walk, walk.base!, WALK_FOLLOW);
+  if (error != 0) return endWalk(walk, error);
+  if (!walk.dentry!.inode!.isDirectory()) return endWalk(walk, -ENOTDIR);
+  setCurrentDirectory(walk.take());
+  return endWalk(walk, 0);
+}
+
+export function sys_fchdir(fd: i32): i64 {
+  const file = fdFile(fd);
+  if (!file) return -EBADF;
+  const directory = directoryOf(file);
+  if (isError(directory)) return <i32>directory;
+  const dentry = changetype<Dentry>(directory);
+  dentryGet(dentry);
+  setCurrentDirectory(dentry);
+  return 0;
+}
+
+export function sys_getcwd(to: u64, size: u64): i64 {
+  const dentry = currentDirectory();
+  if (dentry.isDeleted()) return -ENOENT;
+  const path = heapAlloc(PATH_MAX);
+  if (path == 0) return -ENOMEM;
+  let result: i64 = dentryPath(dentry, path, PATH_MAX);
+  if (result >= 0) {
+    const n = <u64>result + 1;
+    if (n > size) result = -ERANGE;
+    else result = storeUser(to, path, n) == 0 ? <i64>n : -EFAULT;
+  }
+  heapFree(path);
+  return result;
+}
+
+export function sys_umask(mask: u32): i64 {
+  const old = creationMask();
+  setCreationMask(mask);
+  return old;
+}
+
+// ---- Others ----------------------------------------------------------------------------------------------
+
+export function sys_truncate(path: u64, size: i64): i64 {
+  if (size < 0) return -EINVAL;
+  if (<u64>size > FILE_SIZE_MAX) return -EFBIG;
+  const result = startWalk(AT_FDCWD, path, 0);
+  if (isError(result)) return <i32>result;
+  const walk = changetype<Walk>(result);
+  let error = vfsResolve(walk, walk.base!, WALK_FOLLOW);
+  if (error == 0) error = vfsTruncate(walk.dentry!, size);
+  return endWalk(walk, error);
+}
+
+/** mount, umount2, chroot, pivot_root: the tree is made at boot and stays. */
+export function sys_mount(): i64 {
+  return -EPERM;
+}
