@@ -23,6 +23,7 @@ import { consoleDrain, consoleInit } from "./dev/console";
 import { discoverDevices, diskAt, netDeviceAt } from "./dev/discover";
 import { rtcRead } from "./dev/rtc";
 import { fsInit } from "./fs/init";
+import { setProcessInfo } from "./fs/process-info";
 import { CommandLine, parseCommandLine } from "./lib/command-line";
 import { eventExit, eventPanic, eventStart } from "./lib/events";
 import {
@@ -38,6 +39,7 @@ import {
 } from "./lib/log";
 import { abortEntry, panic, setPanicFinish } from "./lib/panic";
 import { randomInit } from "./lib/random";
+import { ProcessView } from "./linux/process-view";
 import { programStart } from "./linux/program";
 import { startEnvironment } from "./linux/start-environment";
 import { syscallEntry, syscallInstruction } from "./linux/syscall";
@@ -149,6 +151,7 @@ export function kernelMain(startInfo: u64): void {
   networkInit(line);
   if (line.arguments.length == 0)
     giveUp("no program: the command line has nothing behind --", "", 0);
+  setProcessInfo(new ProcessView());
   startEnvironment(line);
   const started = programStart(line.arguments[0], line.arguments, line.values("env"));
   if (started != 0) giveUp("can't start ", line.arguments[0], started);

@@ -146,7 +146,7 @@ function rights(flags: u32): u32 {
   );
 }
 
-function mapSegment(source: PageSource, segment: ProgramHeader, bias: u64): i32 {
+function mapSegment(file: File, source: PageSource, segment: ProgramHeader, bias: u64): i32 {
   const start = bias + segment.virtualAddress;
   const first = start & ~(PAGE_SIZE - 1);
   const fileEnd = start + segment.fileSize;
@@ -162,6 +162,7 @@ function mapSegment(source: PageSource, segment: ProgramHeader, bias: u64): i32 
       VMA_MAY_WRITE,
       source,
       segment.offset >> PAGE_SHIFT,
+      file,
     );
   }
   if (end > mapped) mapRegion(mapped, end - mapped, protection, VMA_MAY_WRITE, null, 0);
@@ -204,7 +205,7 @@ export function elfLoad(file: File, base: u64, image: ElfImage): i32 {
   for (let i: u16 = 0; i < header.programHeaderCount; i++) {
     const segment = programHeader(i);
     if (segment.type != PT_LOAD || segment.memorySize == 0) continue;
-    const mapError = mapSegment(source, segment, image.bias);
+    const mapError = mapSegment(file, source, segment, image.bias);
     if (mapError != 0) return mapError;
     const at = header.programHeaders;
     if (at >= segment.offset && at < segment.offset + segment.fileSize) {

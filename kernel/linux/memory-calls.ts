@@ -131,6 +131,7 @@ export function sys_mmap(
   if (type != MAP_PRIVATE && type != MAP_SHARED && type != MAP_SHARED_VALIDATE) return -EINVAL;
   const rights = <u32>(protection & PROT_ALL);
   let source: PageSource | null = null;
+  let mapped: File | null = null;
   // Without fork nobody else can see anonymous shared memory: it is as good as private.
   let areaFlags: u32 = VMA_MAY_WRITE;
   if ((flags & MAP_ANONYMOUS) == 0) {
@@ -139,6 +140,7 @@ export function sys_mmap(
     const result = fileFlags(file, rights, type != MAP_PRIVATE);
     if (result < 0) return result;
     areaFlags = <u32>result;
+    mapped = file;
     source = file.pageSource();
     if (!source) return -ENODEV;
   } else if (isOvercommit(rights, flags, bytes)) {
@@ -146,7 +148,7 @@ export function sys_mmap(
   }
   const place = choosePlace(address, bytes, flags);
   if (place < 0) return place;
-  mapRegion(<u64>place, bytes, rights, areaFlags, source, offset >> PAGE_SHIFT);
+  mapRegion(<u64>place, bytes, rights, areaFlags, source, offset >> PAGE_SHIFT, mapped);
   if ((flags & MAP_POPULATE) != 0 && rights != 0) populate(<u64>place, bytes);
   return place;
 }

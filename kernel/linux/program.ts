@@ -67,6 +67,14 @@ const PHENT: u64 = 56;
 /** The signal frame without the vector state, and slack. */
 const SIGNAL_FRAME_MIN: u64 = 1024;
 
+/** Where the parts of the stack are, for /proc/self: arguments, environment, auxiliary vector. */
+export let argumentsStart: u64 = 0;
+export let argumentsEnd: u64 = 0;
+export let environmentEnd: u64 = 0;
+export let auxiliaryStart: u64 = 0;
+export let auxiliaryEnd: u64 = 0;
+export let programFile: File | null = null;
+
 const image: ElfImage = changetype<ElfImage>(memory.data(64, 8));
 const interpreterImage: ElfImage = changetype<ElfImage>(memory.data(64, 8));
 
@@ -116,8 +124,11 @@ function buildStack(path: string, args: string[], environment: string[], vdso: u
   const pathAt = pushText(path);
   const argumentAt = new StaticArray<u64>(args.length);
   const environmentAt = new StaticArray<u64>(environment.length);
+  environmentEnd = pathAt;
   for (let i = environment.length - 1; i >= 0; i--) environmentAt[i] = pushText(environment[i]);
+  argumentsEnd = stackTop - used;
   for (let i = args.length - 1; i >= 0; i--) argumentAt[i] = pushText(args[i]);
+  argumentsStart = stackTop - used;
   const platformAt = pushText("x86_64");
   used = (used + 15) & ~15;
   const random = memory.data(16, 8);
@@ -127,6 +138,7 @@ function buildStack(path: string, args: string[], environment: string[], vdso: u
   // The words below, argc included, must end on a multiple of 16.
   const words = 1 + args.length + 1 + environment.length + 1;
   if ((words & 1) != 0) pushWord(0);
+  auxiliaryEnd = stackTop - used;
   pushAux(AT_NULL, 0);
   pushAux(AT_MINSIGSTKSZ, SIGNAL_FRAME_MIN + vectorStateSize());
   if (vdso != 0) pushAux(AT_SYSINFO_EHDR, vdso);
@@ -148,6 +160,7 @@ function buildStack(path: string, args: string[], environment: string[], vdso: u
   pushAux(AT_PHNUM, image.headerCount);
   pushAux(AT_PHENT, PHENT);
   pushAux(AT_PHDR, image.headers);
+  auxiliaryStart = stackTop - used;
   pushWord(0);
   for (let i = environment.length - 1; i >= 0; i--) pushWord(environmentAt[i]);
   pushWord(0);
@@ -166,8 +179,9 @@ function loadImages(path: string): i32 {
   if (isError(file)) return <i32>file;
   const program = changetype<File>(file);
   const base = PROGRAM_BASE + ((randomU64() & RANDOM_PAGES_MASK) << 12);
-  let error = elfLoad(program, base, image);
-  filePut(program);
+  // The reference stays: the program's file is /proc/self/exe.
+  programFile = program;
+  const error = elfLoad(program, base, image);
   if (error != 0 || !image.hasInterpreter) return error;
   return loadInterpreter();
 }

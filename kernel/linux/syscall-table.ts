@@ -212,6 +212,7 @@ import {
   sys_exit_group,
   sys_fork,
   sys_get_robust_list,
+  sys_rseq,
   sys_rt_sigreturn,
   sys_sched_yield,
   sys_set_robust_list,
@@ -298,6 +299,7 @@ export function syscallTableInit(): void {
   row(231, "exit_group", sys_exit_group);
   row(273, "set_robust_list", sys_set_robust_list);
   row(274, "get_robust_list", sys_get_robust_list);
+  row(334, "rseq", sys_rseq);
   row(435, "clone3", sys_clone3);
 
   // Descriptors

@@ -184,6 +184,11 @@ export function sys_arch_prctl(code: u32, address: u64): i64 {
   }
 }
 
+/** Restartable sequences: not there. C libraries ask for them at every start and do without, so it is not worth a log line. */
+export function sys_rseq(): i64 {
+  return -ENOSYS;
+}
+
 export function sys_sched_yield(): i64 {
   yieldNow();
   return 0;

@@ -8,6 +8,7 @@
  * (mem/fault.ts). Addresses and sizes are multiples of a page; callers have checked that. Adjacent anonymous areas with
  * the same rights are joined, so that growing memory bit by bit does not fill the tree.
  */
+import { File, fileGet, filePut } from "../fs/file";
 import { PageSource } from "../fs/page-source";
 import { EACCES, ENOMEM } from "../lib/errno";
 import { free } from "../runtime/free";
@@ -43,13 +44,19 @@ export function addressSpacePages(): u64 {
   return mappedPages;
 }
 
-function sourceGet(source: PageSource | null): void {
+/** References of an area on what it maps. */
+function contentsGet(area: Vma): void {
+  const source = area.source;
   if (source) source.references++;
+  const file = area.file;
+  if (file) fileGet(file);
 }
 
-function sourcePut(source: PageSource | null): void {
-  if (!source) return;
-  if (--source.references == 0) source.release();
+function contentsPut(area: Vma): void {
+  const source = area.source;
+  if (source && --source.references == 0) source.release();
+  const file = area.file;
+  if (file) filePut(file);
 }
 
 /** A free range of `bytes`, as high as possible; 0 when there is none. */
@@ -68,7 +75,7 @@ export function isFree(address: u64, bytes: u64): bool {
 function joinable(low: Vma, high: Vma): bool {
   if (low.end != high.start || low.protection != high.protection || low.flags != high.flags)
     return false;
-  if (low.source != high.source) return false;
+  if (low.source != high.source || low.file != high.file) return false;
   return (
     low.source == null || low.pageOffset + ((low.end - low.start) >> PAGE_SHIFT) == high.pageOffset
   );
@@ -82,7 +89,7 @@ function join(area: Vma): void {
     vmaRemove(area);
     area.start = low.start;
     area.pageOffset = low.pageOffset;
-    sourcePut(low.source);
+    contentsPut(low);
     free(low);
     vmaInsert(area);
   }
@@ -91,7 +98,7 @@ function join(area: Vma): void {
     vmaRemove(high);
     vmaRemove(area);
     area.end = high.end;
-    sourcePut(high.source);
+    contentsPut(high);
     free(high);
     vmaInsert(area);
   }
@@ -108,6 +115,7 @@ export function mapRegion(
   flags: u32,
   source: PageSource | null,
   pageOffset: u64,
+  file: File | null = null,
 ): Vma {
   const area = new Vma();
   area.start = address;
@@ -118,7 +126,8 @@ export function mapRegion(
   area.pageOffset = pageOffset;
   area.faultEnd = 0;
   area.faultWindow = 0;
-  sourceGet(source);
+  area.file = file;
+  contentsGet(area);
   vmaInsert(area);
   mappedPages += bytes >> PAGE_SHIFT;
   join(area);
@@ -139,7 +148,8 @@ function splitArea(address: u64): void {
   high.pageOffset = area.pageOffset + ((address - area.start) >> PAGE_SHIFT);
   high.faultEnd = 0;
   high.faultWindow = 0;
-  sourceGet(area.source);
+  high.file = area.file;
+  contentsGet(high);
   area.end = address;
   vmaInsert(area);
   vmaInsert(high);
@@ -157,7 +167,7 @@ export function unmapRegion(address: u64, bytes: u64): i32 {
   while (area && area.start < end) {
     vmaRemove(area);
     mappedPages -= (area.end - area.start) >> PAGE_SHIFT;
-    sourcePut(area.source);
+    contentsPut(area);
     free(area);
     area = vmaFirstFrom(address);
   }
@@ -238,7 +248,7 @@ export function moveRegion(from: u64, bytes: u64, to: u64, newBytes: u64): i32 {
   const moved = min(bytes, newBytes);
   if (!movePages(from, to, moved)) return -ENOMEM;
   const offset = area.pageOffset + ((from - area.start) >> PAGE_SHIFT);
-  mapRegion(to, newBytes, area.protection, area.flags, area.source, offset);
+  mapRegion(to, newBytes, area.protection, area.flags, area.source, offset, area.file);
   return unmapRegion(from, bytes);
 }
 

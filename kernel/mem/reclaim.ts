@@ -10,7 +10,7 @@ let count = 0;
 /** `shrink(pages)` frees up to so many pages and returns how many it has freed. It must not sleep. */
 export function addReclaimer(shrink: (pages: u32) => u32): void {
   assert(count < CACHES_MAX, "there is room for another cache");
-  const slot = <usize>count << 2;
+  const slot = (<usize>count) << 2;
   count++;
   store<u32>(caches + slot, load<u32>(changetype<usize>(shrink)));
 }

@@ -11,6 +11,7 @@
  * between areas of its subtree; these depend on the children only, so a split or merge recomputes them on its
  * way, and a gap is found in O(log n). An area's start and end are changed only while it is out of the tree.
  */
+import { File } from "../fs/file";
 import { PageSource } from "../fs/page-source";
 
 export const PROT_READ: u32 = 1;
@@ -36,6 +37,8 @@ export class Vma {
   flags: u32;
   /** Null: anonymous memory. Otherwise this holds a reference on it. */
   source: PageSource | null;
+  /** The file that `source` is of, with a reference: its name is in /proc/self/maps. */
+  file: File | null;
   /** Offset in the source, in pages, of `start`. */
   pageOffset: u64;
   /** Where the last fault's pages ended, and how many they were: the next one there takes twice as many. */

@@ -8,7 +8,7 @@ let count = 0;
 
 export function addIdlePoller(poll: () => bool): void {
   assert(count < POLLERS_MAX, "there is room for another poller");
-  const slot = <usize>count << 2;
+  const slot = (<usize>count) << 2;
   count++;
   store<u32>(pollers + slot, load<u32>(changetype<usize>(poll)));
 }

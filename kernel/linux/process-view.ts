@@ -1,0 +1,193 @@
+/**
+ * What /proc/self shows of the process: the parts that the scheduler, memory and this folder know.
+ */
+import { addressOf, load8 } from "../arch/hw";
+import { Dentry } from "../fs/dentry";
+import { File } from "../fs/file";
+import { dentryPath, PATH_MAX } from "../fs/mount";
+import { ProcessInfo } from "../fs/process-info";
+import { placeOf } from "../fs/vfs-file";
+import { TextBuffer } from "../lib/text-buffer";
+import { addressSpacePages } from "../mem/address-space";
+import { freePageCount, totalPageCount } from "../mem/page-allocator";
+import {
+  PROT_EXEC,
+  PROT_READ,
+  PROT_WRITE,
+  VMA_HEAP,
+  VMA_SHARED,
+  VMA_STACK,
+  Vma,
+  vmaFirstFrom,
+} from "../mem/vma";
+import { currentThread, STATE_BLOCKED, threadName } from "../sched/thread";
+import { fdFile, fdLimit, fdNext } from "./descriptors";
+import {
+  argumentsEnd,
+  argumentsStart,
+  auxiliaryEnd,
+  auxiliaryStart,
+  environmentEnd,
+  programFile,
+} from "./program";
+import { SIG_DFL, SIG_IGN, SIGNAL_MAX, signalBit } from "./signal-numbers";
+import { currentTask, PROCESS_ID, process, signalAction, Task, taskFind } from "./task";
+import { copyFromUser } from "./user-memory";
+
+/** Column of the name in a line of /proc/self/maps. */
+const NAME_COLUMN = 73;
+const CHUNK: u64 = 256;
+const SIGNALS_PENDING: u32 = 0;
+const SIGNALS_BLOCKED: u32 = 1;
+const SIGNALS_IGNORED: u32 = 2;
+
+const chunk: usize = memory.data(256);
+
+/** Appends what the application's memory holds at [start, end). */
+function putUser(out: TextBuffer, start: u64, end: u64): void {
+  for (let at = start; at < end; at += CHUNK) {
+    const n = min(CHUNK, end - at);
+    if (copyFromUser(addressOf(chunk), at, n) != 0) return;
+    for (let i: u64 = 0; i < n; i++) out.byte(load8(addressOf(chunk) + i));
+  }
+}
+
+function hexDigits(value: u64): i32 {
+  let digits = 1;
+  while (value >> (<u64>digits * 4) != 0 && digits < 16) digits++;
+  return digits;
+}
+
+export class ProcessView extends ProcessInfo {
+  pid(): u32 {
+    return PROCESS_ID;
+  }
+
+  currentThread(): u32 {
+    return currentThread().id;
+  }
+
+  nextThread(after: u32): u32 {
+    let best: u32 = 0;
+    let task = process.tasks;
+    while (task) {
+      if (task.id > after && (best == 0 || task.id < best)) best = task.id;
+      task = task.next;
+    }
+    return best;
+  }
+
+  threadCount(): u32 {
+    return process.taskCount;
+  }
+
+  threadName(id: u32, out: TextBuffer): void {
+    const task = taskFind(id);
+    if (!task) return;
+    for (let at = threadName(task.thread); load<u8>(at) != 0; at++) out.byte(load<u8>(at));
+  }
+
+  threadSleeps(id: u32): bool {
+    const task = taskFind(id);
+    return task != null && task.thread.state == STATE_BLOCKED;
+  }
+
+  cpuTimeNs(id: u32): u64 {
+    let total: u64 = 0;
+    let task = process.tasks;
+    while (task) {
+      if (id == 0 || task.id == id) total += task.thread.totalRuntime;
+      task = task.next;
+    }
+    return total;
+  }
+
+  maps(out: TextBuffer): void {
+    let area = vmaFirstFrom(0);
+    while (area) {
+      this.putArea(out, area);
+      area = vmaFirstFrom(area.end);
+    }
+  }
+
+  private putArea(out: TextBuffer, area: Vma): void {
+    out.hex(area.start, 8).put("-").hex(area.end, 8);
+    out.put((area.protection & PROT_READ) != 0 ? " r" : " -");
+    out.put((area.protection & PROT_WRITE) != 0 ? "w" : "-");
+    out.put((area.protection & PROT_EXEC) != 0 ? "x" : "-");
+    out.put((area.flags & VMA_SHARED) != 0 ? "s " : "p ");
+    const file = area.file;
+    const offset = file ? area.pageOffset << 12 : 0;
+    out.hex(offset, 8).put(file ? " 00:01 1" : " 00:00 0");
+    const used =
+      max(8, hexDigits(area.start)) + max(8, hexDigits(area.end)) + max(8, hexDigits(offset)) + 15;
+    if (file || (area.flags & (VMA_STACK | VMA_HEAP)) != 0) {
+      for (let i = used; i < NAME_COLUMN; i++) out.byte(32);
+    }
+    if (file) this.putName(out, file);
+    else if ((area.flags & VMA_STACK) != 0) out.put("[stack]");
+    else if ((area.flags & VMA_HEAP) != 0) out.put("[heap]");
+    out.byte(10);
+  }
+
+  private putName(out: TextBuffer, file: File): void {
+    const place = placeOf(file);
+    if (!place) return;
+    const path = heap.alloc(PATH_MAX);
+    const length = dentryPath(place.dentry, path, PATH_MAX);
+    for (let i = 0; i < length && load<u8>(path + i) != 0; i++) out.byte(load<u8>(path + i));
+    heap.free(path);
+  }
+
+  virtualPages(): u64 {
+    return addressSpacePages();
+  }
+
+  residentPages(): u64 {
+    return min(addressSpacePages(), totalPageCount() - freePageCount());
+  }
+
+  auxiliaryVector(out: TextBuffer): void {
+    putUser(out, auxiliaryStart, auxiliaryEnd);
+  }
+
+  commandLine(out: TextBuffer): void {
+    putUser(out, argumentsStart, argumentsEnd);
+  }
+
+  environment(out: TextBuffer): void {
+    putUser(out, argumentsEnd, environmentEnd);
+  }
+
+  program(): Dentry | null {
+    const file = programFile;
+    const place = file ? placeOf(file) : null;
+    return place ? place.dentry : null;
+  }
+
+  signalSet(which: u32): u64 {
+    const task = currentTask();
+    if (which == SIGNALS_PENDING) return task.pending | process.pending;
+    if (which == SIGNALS_BLOCKED) return task.mask;
+    let set: u64 = 0;
+    for (let signal = 1; signal <= SIGNAL_MAX; signal++) {
+      const handler = signalAction(signal).handler;
+      const counts =
+        which == SIGNALS_IGNORED ? handler == SIG_IGN : handler != SIG_IGN && handler != SIG_DFL;
+      if (counts) set |= signalBit(signal);
+    }
+    return set;
+  }
+
+  nextDescriptor(from: i32): i32 {
+    return fdNext(from);
+  }
+
+  file(descriptor: i32): File | null {
+    return fdFile(descriptor);
+  }
+
+  descriptorLimit(): u64 {
+    return fdLimit();
+  }
+}
