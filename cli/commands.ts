@@ -2,13 +2,15 @@
  * The commands: one row each, with all of `--help`. Dispatch, the overview and the help derive from this table.
  */
 import { recipes } from "../apps/index.ts";
-import { callCommand } from "./modules.ts";
+import { runBench, runTests } from "./modules.ts";
 
 export interface Command {
   readonly name: string;
   readonly summary: string;
   readonly usage: readonly string[];
   readonly help: string;
+  /** The command answers --help itself, with all its options. */
+  readonly hasOwnHelp?: boolean;
   /** Loads what the command needs and runs it; returns its exit status. */
   readonly run: (args: string[]) => Promise<number>;
 }
@@ -87,16 +89,22 @@ detaches or quits, the machine goes on. NAME may be left out if only one machine
   {
     name: "test",
     summary: "run the tests",
-    usage: ["test [unit|sim|system] [arguments]"],
-    help: "Formatter, linter, types, then unit tests, simulations and tests in QEMU.",
-    run: (args) => callCommand("test/main.ts", "runTests", args),
+    usage: ["test [lint|unit|sim|system]… [options]"],
+    help: `Runs all tests, or some: lint (formatter, linter, types), unit and sim (in Node), system (in QEMU).
+
+  --only PART   those with PART in their name; repeatable
+  --debug       system tests with the debug kernel
+  --host        the guest programs on this host's Linux, which checks the checks
+  --verbose     all output`,
+    run: runTests,
   },
   {
     name: "bench",
     summary: "compare with a Linux guest",
     usage: ["bench redis [--json]", "bench calls [--json]"],
     help: "The same program on the same machine, once on Virga and once on Linux.",
-    run: (args) => callCommand("bench/main.ts", "runBench", args),
+    hasOwnHelp: true,
+    run: runBench,
   },
 ];
 

@@ -16,7 +16,7 @@ async function main(args: readonly string[]): Promise<number> {
   if (command === undefined) {
     throw new UsageError(`no such command: ${name}; \`virga --help\` lists them`);
   }
-  if (asksForHelp(rest)) {
+  if (!command.hasOwnHelp && asksForHelp(rest)) {
     process.stdout.write(helpOf(command));
     return 0;
   }

@@ -2,14 +2,7 @@
  * The other parts of Virga that commands lead to. Each is loaded only when its command runs, so that `virga ps` does not
  * wait for a compiler to be read in.
  */
-import { VirgaError } from "./errors.ts";
 import { note } from "./progress.ts";
-
-interface Symbolizer {
-  symbolize(elfPath: string, address: bigint): string | null;
-}
-
-type CommandModule = Readonly<Record<string, (args: string[]) => Promise<number | undefined>>>;
 
 /** Compiles what has changed of the kernel; returns the path of the ELF file. */
 export async function buildKernel(isDebug: boolean): Promise<string> {
@@ -20,29 +13,24 @@ export async function buildKernel(isDebug: boolean): Promise<string> {
   return (await buildKernel({ profile, onStep })).elfPath;
 }
 
-/** Names for addresses in `kernel`; without the symbolizer there are none, and that stops nobody. */
+/** Names for addresses in `kernel`; a kernel without a symbol table has none, and that stops nobody. */
 export async function loadSymbolizer(kernel: string): Promise<(address: bigint) => string | null> {
-  try {
-    const { symbolize } = (await load("toolchain/symbolizer.ts")) as Symbolizer;
-    return (address) => {
-      try {
-        return symbolize(kernel, address);
-      } catch {
-        return null;
-      }
-    };
-  } catch {
-    return () => null;
-  }
+  const { symbolize } = await import("../toolchain/symbolizer.ts");
+  return (address) => {
+    try {
+      return symbolize(kernel, address);
+    } catch {
+      return null;
+    }
+  };
 }
 
-/** Runs `name(args)` of another part; the status of the command. */
-export async function callCommand(path: string, name: string, args: string[]): Promise<number> {
-  const command = ((await load(path)) as CommandModule)[name];
-  if (command === undefined) throw new VirgaError("no-module", `${path} has no ${name}()`);
-  return (await command(args)) ?? 0;
+export async function runTests(args: string[]): Promise<number> {
+  const { runTests } = await import("../test/main.ts");
+  return await runTests(args);
 }
 
-async function load(path: string): Promise<unknown> {
-  return await import(new URL(`../${path}`, import.meta.url).href);
+export async function runBench(args: string[]): Promise<number> {
+  const { runBench } = await import("../bench/main.ts");
+  return await runBench(args);
 }
