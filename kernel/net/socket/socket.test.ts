@@ -8,7 +8,6 @@ import {
   EINVAL,
   EISCONN,
   EMSGSIZE,
-  ENOENT,
   ENOTCONN,
   EPIPE,
 } from "../../lib/errno";
@@ -203,13 +202,12 @@ test("unix: a stream by name", () => {
   testInterfaceUp();
   const server = nonBlocking(new UnixSocket(SOCK_STREAM));
   const client = nonBlocking(new UnixSocket(SOCK_STREAM));
-  expectEqual(client.connect(unixAddress("/run/x")), -ENOENT, "no such name");
-  expectEqual(client.connect(unixAddress("@x")), -ECONNREFUSED, "nor this");
-  expectEqual(server.bind(unixAddress("/run/x")), 0, "bind");
-  expectEqual(server.bind(unixAddress("/run/y")), -EINVAL, "once");
-  expectEqual(client.connect(unixAddress("/run/x")), -ECONNREFUSED, "does not listen");
+  expectEqual(client.connect(unixAddress("@y")), -ECONNREFUSED, "no such name");
+  expectEqual(server.bind(unixAddress("@x")), 0, "bind");
+  expectEqual(server.bind(unixAddress("@y")), -EINVAL, "once");
+  expectEqual(client.connect(unixAddress("@x")), -ECONNREFUSED, "does not listen");
   expectEqual(server.listen(5), 0, "listen");
-  expectEqual(client.connect(unixAddress("/run/x")), 0, "connect");
+  expectEqual(client.connect(unixAddress("@x")), 0, "connect");
   expectEqual(sendBytes(client, 10, 1), 10, "before it is accepted");
   expectEqual(sendBytes(client, 10, 11), 10, "joined");
   const peer = changetype<UnixSocket>(server.accept()!);
@@ -248,7 +246,7 @@ test("unix: datagrams and sequenced packets keep their bounds", () => {
   const a = nonBlocking(new UnixSocket(SOCK_DGRAM));
   const b = nonBlocking(new UnixSocket(SOCK_DGRAM));
   expectEqual(a.bind(unixAddress("@a")), 0, "bind");
-  expectEqual(b.bind(unixAddress("/b")), 0, "bind");
+  expectEqual(b.bind(unixAddress("@b")), 0, "bind");
   expectEqual(b.connect(unixAddress("@a")), 0, "connect");
   expectEqual(sendBytes(b, 30, 1), 30, "send");
   expectEqual(sendBytes(b, 40, 2), 40, "send");

@@ -13,6 +13,7 @@ import {
   IP_RECVERR,
   IP_TOS,
   IP_TTL,
+  SO_BROADCAST,
   SO_KEEPALIVE,
   SO_RCVBUF,
   SO_RCVBUFFORCE,
@@ -50,11 +51,14 @@ const MAXSEG_MAX: i32 = 32767;
 export function tcpSetOption(socket: TcpSocket, level: u32, name: u32, value: i32): i32 {
   const c = socket.connection;
   if (level == SOL_TCP) return setTcp(socket, c, name, value);
-  if (level == SOL_IP) return setIp(name);
+  if (level == SOL_IP) return setIp(socket, name, value);
   if (level != SOL_SOCKET) return -ENOPROTOOPT;
   switch (name) {
     case SO_KEEPALIVE:
       c.setKeepalive(value != 0);
+      return 0;
+    case SO_BROADCAST:
+      socket.broadcast = value != 0;
       return 0;
     // Linux doubles what is asked for, for its own overhead, and getsockopt tells the doubled value.
     case SO_SNDBUF:
@@ -70,11 +74,16 @@ export function tcpSetOption(socket: TcpSocket, level: u32, name: u32, value: i3
   }
 }
 
-/** IP options are accepted and left at their defaults: TOS and TTL have no effect on what a server does. */
-function setIp(name: u32): i32 {
+/** IP options are remembered; TOS and TTL are those of every packet all the same. */
+function setIp(socket: TcpSocket, name: u32, value: i32): i32 {
   switch (name) {
     case IP_TOS:
+      socket.tos = <u8>value;
+      return 0;
     case IP_TTL:
+      if (value != -1 && (value < 1 || value > 255)) return -EINVAL;
+      socket.ttl = value == -1 ? 0 : <u8>value;
+      return 0;
     case IP_MTU_DISCOVER:
     case IP_RECVERR:
     case IP_FREEBIND:
@@ -134,13 +143,15 @@ export function tcpGetOption(socket: TcpSocket, level: u32, name: u32): i64 {
   const c = socket.connection;
   if (level == SOL_SOCKET) {
     if (name == SO_KEEPALIVE) return c.keepalive ? 1 : 0;
+    if (name == SO_BROADCAST) return socket.broadcast ? 1 : 0;
     if (name == SO_SNDBUF) return <i64>c.sendLimit * 2;
     if (name == SO_RCVBUF) return <i64>c.receiveLimit * 2;
     return -ENOPROTOOPT;
   }
   if (level == SOL_IP) {
-    if (name == IP_TTL) return 64;
-    if (name == IP_TOS || name == IP_RECVERR || name == IP_FREEBIND) return 0;
+    if (name == IP_TTL) return socket.ttl != 0 ? <i64>socket.ttl : 64;
+    if (name == IP_TOS) return socket.tos;
+    if (name == IP_RECVERR || name == IP_FREEBIND) return 0;
     if (name == IP_MTU_DISCOVER) return 1;
     if (name == IP_MTU) return c.remoteAddress != 0 ? ipv4MtuFor(c.remoteAddress) : -ENOPROTOOPT;
     return -ENOPROTOOPT;

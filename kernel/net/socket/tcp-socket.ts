@@ -76,6 +76,9 @@ export class TcpSocket extends Socket {
   listener: Listener | null = null;
   boundAddress: u32 = 0;
   boundPort: u32 = 0;
+  tos: u8 = 0;
+  ttl: u8 = 0;
+  broadcast: bool = false;
   /** connect was called and its outcome has not been reported. */
   private connecting: bool = false;
   private nextBound: TcpSocket | null = null;

@@ -8,8 +8,7 @@
  * A queue holds packets (net/packet.ts): a datagram each, or bytes of a stream, where a short write joins the one before. The
  * sender of a datagram may have a name; it travels in the packet's headroom, as does the pointer to its Rights, in `owner`.
  *
- * Names are kept here and not in the file system: a socket with a path is found by connect, but not by stat or ls, and its
- * name ends with it.
+ * A socket with a path is found by the inode of its file (unix-file.ts), one with an abstract name by that.
  */
 import { addressOf, copy } from "../../arch/hw";
 import {
@@ -21,6 +20,7 @@ import {
   POLLRDNORM,
   POLLWRNORM,
 } from "../../fs/file";
+import { Inode, inodePut } from "../../fs/inode";
 import { IoVector } from "../../fs/io-vector";
 import {
   EADDRINUSE,
@@ -32,7 +32,6 @@ import {
   EISCONN,
   EMSGSIZE,
   ENOBUFS,
-  ENOENT,
   ENOPROTOOPT,
   ENOTCONN,
   EOPNOTSUPP,
@@ -64,6 +63,7 @@ import {
 } from "./constants";
 import { Message, Rights, rightsDestroy } from "./message";
 import { Socket, setAcceptError } from "./socket";
+import { socketFileCreate, socketFileError, socketFileFind } from "./unix-file";
 
 /** Linux's net.core.wmem_default: what may be on its way to a socket. */
 const QUEUE_LIMIT: u32 = 212992;
@@ -80,7 +80,7 @@ const JOIN_MAX: u32 = 1024;
 let sockets: UnixSocket | null = null;
 let nextAutobind: u32 = 1;
 
-/** The socket that has a name. */
+/** The socket that has an abstract name. */
 function findName(name: usize, length: u32): UnixSocket | null {
   let socket = sockets;
   while (socket) {
@@ -97,6 +97,27 @@ function findName(name: usize, length: u32): UnixSocket | null {
   return null;
 }
 
+/** The socket at an address; null: `findError` says why. May sleep. */
+function findSocket(address: SocketAddress): UnixSocket | null {
+  findError = -ECONNREFUSED;
+  if (address.pathLength == 0) {
+    findError = -EINVAL;
+    return null;
+  }
+  if (load<u8>(address.path()) == 0) return findName(address.path(), address.pathLength);
+  const inode = socketFileFind(address.path(), address.pathLength);
+  if (!inode) {
+    findError = socketFileError;
+    return null;
+  }
+  let socket = sockets;
+  while (socket && socket.file != inode) socket = socket.nextSocket;
+  inodePut(inode);
+  return socket;
+}
+
+let findError: i32 = 0;
+
 export class UnixSocket extends Socket {
   nextSocket: UnixSocket | null = null;
   previousSocket: UnixSocket | null = null;
@@ -104,6 +125,8 @@ export class UnixSocket extends Socket {
   name: usize = 0;
   nameLength: u32 = 0;
   isNameOwner: bool = false;
+  /** The inode of a path's file. */
+  file: Inode | null = null;
   /** Where what is sent goes. */
   peer: UnixSocket | null = null;
   /** It was connected once: without a peer now, that one has gone. */
@@ -146,7 +169,13 @@ export class UnixSocket extends Socket {
     if (address.family != AF_UNIX) return -EINVAL;
     if (this.nameLength != 0) return -EINVAL;
     if (address.pathLength == 0) return this.autobind();
-    if (findName(address.path(), address.pathLength)) return -EADDRINUSE;
+    if (load<u8>(address.path()) != 0) {
+      const file = socketFileCreate(address.path(), address.pathLength);
+      if (!file) return socketFileError;
+      this.file = file;
+    } else if (findName(address.path(), address.pathLength)) {
+      return -EADDRINUSE;
+    }
     this.setName(address.path(), address.pathLength, true);
     return 0;
   }
@@ -200,8 +229,8 @@ export class UnixSocket extends Socket {
       return 0;
     }
     if (address.family != AF_UNIX) return -EINVAL;
-    const target = findName(address.path(), address.pathLength);
-    if (!target) return load<u8>(address.path()) == 0 ? -ECONNREFUSED : -ENOENT;
+    const target = findSocket(address);
+    if (!target) return findError;
     if (target.type != this.type) return -EPROTOTYPE;
     if (this.type == SOCK_DGRAM) {
       this.peer = target;
@@ -283,8 +312,8 @@ export class UnixSocket extends Socket {
         sendError = -EAFNOSUPPORT;
         return null;
       }
-      target = findName(address.path(), address.pathLength);
-      if (!target) sendError = load<u8>(address.path()) == 0 ? -ECONNREFUSED : -ENOENT;
+      target = findSocket(address);
+      if (!target) sendError = findError;
       else if (target.type != SOCK_DGRAM) sendError = -EPROTOTYPE;
       else return target;
       return null;
@@ -626,6 +655,8 @@ export class UnixSocket extends Socket {
     }
     free(this.queue);
     if (this.name != 0) heapFree(this.name);
+    const file = this.file;
+    if (file) inodePut(file);
     this.releaseQueues();
   }
 }
