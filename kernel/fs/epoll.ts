@@ -48,7 +48,10 @@ const TABLE_MIN: u32 = 64;
 export class EpollItem extends PollObserver {
   /** What the file's readiness is held against; 0 once a one-shot item has been reported. */
   wanted: u32 = 0;
+  /** As given to epoll_ctl. */
   events: u32 = 0;
+  /** `reported` and `data`, side by side, are the struct epoll_event of the last report. */
+  reported: u32 = 0;
   data: u64 = 0;
   queued: bool = false;
   readyNext: EpollItem | null = null;
@@ -78,8 +81,14 @@ export class EpollItem extends PollObserver {
   }
 }
 
+if (offsetof<EpollItem>("data") != offsetof<EpollItem>("reported") + 4) {
+  ERROR("an item contains a struct epoll_event");
+}
+
 export class Epoll extends File {
   waiters: WaitQueue = new WaitQueue();
+  /** Waits that found something ready without looking at the network first. */
+  unpolled: u32 = 0;
   /** Buffer for events on their way to the application, kept between waits; 0 while in use. */
   buffer: usize = 0;
 
@@ -100,6 +109,12 @@ export class Epoll extends File {
   @inline
   mayBeReady(): bool {
     return this.first != null;
+  }
+
+  /** Whether a single item may be ready. */
+  @inline
+  hasOne(): bool {
+    return this.readyCount == 1;
   }
 
   /** How many events there can be to take now, `max` at most. */
@@ -239,21 +254,39 @@ export class Epoll extends File {
     if (this.hasObservers()) this.notify(POLLIN | POLLRDNORM);
   }
 
+  /** Looks at the first item of the list, reports what is ready, and moves the item to where it belongs then. */
+  @inline
+  private look(item: EpollItem): u32 {
+    const events = item.observed!.poll() & item.wanted;
+    const keep = events != 0 && (item.events & (EPOLLET | EPOLLONESHOT)) == 0;
+    // Alone in the list, a level-triggered item is at its end already.
+    if (!keep || item.readyNext != null) {
+      this.unqueue(item);
+      if (keep) this.queue(item);
+      if (events != 0 && (item.events & EPOLLONESHOT) != 0) item.wanted = 0;
+    }
+    return events;
+  }
+
+  /**
+   * The short way when only one item may be ready: the pointer of its struct epoll_event, or 0. The memory stays
+   * readable when the item ends.
+   */
+  collectOne(): usize {
+    const item = this.first!;
+    const events = this.look(item);
+    item.reported = events;
+    return events != 0 ? changetype<usize>(item) + offsetof<EpollItem>("reported") : 0;
+  }
+
   /** Stores up to `max` ready events at `out` and returns how many. */
   collect(out: usize, max: u32): u32 {
     let found: u32 = 0;
     let at = out;
     for (let left = this.readyCount; left != 0 && found != max; left--) {
       const item = this.first!;
-      const events = item.observed!.poll() & item.wanted;
-      const keep = events != 0 && (item.events & (EPOLLET | EPOLLONESHOT)) == 0;
-      // Alone in the list, a level-triggered item is at its end already.
-      if (!keep || item.readyNext != null) {
-        this.unqueue(item);
-        if (keep) this.queue(item);
-      }
+      const events = this.look(item);
       if (events == 0) continue;
-      if ((item.events & EPOLLONESHOT) != 0) item.wanted = 0;
       store<u32>(at, events);
       store<u64>(at, item.data, 4);
       at += EPOLL_EVENT_SIZE;

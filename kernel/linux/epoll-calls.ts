@@ -26,6 +26,9 @@ const NS_PER_MS: u64 = 1_000_000;
 /** A wait that only looks. */
 const LOOK: u64 = 0;
 
+/** One wait of four that find something ready polls the network all the same. */
+const UNPOLLED_MASK: u32 = 3;
+
 /** One struct epoll_event on its way in. */
 const scratch: usize = memory.data(12, 8);
 const statScratch: Stat = changetype<Stat>(memory.data(144, 8));
@@ -121,31 +124,57 @@ export function sys_epoll_pwait2(
   return result;
 }
 
-/** Takes up to `max` ready events to the application, waiting up to `timeoutNs` for the first. */
+/**
+ * Takes up to `max` ready events to the application, waiting up to `timeoutNs` for the first. The network is polled before
+ * it is said that nothing is ready, and now and then when something is, so that it can't be starved.
+ */
 function epollWait(epoll: Epoll, events: u64, max: u32, timeoutNs: u64): i64 {
-  netPoll();
-  if (timeoutNs == LOOK && !epoll.mayBeReady()) return 0;
+  const polled = !epoll.mayBeReady() || (++epoll.unpolled & UNPOLLED_MASK) == 0;
+  if (polled) netPoll();
+  if (epoll.hasOne()) {
+    const event = epoll.collectOne();
+    if (event != 0) {
+      wakeNext(epoll);
+      const error = storeUser(events, event, EPOLL_EVENT_SIZE);
+      return error != 0 ? error : 1;
+    }
+  }
+  if (polled && timeoutNs == LOOK && !epoll.mayBeReady()) return 0;
+  return epollWaitSlow(epoll, events, max, timeoutNs, polled);
+}
+
+/** What is left, or level-triggered and thus ready still, is for another thread that waits. */
+function wakeNext(epoll: Epoll): void {
+  if (epoll.mayBeReady() && !epoll.waiters.isEmpty()) epoll.waiters.wakeOne();
+}
+
+/** Many events, or none yet. `polled`: the network has just been polled. */
+function epollWaitSlow(epoll: Epoll, events: u64, max: u32, timeoutNs: u64, polled: bool): i64 {
   if (!userRange(events, <u64>max * EPOLL_EVENT_SIZE)) return -EFAULT;
   // The set must not end while its events are copied, or a thread sleeps.
   fileGet(epoll);
   let result = epollTake(epoll, events, max);
+  if (result == 0 && !polled) {
+    netPoll();
+    result = epollTake(epoll, events, max);
+  }
   if (result == 0 && timeoutNs != LOOK) {
     const deadline = timeoutNs != NO_DEADLINE ? deadlineAfter(timeoutNs) : NO_DEADLINE;
     let error = 0;
     while (result == 0 && error == 0) {
       error = epoll.waiters.wait(deadline);
-      if (epoll.mayBeReady()) result = epollTake(epoll, events, max);
+      result = epollTake(epoll, events, max);
     }
     if (result == 0 && error != -ETIMEDOUT) result = error;
   }
-  // What is left, or level-triggered and thus ready still, is for another thread that waits.
-  if (epoll.mayBeReady() && !epoll.waiters.isEmpty()) epoll.waiters.wakeOne();
+  wakeNext(epoll);
   filePut(epoll);
   return result;
 }
 
 /** Copies the ready events to the application, by batches. Returns how many, -EFAULT or -ENOMEM. */
 function epollTake(epoll: Epoll, events: u64, max: u32): i64 {
+  if (!epoll.mayBeReady()) return 0;
   let buffer = epoll.buffer;
   if (buffer == 0) {
     buffer = heapAlloc(BATCH * EPOLL_EVENT_SIZE);

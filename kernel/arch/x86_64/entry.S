@@ -246,15 +246,26 @@ user_access_start:
         add $8, %rdi
         sub $8, %rdx
         jmp 2b
-3:      test %rdx, %rdx
+3:      test $4, %dl
         jz 4f
+        mov (%rsi), %eax
+        mov %eax, (%rdi)
+        add $4, %rsi
+        add $4, %rdi
+        sub $4, %rdx
+4:      test $2, %dl
+        jz 5f
+        mov (%rsi), %ax
+        mov %ax, (%rdi)
+        add $2, %rsi
+        add $2, %rdi
+        sub $2, %rdx
+5:      test $1, %dl
+        jz 6f
         mov (%rsi), %al
         mov %al, (%rdi)
-        inc %rsi
-        inc %rdi
         dec %rdx
-        jmp 3b
-4:
+6:
 user_access_end:
 user_access_fixup:
         mov %rdx, %rax
