@@ -42,7 +42,7 @@ import { randomInit } from "./lib/random";
 import { ProcessView } from "./linux/process-view";
 import { programStart } from "./linux/program";
 import { startEnvironment } from "./linux/start-environment";
-import { syscallEntry, syscallInstruction } from "./linux/syscall";
+import { syscallInstruction, syscallUnknown } from "./linux/syscall";
 import { syscallTableInit } from "./linux/syscall-table";
 import { addBootMemory, addRemainingMemory, bootMemoryEnd } from "./mem/boot-memory";
 import { growLinearMemory } from "./mem/kernel-window";
@@ -58,8 +58,8 @@ import { clockSetRealtime, monotonicNs, NS_PER_SECOND } from "./time/clock";
 export {
   abortEntry,
   growLinearMemory,
-  syscallEntry,
   syscallInstruction,
+  syscallUnknown,
   syscallWork,
   threadEntry,
   trapEntry,

@@ -107,6 +107,12 @@ export declare function enterFrame(frame: usize): void;
 /** The frame pointer of the caller, where a backtrace starts. */
 export declare function framePointer(): u64;
 
+/**
+ * Sets what entry.S calls for a system call: a function by its index in the function table. With `needsFrame` the whole
+ * TrapFrame is filled in before and loaded after.
+ */
+export declare function setSyscallHandler(number: u32, functionIndex: u32, needsFrame: u32): void;
+
 // ---- Addresses of the image's parts and of its assembly entries ----------------------------------------
 export declare function trapStubs(): u64;
 export declare function syscallFromInstruction(): u64;

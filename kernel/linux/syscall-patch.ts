@@ -105,7 +105,7 @@ export function patchSite(frame: TrapFrame): void {
   if (page != ((frame.rip - 1) & ~(PAGE_SIZE - 1))) return;
   if (hw.load8(site) != OPCODE_MOV_EAX || hw.load16(site + 5) != SYSCALL_BYTES) return;
   const number = hw.load32(site + 1);
-  if (number == SYS_RT_SIGRETURN || <u64>number != frame.rax) return;
+  if (number == SYS_RT_SIGRETURN || <u64>number != frame.error) return;
   const area = vmaFind(site);
   if (!area || area.source == null) return;
   if ((area.flags & VMA_SHARED) != 0 || (area.protection & PROT_WRITE) != 0) return;

@@ -6,6 +6,7 @@
  * It runs on the thread's kernel stack and may sleep.
  */
 
+import { setSyscallHandler } from "../arch/hw";
 import { sys_copy_file_range, sys_sendfile, sys_splice } from "./copy-calls";
 import {
   sys_close,
@@ -203,7 +204,7 @@ import {
   sys_utimensat,
   sys_utimes,
 } from "./stat-calls";
-
+import { sys_unknown } from "./syscall";
 import {
   sys_arch_prctl,
   sys_clone,
@@ -246,19 +247,38 @@ const SYSCALL_COUNT: u64 = 512;
 
 /** Index in the function table, per number; 0: unknown. */
 const handlers: usize = memory.data(512 * 4, 4);
-/** Name (a string), per number. */
-const names: usize = memory.data(512 * 4, 4);
 
-/** Enters a row. A function's value points at an object whose first word is its index in the wasm table. */
+/** A function's value points at an object whose first word is its index in the wasm table. */
+function enter<T>(number: i32, handler: T, needsFrame: u32): void {
+  const index = load<u32>(changetype<usize>(handler));
+  store<u32>(handlers + ((<usize>number) << 2), index);
+  setSyscallHandler(number, index, needsFrame);
+}
+
+/** Enters a row. The name is the reader's, and the log's has its own list (syscall-names.ts). */
 function row<T>(number: i32, name: string, handler: T): void {
-  assert(load<u32>(handlers + ((<usize>number) << 2)) == 0, "a system call has one handler");
-  store<u32>(handlers + ((<usize>number) << 2), load<u32>(changetype<usize>(handler)));
-  store<usize>(names + ((<usize>number) << 2), changetype<usize>(name));
+  assert(syscallHandler(number) == 0, "a system call has one handler");
+  enter(number, handler, 0);
+}
+
+/** Enters a row of a call that looks at its TrapFrame. */
+function rowWithFrame<T>(number: i32, name: string, handler: T): void {
+  assert(syscallHandler(number) == 0, "a system call has one handler");
+  enter(number, handler, 1);
 }
 
 /** Function table index of the handler of call `number`; 0 when there is none. */
 export function syscallHandler(number: u64): u32 {
   return number < SYSCALL_COUNT ? load<u32>(handlers + ((<usize>number) << 2)) : 0;
+}
+
+/** Fills what no row is for. */
+function fillUnknown(): void {
+  for (let number: u32 = 0; number < <u32>SYSCALL_COUNT; number++) {
+    if (syscallHandler(number) == 0) {
+      setSyscallHandler(number, load<u32>(changetype<usize>(sys_unknown)), 0);
+    }
+  }
 }
 
 export function syscallTableInit(): void {
@@ -275,7 +295,7 @@ export function syscallTableInit(): void {
   // Signals
   row(13, "rt_sigaction", sys_rt_sigaction);
   row(14, "rt_sigprocmask", sys_rt_sigprocmask);
-  row(15, "rt_sigreturn", sys_rt_sigreturn);
+  rowWithFrame(15, "rt_sigreturn", sys_rt_sigreturn);
   row(34, "pause", sys_pause);
   row(62, "kill", sys_kill);
   row(127, "rt_sigpending", sys_rt_sigpending);
@@ -289,7 +309,7 @@ export function syscallTableInit(): void {
 
   // Threads
   row(24, "sched_yield", sys_sched_yield);
-  row(56, "clone", sys_clone);
+  rowWithFrame(56, "clone", sys_clone);
   row(57, "fork", sys_fork);
   row(58, "vfork", sys_fork);
   row(60, "exit", sys_exit);
@@ -300,7 +320,7 @@ export function syscallTableInit(): void {
   row(273, "set_robust_list", sys_set_robust_list);
   row(274, "get_robust_list", sys_get_robust_list);
   row(334, "rseq", sys_rseq);
-  row(435, "clone3", sys_clone3);
+  rowWithFrame(435, "clone3", sys_clone3);
 
   // Descriptors
   row(3, "close", sys_close);
@@ -537,4 +557,6 @@ export function syscallTableInit(): void {
   row(332, "statx", sys_statx);
   row(439, "faccessat2", sys_faccessat2);
   row(452, "fchmodat2", sys_fchmodat2);
+
+  fillUnknown();
 }

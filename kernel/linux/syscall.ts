@@ -1,5 +1,5 @@
 /**
- * Entry and dispatch of system calls.
+ * System calls that entry.S does not dispatch by itself: from a site that is not patched yet, and of an unknown number.
  *
  * An unknown call is logged once, with its number and caller, and returns -ENOSYS.
  */
@@ -8,7 +8,7 @@ import { ENOSYS } from "../lib/errno";
 import { LOG_WARN, logBegin, logEnd, put, putByte, putDecimal, putHex } from "../lib/log";
 import { putSyscallName } from "./syscall-names";
 import { patchSite } from "./syscall-patch";
-import { syscallHandler } from "./syscall-table";
+import { currentFrame } from "./thread-calls";
 
 const SYSCALL_MAX: u64 = 512;
 /** One bit per call: its absence has been logged. */
@@ -17,30 +17,20 @@ const reported: usize = memory.data(512 / 8, 8);
 /** From entry.S: a `syscall` instruction. Its site is patched, so that it comes by a jump the next time. */
 export function syscallInstruction(at: usize): void {
   patchSite(changetype<TrapFrame>(at));
-  syscallEntry(at);
 }
 
-/** From entry.S. The frame is what the application's registers were; the result goes to its rax. */
-export function syscallEntry(at: usize): void {
+/** From entry.S: there is no handler. */
+export function syscallUnknown(at: usize): u64 {
   const frame = changetype<TrapFrame>(at);
-  const number = frame.rax;
-  const handler = syscallHandler(number);
-  if (handler == 0) {
-    frame.rax = unknown(frame, number);
-    return;
-  }
-  frame.rax = call_indirect<u64>(
-    handler,
-    frame.rdi,
-    frame.rsi,
-    frame.rdx,
-    frame.r10,
-    frame.r8,
-    frame.r9,
-  );
+  return unknown(frame.error, frame.rip);
 }
 
-function unknown(frame: TrapFrame, number: u64): u64 {
+/** What the table holds for a number without a handler. */
+export function sys_unknown(): i64 {
+  return <i64>syscallUnknown(changetype<usize>(currentFrame()));
+}
+
+function unknown(number: u64, caller: u64): u64 {
   if (number < SYSCALL_MAX) {
     const byte = reported + <usize>(number >> 3);
     const bit: u8 = 1 << (<u8>(number & 7));
@@ -52,7 +42,7 @@ function unknown(frame: TrapFrame, number: u64): u64 {
         put(" ");
         putSyscallName(number, putByte);
         put(", called at ");
-        putHex(frame.rip);
+        putHex(caller);
         logEnd();
       }
     }

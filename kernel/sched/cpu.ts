@@ -9,8 +9,6 @@ import { Thread } from "./thread";
 /** Something to do before returning to the application (bits of `work`). */
 export const WORK_RESCHEDULE: u32 = 1;
 export const WORK_SIGNAL: u32 = 2;
-/** The frame has been replaced (sigreturn): all registers are to be loaded from it. */
-export const WORK_FRAME: u32 = 4;
 
 @unmanaged
 export class Cpu {

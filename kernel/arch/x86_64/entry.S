@@ -24,9 +24,31 @@
 #define KERNEL_SS 0x10
 #define VECTOR_SYSCALL 0x100
 
+#define RFLAGS_IF 0x202
+#define SYSCALL_COUNT 512
+
+#define FRAME_R15 0
+#define FRAME_R14 8
+#define FRAME_R13 16
+#define FRAME_R12 24
+#define FRAME_RBP 32
+#define FRAME_RBX 40
+#define FRAME_R11 48
+#define FRAME_R10 56
+#define FRAME_R9 64
+#define FRAME_R8 72
+#define FRAME_RAX 80
+#define FRAME_RCX 88
+#define FRAME_RDX 96
+#define FRAME_RSI 104
+#define FRAME_RDI 112
 #define FRAME_VECTOR 120
+#define FRAME_ERROR 128
 #define FRAME_RIP 136
+#define FRAME_CS 144
+#define FRAME_RFLAGS 152
 #define FRAME_RSP 160
+#define FRAME_SS 168
 #define FRAME_SIZE 176
 
         .text
@@ -122,74 +144,105 @@ enter_frame:
         jmp trap_return
 
 /*
- * System calls. A patched site has jumped to its stub, which set %eax and put the return address into %rcx, as
- * the `syscall` instruction does; so both entries are one. %rcx and %r11 are the caller's to lose.
+ * System calls. A patched site has jumped to its stub, which set %eax and put the return address into %rcx, as the `syscall`
+ * instruction does; so both entries are one. %rax, %rcx and %r11 are the caller's to lose. The arguments are where C wants
+ * them but for the fourth, so the handler is called straight from its table (linux/syscall-table.ts fills it).
+ *
+ * Saved is what the handler may change; C keeps rbx, rbp and r12 to r15. The rest of the frame is filled in only on the slow
+ * way (syscall_slow), and beforehand for the few handlers that look at it: those come through syscall_with_frame.
  */
-        .macro syscall_path entry
+        .macro save_call
         mov %rsp, %r11
         mov GS_STACK_TOP, %rsp
-        push $KERNEL_SS
-        push %r11
-        pushfq
-        push $KERNEL_CS
-        push %rcx
-        push %rax                       /* error: the number of the call, for restarting it */
-        push $VECTOR_SYSCALL
-        push %rdi
-        push %rsi
-        push %rdx
-        push %rcx
-        push %rax
-        push %r8
-        push %r9
-        push %r10
-        push %r11
-        push %rbx
-        push %rbp
-        push %r12
-        push %r13
-        push %r14
-        push %r15
+        sub $FRAME_SIZE, %rsp
+        mov %r11, FRAME_RSP(%rsp)
+        mov %rcx, FRAME_RIP(%rsp)
+        mov %rax, FRAME_ERROR(%rsp)     /* the number of the call, for restarting it */
+        mov %rdi, FRAME_RDI(%rsp)
+        mov %rsi, FRAME_RSI(%rsp)
+        mov %rdx, FRAME_RDX(%rsp)
+        mov %r10, FRAME_R10(%rsp)
+        mov %r9, FRAME_R9(%rsp)
+        mov %r8, FRAME_R8(%rsp)
         cld
-        mov %rsp, %rdi
-        xor %ebp, %ebp
-        call \entry
         .endm
 
-        .globl syscall_from_stub, syscall_from_instruction
+        .macro load_arguments
+        mov FRAME_R8(%rsp), %r8
+        mov FRAME_R9(%rsp), %r9
+        mov FRAME_R10(%rsp), %r10
+        mov FRAME_RDX(%rsp), %rdx
+        mov FRAME_RSI(%rsp), %rsi
+        mov FRAME_RDI(%rsp), %rdi
+        .endm
+
+        .macro fill_frame
+        mov %rbx, FRAME_RBX(%rsp)
+        mov %rbp, FRAME_RBP(%rsp)
+        mov %r12, FRAME_R12(%rsp)
+        mov %r13, FRAME_R13(%rsp)
+        mov %r14, FRAME_R14(%rsp)
+        mov %r15, FRAME_R15(%rsp)
+        mov FRAME_RIP(%rsp), %rcx
+        mov %rcx, FRAME_RCX(%rsp)
+        movq $RFLAGS_IF, FRAME_R11(%rsp)
+        movq $RFLAGS_IF, FRAME_RFLAGS(%rsp)
+        movq $KERNEL_CS, FRAME_CS(%rsp)
+        movq $KERNEL_SS, FRAME_SS(%rsp)
+        movq $VECTOR_SYSCALL, FRAME_VECTOR(%rsp)
+        .endm
+
+        .globl syscall_from_stub, syscall_from_instruction, syscall_with_frame
         .balign 64
 syscall_from_instruction:
-        syscall_path syscall_instruction
+        save_call
+        mov %rsp, %rdi
+        call syscall_instruction
+        load_arguments
+        mov FRAME_ERROR(%rsp), %rax
         jmp 1f
         .balign 64
 syscall_from_stub:
-        syscall_path syscall_entry
-1:      cmpq $0, GS_WORK
+        save_call
+1:      mov %r10, %rcx
+        cmp $SYSCALL_COUNT, %rax
+        jae 2f
+        call *syscall_handlers(,%rax,8)
+syscall_done:
+        cmpq $0, GS_WORK
         jne syscall_slow
 syscall_exit_start:
-        mov 32(%rsp), %rbp
-        mov 56(%rsp), %r10
-        mov 64(%rsp), %r9
-        mov 72(%rsp), %r8
-        mov 80(%rsp), %rax
+        load_arguments
         mov FRAME_RIP(%rsp), %rcx
-        mov 96(%rsp), %rdx
-        mov 104(%rsp), %rsi
-        mov 112(%rsp), %rdi
         mov FRAME_RSP(%rsp), %rsp
 syscall_exit_end:
         jmp *%rcx
 
+2:      mov %rsp, %rdi
+        call syscall_unknown
+        jmp syscall_done
+
+/* In the table, for calls that look at the frame (clone, rt_sigreturn): they leave by loading it whole. */
+syscall_with_frame:
+        add $8, %rsp                    /* the return address of the call above */
+        fill_frame
+        mov %r10, %rcx
+        call *syscall_frame_handlers(,%rax,8)
+        mov %rax, FRAME_RAX(%rsp)
+        jmp 3f
+
 /*
- * Work may arrive by an interrupt behind the check above. No `cli` guards against that, it would cost every
- * call: the interrupt's handler sees that it came between syscall_exit_start and syscall_exit_end, where the
- * frame is still whole, and sends the thread to syscall_slow (arch/x86_64/traps.ts).
+ * Work may arrive by an interrupt behind the check above. No `cli` guards against that, it would cost every call: the
+ * interrupt's handler sees that it came between syscall_exit_start and syscall_exit_end, where the frame and the registers
+ * that C keeps are still whole, and sends the thread here (arch/x86_64/traps.ts).
  *
- * Signals, a switch, a restored signal context: the whole frame is loaded. The work itself is TypeScript's.
+ * Signals, a switch: the whole frame is filled in, and loaded. The work itself is TypeScript's.
  */
         .globl syscall_slow, syscall_exit_start, syscall_exit_end
 syscall_slow:
-        mov %rsp, %rdi
+        mov %rax, FRAME_RAX(%rsp)
+        fill_frame
+3:      mov %rsp, %rdi
         call syscall_work
         jmp trap_return
 

@@ -217,6 +217,13 @@ DEFINE_SYMBOL(syscallExitStart, syscall_exit_start)
 DEFINE_SYMBOL(syscallExitEnd, syscall_exit_end)
 DEFINE_SYMBOL(vdsoStart, vdso_start)
 DEFINE_SYMBOL(vdsoEnd, vdso_end)
+/* The system call tables, filled through kernel-unit.c: it sees the function table. */
+#define SYSCALL_COUNT 512
+extern const char syscall_with_frame[];
+void set_syscall_handler(u32 number, u32 function, u32 needs_frame);
+HW void w2c_hw_setSyscallHandler(u32 number, u32 function, u32 needs_frame) {
+  set_syscall_handler(number, function, needs_frame);
+}
 void thread_entry(void);
 DEFINE_SYMBOL(threadEntry, thread_entry)
 

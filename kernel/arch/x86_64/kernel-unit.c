@@ -60,10 +60,21 @@ void kernel_entry(uint64_t start_info) {
 /* From entry.S. A frame lies on a kernel stack, and those lie in linear memory. */
 void trap_entry(uint64_t frame) { w2c_kernel_trapEntry((uint32_t)(frame - LINEAR_MEMORY)); }
 
-void syscall_entry(uint64_t frame) { w2c_kernel_syscallEntry((uint32_t)(frame - LINEAR_MEMORY)); }
-
 void syscall_instruction(uint64_t frame) {
   w2c_kernel_syscallInstruction((uint32_t)(frame - LINEAR_MEMORY));
+}
+
+uint64_t syscall_unknown(uint64_t frame) {
+  return w2c_kernel_syscallUnknown((uint32_t)(frame - LINEAR_MEMORY));
+}
+
+/* The tables that entry.S calls through. A handler that needs the whole frame is behind syscall_with_frame. */
+uint64_t syscall_handlers[SYSCALL_COUNT], syscall_frame_handlers[SYSCALL_COUNT];
+
+void set_syscall_handler(u32 number, u32 function, u32 needs_frame) {
+  uint64_t handler = (uint64_t)kernel_table[function];
+  syscall_frame_handlers[number] = handler;
+  syscall_handlers[number] = needs_frame ? (uint64_t)syscall_with_frame : handler;
 }
 
 void syscall_work(uint64_t frame) { w2c_kernel_syscallWork((uint32_t)(frame - LINEAR_MEMORY)); }

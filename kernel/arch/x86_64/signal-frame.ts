@@ -27,7 +27,6 @@ import {
 } from "../../linux/signal-numbers";
 import { currentTask, signalAction, Task } from "../../linux/task";
 import { copyFromUser, copyToUser, loadUser, storeUser } from "../../linux/user-memory";
-import { thisCpu, WORK_FRAME } from "../../sched/cpu";
 import { currentThread } from "../../sched/thread";
 import * as hw from "../hw";
 import { KERNEL_CS, KERNEL_SS } from "./descriptors";
@@ -209,7 +208,6 @@ function pushFrame(frame: TrapFrame, action: SignalAction): bool {
   if ((action.flags & SA_RESETHAND) != 0) action.handler = SIG_DFL;
   task.hasSavedMask = false;
   signalMaskSwap(mask);
-  thisCpu().work |= WORK_FRAME;
   return true;
 }
 
@@ -257,5 +255,4 @@ export function signalReturn(frame: TrapFrame): void {
     loadVectorState(area);
   }
   signalMaskSwap(s.mask);
-  thisCpu().work |= WORK_FRAME;
 }
