@@ -98,6 +98,7 @@ function halt(cpu: Cpu): void {
 /** The thread to run next; the current one when it is ready and first, or woken while it looked. */
 function pickNext(cpu: Cpu, current: Thread): Thread {
   let next = runQueuePop();
+  if (next) return next;
   while (!next && current.state != STATE_READY) {
     if (cpu.interruptWork != 0) runPendingInterrupts();
     else if (timersNextDeadline() <= monotonicNs()) timersRun(monotonicNs());
@@ -106,6 +107,8 @@ function pickNext(cpu: Cpu, current: Thread): Thread {
     // Woken together with another: `makeReady` left the current thread to us.
     if (next && current.state == STATE_READY) runQueuePush(current, monotonicNs());
   }
+  // The time in here is nobody's run time.
+  cpu.runningSince = monotonicNs();
   return next ? next : current;
 }
 
@@ -149,6 +152,7 @@ export function schedule(): void {
   cpu.runningSince = now;
   if (current.state == STATE_READY) runQueuePush(current, now);
   const next = pickNext(cpu, current);
+  now = cpu.runningSince;
   cpu.sliceEnd = NO_TIMER;
   if (runQueueLength() > 0) {
     cpu.sliceEnd = now + SLICE_NS;
