@@ -32,6 +32,7 @@ struct clock_page {
 #define MONOTONIC_CLOCKS (1u << 1 | 1u << 4 | 1u << 6 | 1u << 7)
 #define REALTIME_CLOCKS (1u << 0 | 1u << 5)
 #define SYS_CLOCK_GETTIME 228
+#define SYS_CLOCK_GETRES 229
 
 static inline u64 now(u64 offset_mask) {
   u32 sequence;
@@ -45,6 +46,16 @@ static inline u64 now(u64 offset_mask) {
   return ns;
 }
 
+/* For clocks that only the kernel knows. */
+static int clock_call(long number, int clock, struct timespec *out) {
+  long result;
+  __asm__ volatile("syscall"
+                   : "=a"(result)
+                   : "a"(number), "D"(clock), "S"(out)
+                   : "rcx", "r11", "memory");
+  return result;
+}
+
 int __vdso_clock_gettime(int clock, struct timespec *out) {
   u32 bit = (u32)clock < 32 ? 1u << clock : 0;
   u64 mask;
@@ -53,12 +64,7 @@ int __vdso_clock_gettime(int clock, struct timespec *out) {
   } else if (bit & REALTIME_CLOCKS) {
     mask = ~0ul;
   } else {
-    long result;
-    __asm__ volatile("syscall"
-                     : "=a"(result)
-                     : "a"(SYS_CLOCK_GETTIME), "D"(clock), "S"(out)
-                     : "rcx", "r11", "memory");
-    return result;
+    return clock_call(SYS_CLOCK_GETTIME, clock, out);
   }
   u64 ns = now(mask);
   out->seconds = ns / NS_PER_SECOND;
@@ -67,6 +73,8 @@ int __vdso_clock_gettime(int clock, struct timespec *out) {
 }
 
 int __vdso_clock_getres(int clock, struct timespec *out) {
+  u32 bit = (u32)clock < 32 ? 1u << clock : 0;
+  if (!(bit & (MONOTONIC_CLOCKS | REALTIME_CLOCKS))) return clock_call(SYS_CLOCK_GETRES, clock, out);
   if (out) {
     out->seconds = 0;
     out->nanoseconds = 1;
