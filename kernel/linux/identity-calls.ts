@@ -2,7 +2,7 @@
  * Who the process is: its ids, its user (root; there are no others), its names, its rights. Changing an id to what
  * it is succeeds, and so does any other change: there is nothing that it would be checked against.
  */
-import { EFAULT, EINVAL, EPERM, ESRCH } from "../lib/errno";
+import { ECHILD, EFAULT, EINVAL, EPERM, ESRCH } from "../lib/errno";
 import { currentThread, threadName } from "../sched/thread";
 import { PROCESS_ID, taskFind } from "./task";
 import { copyStringFromUser, loadUser, storeUser, storeUser32 } from "./user-memory";
@@ -108,6 +108,11 @@ export function sys_getpgrp(): i64 {
 export function sys_setpgid(pid: u32, group: u32): i64 {
   if (!isSelf(pid)) return -ESRCH;
   return isSelf(group) ? 0 : -EPERM;
+}
+
+/** wait4 and waitid: there are no children. */
+export function sys_wait4(): i64 {
+  return -ECHILD;
 }
 
 /** On Linux a group leader may not; but daemons fork first, and we are all that is left of them. */

@@ -75,6 +75,7 @@ import {
   sys_setsid,
   sys_setuid,
   sys_uname,
+  sys_wait4,
 } from "./identity-calls";
 import {
   sys_brk,
@@ -380,6 +381,7 @@ export function syscallTableInit(): void {
 
   // Identity
   row(39, "getpid", sys_getpid);
+  row(61, "wait4", sys_wait4);
   row(63, "uname", sys_uname);
   row(102, "getuid", sys_getuid);
   row(104, "getgid", sys_getuid);
@@ -410,6 +412,7 @@ export function syscallTableInit(): void {
   row(170, "sethostname", sys_sethostname);
   row(171, "setdomainname", sys_sethostname);
   row(186, "gettid", sys_gettid);
+  row(247, "waitid", sys_wait4);
 
   // Resources and scheduling
   row(97, "getrlimit", sys_getrlimit);

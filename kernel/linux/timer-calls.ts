@@ -3,16 +3,27 @@
  *
  * A SignalTimer has the deadline of its next expiration and, when it is periodic, arms itself again as it fires; periods that
  * have been missed by then count as overruns (timer_getoverrun(2)). The timers of timer_create are in a table by id; ITIMER_REAL, which alarm
- * shares, is one more. ITIMER_VIRTUAL and ITIMER_PROF run with the CPU time: they keep what they are set to, and never expire.
+ * shares, is one more.
+ *
+ * ITIMER_VIRTUAL and ITIMER_PROF run with the process's CPU time, all of which counts as the application's own. That clock is
+ * never faster than time itself, so a CpuTimer looks at it again when as much time has passed as is left on it.
  */
 import { EAGAIN, EFAULT, EINVAL } from "../lib/errno";
 import { free } from "../runtime/free";
 import { monotonicNs } from "../time/clock";
 import { Timer } from "../time/timer";
 import { sendSignalToProcess, sendSignalToTask } from "./signal";
-import { SI_KERNEL, SI_TIMER, SIGALRM, SIGNAL_MAX, SignalInfo } from "./signal-numbers";
+import {
+  SI_KERNEL,
+  SI_TIMER,
+  SIGALRM,
+  SIGNAL_MAX,
+  SIGPROF,
+  SIGVTALRM,
+  SignalInfo,
+} from "./signal-numbers";
 import { taskFind } from "./task";
-import { deadlineOnClock, isWaitableClock, TIMER_ABSTIME } from "./time-calls";
+import { deadlineOnClock, isWaitableClock, processCpuNs, TIMER_ABSTIME } from "./time-calls";
 import {
   deadlineAfter,
   loadTimerSpec,
@@ -23,7 +34,10 @@ import {
 import { loadUser, storeUser32 } from "./user-memory";
 
 const ITIMER_REAL: u32 = 0;
+const ITIMER_PROF: u32 = 2;
 const ITIMER_COUNT: u32 = 3;
+/** How often a CPU timer looks at its clock at most: the tick of Linux, which has no better resolution here. */
+const CPU_TIMER_STEP_NS: u64 = 1_000_000;
 // include/uapi/asm-generic/siginfo.h
 const SIGEV_SIGNAL: i32 = 0;
 const SIGEV_NONE: i32 = 1;
@@ -86,9 +100,46 @@ class SignalTimer extends Timer {
   }
 }
 
+/** ITIMER_VIRTUAL or ITIMER_PROF. */
+class CpuTimer extends Timer {
+  interval: u64 = 0;
+  /** CPU time at which it expires. */
+  private target: u64 = 0;
+
+  constructor(private signal: i32) {
+    super();
+  }
+
+  set(value: u64, interval: u64): void {
+    this.cancel();
+    this.interval = interval;
+    if (value == 0) return;
+    this.target = processCpuNs() + value;
+    this.arm(deadlineAfter(value));
+  }
+
+  timeLeft(): u64 {
+    if (!this.isArmed()) return 0;
+    const used = processCpuNs();
+    return this.target > used ? this.target - used : 1;
+  }
+
+  fire(): void {
+    const used = processCpuNs();
+    if (used >= this.target) {
+      info.set(this.signal, SI_KERNEL, 0);
+      sendSignalToProcess(info);
+      if (this.interval == 0) return;
+      this.target = used + this.interval;
+    }
+    // Not too often for what little may be left.
+    this.arm(deadlineAfter(max<u64>(this.target - used, CPU_TIMER_STEP_NS)));
+  }
+}
+
 let alarmTimer: SignalTimer = new SignalTimer();
-/** Interval and value of ITIMER_VIRTUAL and ITIMER_PROF. */
-const cpuTimers: usize = memory.data(4 * 8, 8);
+let virtualTimer: CpuTimer = new CpuTimer(SIGVTALRM);
+let profileTimer: CpuTimer = new CpuTimer(SIGPROF);
 /** Pointers by id; 0: free. */
 const timers: usize = memory.data(TIMERS_MAX * 4, 4);
 
@@ -112,8 +163,8 @@ export function sys_getitimer(which: u32, to: u64): i64 {
   if (which == ITIMER_REAL) {
     return storeTimerSpec(to, alarmTimer.interval, alarmTimer.timeLeft(), true);
   }
-  const at = cpuTimers + ((<usize>which - 1) << 4);
-  return storeTimerSpec(to, load<i64>(at), load<i64>(at + 8), true);
+  const timer = which == ITIMER_PROF ? profileTimer : virtualTimer;
+  return storeTimerSpec(to, timer.interval, timer.timeLeft(), true);
 }
 
 export function sys_setitimer(which: u32, from: u64, old: u64): i64 {
@@ -134,9 +185,8 @@ export function sys_setitimer(which: u32, from: u64, old: u64): i64 {
     alarmTimer.set(0, value, interval);
     return 0;
   }
-  const at = cpuTimers + ((<usize>which - 1) << 4);
-  store<i64>(at, interval);
-  store<i64>(at + 8, value);
+  const timer = which == ITIMER_PROF ? profileTimer : virtualTimer;
+  timer.set(value, interval);
   return 0;
 }
 
