@@ -17,12 +17,13 @@
  * single-threaded server's answers to a batch of requests all go with one kick when it asks for more requests.
  *
  * Interrupts are off as long as the CPU is busy and polls. A program that computes for long without a system call is
- * covered by the fallback timer: while there is traffic, it polls every FALLBACK_NS; without, it turns interrupts on. It is
- * armed once per period and never cancelled, because moving a hardware timer per packet would cost more than it.
+ * covered by the fallback timer: while there is traffic it polls every now and then; without, it turns interrupts on. It is
+ * armed once per period and never cancelled, because moving a hardware timer per packet would cost more than it. The period
+ * adapts: a program that polls often enough by itself is looked at ever more rarely, one that does not, every FALLBACK_MIN_NS.
  */
 import { monotonicNs } from "../time/clock";
 import { Timer } from "../time/timer";
-import { netSetNow } from "./clock";
+import { netNow, netSetNow } from "./clock";
 import { clearUnflushed, devicePoll, unflushedFrames } from "./ethernet";
 import { interfaceAt, interfaceCount } from "./interface";
 import { ipv4DrainLoopback, loopbackPending } from "./ipv4";
@@ -32,8 +33,10 @@ import { transportFlush } from "./transport";
 
 /** Frames on the ring that are worth a kick of their own: a quarter of a usual ring. */
 const FLUSH_FRAMES: u32 = 64;
-/** The longest a frame waits, in either direction, for a program that makes no system calls. */
-const FALLBACK_NS: u64 = 400_000;
+/** How long a frame waits, in either direction, for a program that makes no system calls: this, once that is known … */
+const FALLBACK_MIN_NS: u64 = 200_000;
+/** … and at most this, before. */
+const FALLBACK_MAX_NS: u64 = 8_000_000;
 
 /** Fires for the earliest of the stack's timers. */
 class StackTimer extends Timer {
@@ -57,6 +60,9 @@ let polling = false;
 /** Frames were sent or received since the fallback timer was armed. */
 let active = false;
 let fallbackArmed = false;
+let fallbackPeriod: u64 = FALLBACK_MIN_NS;
+/** When the stack was last polled. */
+let polledAt: u64 = 0;
 
 /** Called once at boot, before the first packet. */
 export function netPollInit(): void {
@@ -98,7 +104,7 @@ function armFallback(): void {
   if (!timer) return;
   fallbackArmed = true;
   active = false;
-  timer.arm(monotonicNs() + FALLBACK_NS);
+  timer.arm(netNow() + fallbackPeriod);
 }
 
 function pollDevices(): i32 {
@@ -117,6 +123,7 @@ export function netPoll(): i32 {
   polling = true;
   const now = monotonicNs();
   netSetNow(now);
+  polledAt = now;
   if (netTimersNext() <= now) netTimersRun();
   netStats.polls++;
   const frames = pollDevices();
@@ -176,6 +183,8 @@ export function netInterrupt(): void {
 function fallbackExpired(): void {
   fallbackArmed = false;
   const wasActive = active;
+  const isPolled = monotonicNs() - polledAt < FALLBACK_MIN_NS;
+  fallbackPeriod = isPolled ? min(fallbackPeriod * 2, FALLBACK_MAX_NS) : FALLBACK_MIN_NS;
   netPoll();
   if (fallbackArmed) return;
   if (wasActive) {
