@@ -9,6 +9,8 @@ import { load8 } from "../arch/hw";
 import { EINVAL } from "../lib/errno";
 import { eventAddress } from "../lib/events";
 import { LOG_INFO, LOG_WARN, log, logBegin, logEnd, put, putDecimal } from "../lib/log";
+import { PAGE_SIZE, totalPageCount } from "../mem/page-allocator";
+import { addReclaimer } from "../mem/reclaim";
 import { addIdlePoller } from "../sched/idle";
 import { monotonicNs } from "../time/clock";
 import { parsedAddress, parsedGateway, parsedPrefix, parseInterfaceAddress } from "./address-text";
@@ -17,6 +19,7 @@ import { netSetNow } from "./clock";
 import { NetDevice } from "./device";
 import { DhcpClient, DhcpListener } from "./dhcp";
 import { Interface, interfaceAdd, interfaceSetAddress } from "./interface";
+import { packetReclaim, packetSetLimit } from "./packet";
 import { netFlush, netIdle, netLeave, netPollInit } from "./poll";
 import { transportInit } from "./transport";
 
@@ -76,6 +79,9 @@ function textIs(text: u64, length: u32, word: string): bool {
  */
 export function netInit(device: NetDevice | null, text: u64, length: u32): i32 {
   netSetNow(monotonicNs());
+  // Packets may take an eighth of the memory, and their pool shrinks when memory is short.
+  packetSetLimit((totalPageCount() * PAGE_SIZE) / 8);
+  addReclaimer(packetReclaim);
   netPollInit();
   transportInit();
   addIdlePoller(netIdle);

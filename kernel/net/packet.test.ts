@@ -6,12 +6,15 @@ import { netSetNow } from "./clock";
 import {
   PACKET_HEADROOM,
   PACKET_LARGE_MAX,
+  Packet,
   PacketQueue,
   packetAlloc,
   packetAllocLarge,
+  packetCount,
   packetFree,
   packetFreeCount,
   packetGet,
+  packetReclaim,
 } from "./packet";
 import { NEVER, NetTimer, netTimersNext, netTimersRun } from "./timers";
 
@@ -33,6 +36,27 @@ test("packet: headers go in front and come off, and the pool gets its packets ba
   expectEqual(packetFreeCount(), free, "one owner is left");
   packetFree(packet);
   expectEqual(packetFreeCount(), free + 1, "back in the pool");
+});
+
+test("packet: the pool gives pages back when both packets in them are free", () => {
+  addMemory(1 * MIB, 9 * MIB);
+  const before = freePageCount();
+  const held = new StaticArray<Packet | null>(400);
+  for (let i = 0; i < 400; i++) held[i] = packetAlloc();
+  expectEqual(before - freePageCount(), 200, "pages in use");
+  expectEqual(packetReclaim(64), 0, "none is free");
+  for (let i = 0; i < 400; i += 2) packetFree(held[i]!);
+  expectEqual(packetReclaim(64), 0, "half of each is in use");
+  for (let i = 1; i < 400; i += 2) packetFree(held[i]!);
+  expectEqual(packetReclaim(64), 64, "as many as asked for");
+  expectEqual(packetCount(), 400 - 128, "packets left");
+  expectEqual(packetFreeCount(), packetCount(), "all free");
+  packetReclaim(1000);
+  expect(packetCount() >= 64 && packetCount() <= 68, "some stay");
+  expectEqual(before - freePageCount(), packetCount() / 2, "the rest is back");
+  for (let i = 0; i < 100; i++) held[i] = packetAlloc();
+  for (let i = 0; i < 100; i++) packetFree(held[i]!);
+  expectEqual(packetFreeCount(), packetCount(), "and it grows again");
 });
 
 test("packet: a large one has one contiguous buffer and gives its pages back", () => {

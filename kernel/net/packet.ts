@@ -79,6 +79,8 @@ export class Packet {
   sequenceEnd: u32;
   owner: usize;
   time: u64;
+  /** The other packet of the pool whose buffer lies in the same page. */
+  buddy: Packet | null;
 
   /** Bytes in all buffers. */
   totalLength(): u32 {
@@ -154,6 +156,11 @@ export class Packet {
 }
 
 const BUFFER_SMALL: u8 = 0xff;
+if (PACKET_BUFFER_SIZE * 2 != 4096) ERROR("two buffers make a page");
+/** Free packets that `packetReclaim` leaves. */
+const POOL_KEPT: u32 = 64;
+/** A free packet whose page is being given back. */
+const FLAG_GOING: u32 = 1 << 31;
 
 /** Small packets that are free, linked by `next`. */
 let freeList: Packet | null = null;
@@ -178,19 +185,63 @@ export function packetSetLimit(bytes: u64): void {
 
 /** Carves one page into packets. False when memory or the limit is exhausted. */
 function poolGrow(): bool {
-  const perPage = <u32>PAGE_SIZE / PACKET_BUFFER_SIZE;
-  if (smallCount + perPage > smallMax) return false;
+  if (smallCount + 2 > smallMax) return false;
   const page = allocPages(0);
   if (page == 0) return false;
-  for (let i: u32 = 0; i < perPage; i++) {
-    const packet = new Packet();
-    packet.attach(directMap(page) + i * <u64>PACKET_BUFFER_SIZE, PACKET_BUFFER_SIZE, BUFFER_SMALL);
-    packet.next = freeList;
-    freeList = packet;
-  }
-  smallCount += perPage;
-  freeCount += perPage;
+  const first = poolPacket(directMap(page));
+  const second = poolPacket(directMap(page) + PACKET_BUFFER_SIZE);
+  first.buddy = second;
+  second.buddy = first;
+  smallCount += 2;
+  freeCount += 2;
   return true;
+}
+
+/** A descriptor for a new buffer of the pool, in the free list. */
+function poolPacket(buffer: u64): Packet {
+  const packet = new Packet();
+  packet.attach(buffer, PACKET_BUFFER_SIZE, BUFFER_SMALL);
+  packet.references = 0;
+  packet.flags = 0;
+  packet.next = freeList;
+  freeList = packet;
+  return packet;
+}
+
+/**
+ * Gives up to `pages` pages of the pool back, as far as both their packets are free and some stay. Returns how many. For
+ * mem/reclaim.ts.
+ */
+export function packetReclaim(pages: u32): u32 {
+  let kept: Packet | null = null;
+  let freed: u32 = 0;
+  let chosen: u32 = 0;
+  let packet = freeList;
+  while (packet) {
+    const next = packet.next;
+    const buddy = packet.buddy!;
+    if (buddy.flags == FLAG_GOING) {
+      freePages((packet.buffer - directMap(0)) & ~(PAGE_SIZE - 1), 0);
+      free(buddy);
+      free(packet);
+      smallCount -= 2;
+      freeCount -= 2;
+      freed++;
+    } else if (
+      buddy.references == 0 &&
+      chosen < pages &&
+      freeCount > POOL_KEPT + 2 * (chosen - freed)
+    ) {
+      packet.flags = FLAG_GOING;
+      chosen++;
+    } else {
+      packet.next = kept;
+      kept = packet;
+    }
+    packet = next;
+  }
+  freeList = kept;
+  return freed;
 }
 
 /** An empty packet with a 2 KiB buffer, or null when there is none. */
