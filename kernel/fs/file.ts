@@ -39,6 +39,8 @@ export const O_DIRECTORY: u32 = 0o200000;
 export const O_NOFOLLOW: u32 = 0o400000;
 export const O_CLOEXEC: u32 = 0o2000000;
 export const O_PATH: u32 = 0o10000000;
+/** O_TMPFILE without the O_DIRECTORY that goes with it. */
+export const O_UNNAMED: u32 = 0o20000000;
 
 /** Someone who waits for a file to become ready: an epoll item, or a thread in poll(2). Linked into the file's list. */
 export abstract class PollObserver {

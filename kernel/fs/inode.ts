@@ -126,6 +126,11 @@ export abstract class Inode {
     return this.fileSystem.readOnly ? -EROFS : -EPERM;
   }
 
+  /** A regular file without a name (O_TMPFILE), with one reference; null where that can't be. */
+  createUnnamed(mode: u32): Inode | null {
+    return null;
+  }
+
   makeDirectory(dentry: Dentry, mode: u32): i32 {
     return this.fileSystem.readOnly ? -EROFS : -EPERM;
   }

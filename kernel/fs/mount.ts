@@ -71,7 +71,7 @@ export function parentDirectory(dentry: Dentry): Dentry {
 }
 
 /**
- * Writes the absolute path of a dentry to `to`, zero-terminated. Returns its length without the terminator, or
+ * Writes the absolute path of a dentry (of one that is in no directory, as a memfd's, its name as if it were in the root) to `to`, zero-terminated. Returns its length without the terminator, or
  * -ENAMETOOLONG.
  */
 export function dentryPath(dentry: Dentry, to: usize, size: u32): i32 {
@@ -83,9 +83,9 @@ export function dentryPath(dentry: Dentry, to: usize, size: u32): i32 {
       at = covers;
       covers = at.covers;
     }
+    length += at.nameLength > 0 ? at.nameLength + 1 : 0;
     const parent = at.parent;
     if (!parent) break;
-    length += at.nameLength + 1;
     at = parent;
   }
   if (length + 2 > size) return -ENAMETOOLONG;
@@ -102,12 +102,14 @@ export function dentryPath(dentry: Dentry, to: usize, size: u32): i32 {
       at = covers;
       covers = at.covers;
     }
+    if (at.nameLength > 0) {
+      end -= <usize>at.nameLength;
+      memory.copy(end, at.name, at.nameLength);
+      end--;
+      store<u8>(end, SLASH);
+    }
     const parent = at.parent;
     if (!parent) break;
-    end -= <usize>at.nameLength;
-    memory.copy(end, at.name, at.nameLength);
-    end--;
-    store<u8>(end, SLASH);
     at = parent;
   }
   return length;

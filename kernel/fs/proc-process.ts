@@ -52,8 +52,9 @@ export function procStat(out: TextBuffer, thread: u32): void {
     .decimal(info.virtualPages() << 12)
     .byte(32)
     .decimal(info.residentPages());
-  // rsslim … the rest
-  out.put(" 18446744073709551615 1 1 0 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n");
+  // rsslim startcode endcode startstack kstkesp … the rest
+  out.put(" 18446744073709551615 1 1 ").decimal(info.stackStart());
+  out.put(" 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n");
 }
 
 /** size resident shared text lib data dt, in pages. */

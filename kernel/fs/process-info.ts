@@ -52,6 +52,11 @@ export class ProcessInfo {
     return 0;
   }
 
+  /** An address on the first thread's stack, above all of its frames. */
+  stackStart(): u64 {
+    return 0;
+  }
+
   auxiliaryVector(out: TextBuffer): void {}
 
   /** Arguments and environment, each terminated by a zero byte. */

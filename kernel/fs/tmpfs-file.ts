@@ -7,6 +7,7 @@
  */
 import { copy, fill } from "../arch/hw";
 import { EFBIG, EINVAL, EIO, ENOMEM, ENOSPC, EOPNOTSUPP } from "../lib/errno";
+import { discardSource } from "../mem/address-space";
 import { allocPages, directMap, PAGE_SIZE, pageGet, pagePut } from "../mem/page-allocator";
 import { reclaimPages } from "../mem/reclaim";
 import { free } from "../runtime/free";
@@ -161,8 +162,14 @@ export class TmpFile extends TmpInode {
   }
 
   truncate(size: u64): i32 {
-    if (size < this.sizeBytes) this.dropPages(size, u64.MAX_VALUE);
+    const shorter = size < this.sizeBytes;
     this.sizeBytes = size;
+    if (shorter) {
+      // What was mapped behind the new end is to fault (SIGBUS), and not to show pages that are the file's no more.
+      const source = this.source;
+      if (source && source.references > 1) discardSource(source, (size + PAGE_SIZE - 1) >> 12);
+      this.dropPages(size, u64.MAX_VALUE);
+    }
     this.touch();
     return 0;
   }

@@ -335,6 +335,13 @@ export class TmpDirectory extends TmpInode {
     return this.give(dentry, node);
   }
 
+  createUnnamed(mode: u32): Inode | null {
+    if (this.tmpfs.readOnly || this.nlink == 0) return null;
+    const file = new TmpFile(this.tmpfs, mode);
+    file.nlink = 0;
+    return file;
+  }
+
   makeDirectory(dentry: Dentry, mode: u32): i32 {
     if (this.tmpfs.readOnly) return super.makeDirectory(dentry, mode);
     const error = this.give(dentry, new TmpDirectory(this.tmpfs, mode));

@@ -21,11 +21,12 @@ import {
   ENOMEM,
   ENOTDIR,
   ENOTEMPTY,
+  EOPNOTSUPP,
   EPERM,
   EROFS,
   EXDEV,
 } from "../lib/errno";
-import { Dentry, dentryDrop, dentryMove, dentryPut } from "./dentry";
+import { Dentry, dentryCreate, dentryDrop, dentryMove, dentryPut } from "./dentry";
 import {
   File,
   filePut,
@@ -37,8 +38,9 @@ import {
   O_PATH,
   O_RDONLY,
   O_TRUNC,
+  O_UNNAMED,
 } from "./file";
-import { Attributes, Inode, isError } from "./inode";
+import { Attributes, Inode, inodePut, isError } from "./inode";
 import { parentDirectory, rootDirectory } from "./mount";
 import {
   LAST_DOT,
@@ -124,6 +126,7 @@ function resolveOld(walk: Walk, base: Dentry): i32 {
 
 /** `flags` are open(2)'s, `mode` the permissions of a new file before the mask. */
 export function vfsOpen(walk: Walk, base: Dentry, flags: u32, mode: u32): usize {
+  if ((flags & O_UNNAMED) != 0) return openUnnamed(walk, base, flags, mode);
   const exclusive = (flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL);
   const follow = (flags & O_NOFOLLOW) == 0 && !exclusive;
   let error = walk.run(base, follow ? WALK_FOLLOW : 0);
@@ -141,6 +144,30 @@ export function vfsOpen(walk: Walk, base: Dentry, flags: u32, mode: u32): usize 
     return -EEXIST;
   }
   return openDentry(dentry, flags, truncate);
+}
+
+const UNNAMED: usize = memory.data<u8>([35]);
+
+/** O_TMPFILE: a file in a directory's file system that has no name (yet: linkat(2)). */
+function openUnnamed(walk: Walk, base: Dentry, flags: u32, mode: u32): usize {
+  if ((flags & O_DIRECTORY) == 0 || (flags & O_ACCMODE) == O_RDONLY) return -EINVAL;
+  const error = vfsResolve(walk, base, WALK_FOLLOW);
+  if (error != 0) return error;
+  const parent = walk.dentry!;
+  const directory = parent.inode!;
+  if (!directory.isDirectory()) return -ENOTDIR;
+  const inode = directory.createUnnamed(S_IFREG | (mode & 0o7777 & ~mask));
+  if (!inode) return directory.fileSystem.readOnly ? -EROFS : -EOPNOTSUPP;
+  const dentry = dentryCreate(parent, 0, UNNAMED, 1);
+  if (!dentry) {
+    inodePut(inode);
+    return -ENOMEM;
+  }
+  dentry.inode = inode;
+  dentryDrop(dentry);
+  const file = inode.open(dentry, flags & ~(OPEN_ONLY_FLAGS | O_UNNAMED));
+  dentryPut(dentry);
+  return file;
 }
 
 /** Opens what a dentry stands for. */

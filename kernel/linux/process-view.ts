@@ -147,6 +147,10 @@ export class ProcessView extends ProcessInfo {
     return min(addressSpacePages(), totalPageCount() - freePageCount());
   }
 
+  stackStart(): u64 {
+    return argumentsStart;
+  }
+
   auxiliaryVector(out: TextBuffer): void {
     putUser(out, auxiliaryStart, auxiliaryEnd);
   }

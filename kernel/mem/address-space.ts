@@ -232,6 +232,19 @@ export function discardRegion(address: u64, bytes: u64): i32 {
   return isMapped(address, bytes) ? 0 : -ENOMEM;
 }
 
+/** Takes the pages of `source` from `firstIndex` on out of all mappings: the file behind it was cut. */
+export function discardSource(source: PageSource, firstIndex: u64): void {
+  let area = vmaFirstFrom(0);
+  while (area) {
+    const pages = (area.end - area.start) >> PAGE_SHIFT;
+    if (area.source == source && area.pageOffset + pages > firstIndex) {
+      const skipped = firstIndex > area.pageOffset ? firstIndex - area.pageOffset : 0;
+      unmapPages(area.start + (skipped << PAGE_SHIFT), area.end);
+    }
+    area = vmaFirstFrom(area.end);
+  }
+}
+
 /** Extends an area at its end by `bytes`, which are free. */
 export function growArea(area: Vma, bytes: u64): void {
   vmaRemove(area);
