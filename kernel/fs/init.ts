@@ -22,6 +22,9 @@ import { procfsCreate, sysfsCreate } from "./procfs";
 import { TmpDirectory, TmpFileSystem } from "./tmpfs";
 import { vfsMakeDirectoryPath, vfsResolve } from "./vfs";
 
+/** Of a union, as Linux has it (include/uapi/linux/magic.h). */
+const OVERLAYFS_SUPER_MAGIC: u64 = 0x794c7630;
+
 /** Mounts a file system's root on an existing directory. */
 function mountOn(path: string, root: Inode, source: string): i32 {
   const walk = walkGet()!;
@@ -50,6 +53,12 @@ function diskImage(device: BlockDevice): usize {
   return erofsMount(cache);
 }
 
+/** A tmpfs of its own, so that programs which ask see that they are on one. */
+function mountTmpfs(path: string, mode: u32, pagesMax: u64): i32 {
+  const fileSystem = new TmpFileSystem("tmpfs", pagesMax);
+  return mountOn(path, new TmpDirectory(fileSystem, mode), "tmpfs");
+}
+
 function makeDirectories(): i32 {
   const error = vfsMakeDirectoryPath("/dev", 0o755);
   if (error != 0) return error;
@@ -71,9 +80,11 @@ export function fsInit(device: BlockDevice | null, moduleAddress: u64, moduleByt
   const lower = changetype<Inode | null>(image);
   const pagesMax = totalPageCount() / 2;
   const fileSystem = new TmpFileSystem(lower ? "overlay" : "tmpfs", pagesMax);
+  if (lower) fileSystem.magic = OVERLAYFS_SUPER_MAGIC;
   const root = new TmpDirectory(fileSystem, 0o755, lower);
   let error = mountAt(null, root, fileSystem.name);
   if (error == 0) error = makeDirectories();
+  if (error == 0) error = mountTmpfs("/tmp", 0o1777, pagesMax);
   if (error == 0) error = mountOn("/dev", devfsCreate(pagesMax), "devtmpfs");
   if (error == 0) error = mountOn("/proc", procfsCreate(), "proc");
   if (error == 0) error = mountOn("/sys", sysfsCreate(), "sysfs");
