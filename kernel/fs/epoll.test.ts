@@ -24,6 +24,108 @@ function events(index: u32): u32 {
   return load<u32>(out + <usize>index * EPOLL_EVENT_SIZE);
 }
 
+const FILES = 12;
+let seed: u32 = 99;
+
+function random(bound: u32): u32 {
+  seed = seed * 1664525 + 1013904223;
+  return (seed >> 8) % bound;
+}
+
+/** What an item should do, written down the plain way. */
+class Model {
+  file: FakeFile = new FakeFile();
+  watched: bool = false;
+  on: bool = false;
+  mode: u32 = 0;
+  wanted: u32 = 0;
+  /** An edge that has not been looked at. */
+  edge: bool = false;
+
+  watch(mode: u32, wanted: u32): void {
+    this.watched = true;
+    this.on = true;
+    this.mode = mode;
+    this.wanted = wanted | POLLHUP;
+    // A change of the item does not take back an edge that is under way.
+    this.edge = this.edge || (this.file.state & this.wanted) != 0;
+  }
+
+  /** What a wait should report, 0 for nothing; then the state is as after it. */
+  expected(): u32 {
+    if (!this.watched || !this.on) {
+      this.edge = false;
+      return 0;
+    }
+    const events = this.file.state & this.wanted;
+    const reported = this.mode == EPOLLET && !this.edge ? 0 : events;
+    this.edge = false;
+    if (reported != 0 && this.mode == EPOLLONESHOT) this.on = false;
+    return reported;
+  }
+}
+
+function randomMode(): u32 {
+  const choice = random(3);
+  return choice == 0 ? 0 : choice == 1 ? EPOLLET : EPOLLONESHOT;
+}
+
+function randomStep(epoll: Epoll, model: Model, fd: i32): void {
+  const choice = random(10);
+  if (choice < 6) {
+    const state = random(2) * POLLIN + random(2) * POLLOUT + (random(6) == 0 ? POLLHUP : 0);
+    model.file.become(state);
+    if (model.on && (state & model.wanted) != 0) model.edge = true;
+    return;
+  }
+  const mode = randomMode();
+  const wanted = 1 + random(2) * 3;
+  if (choice == 6) {
+    const removed = epoll.remove(model.file, fd);
+    expectEqual(removed, model.watched ? 0 : -ENOENT, "removed");
+    model.watched = false;
+    model.on = false;
+    model.edge = false;
+  } else if (choice == 7) {
+    filePut(model.file);
+    model.file = new FakeFile();
+    model.watched = false;
+    model.on = false;
+    model.edge = false;
+  } else if (model.watched) {
+    expectEqual(epoll.modify(model.file, fd, wanted | mode, fd), 0, "modified");
+    model.watch(mode, wanted);
+  } else {
+    expectEqual(epoll.add(model.file, fd, wanted | mode, fd), 0, "added");
+    model.watch(mode, wanted);
+  }
+}
+
+test("epoll: random changes and waits agree with a model", () => {
+  const epoll = new Epoll();
+  const models: Model[] = [];
+  for (let i = 0; i < FILES; i++) models.push(new Model());
+  for (let round = 0; round < 3000; round++) {
+    for (let step = random(6); step != 0; step--) {
+      const i = <i32>random(FILES);
+      randomStep(epoll, models[i], i);
+    }
+    const found = epoll.collect(out, 64);
+    let wanted: u32 = 0;
+    for (let i = 0; i < FILES; i++) {
+      const mask = models[i].expected();
+      if (mask == 0) continue;
+      wanted++;
+      let seen = false;
+      for (let j: u32 = 0; j < found; j++) {
+        if (data(j) == <u64>i) seen = events(j) == mask;
+      }
+      expect(seen, "what is ready is reported");
+    }
+    expectEqual(found, wanted, "and nothing else");
+  }
+});
+
 test("epoll: a level-triggered file is reported as long as it is ready", () => {
   const epoll = new Epoll();
   const file = new FakeFile();
