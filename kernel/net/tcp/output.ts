@@ -61,7 +61,7 @@ function sendNew(c: Connection, inFlight: u32): void {
     const fin = c.finQueued && length == unsent && open > length;
     if (length < mss && !fin && mayNot(c, length, unsent)) return;
     let flags: u32 = ACK;
-    if (length == unsent) flags |= PSH;
+    if (length == unsent && length > 0) flags |= PSH;
     if (fin) flags |= FIN;
     if (!transmit(c, c.sndNxt, length, flags)) return;
     noteSent(c, length, fin);

@@ -55,7 +55,7 @@ export function noteConsumed(c: Connection, n: u32): void {
   if (!c.receiveLimitFixed) tune(c, n);
   const left = windowLeft(c);
   // The frequent case: the window is still open wide.
-  if (left >= c.receiveLimit >> 1) return;
+  if (left >= c.receiveLimit >> 2) return;
   const space = freeSpace(c);
   if (space < left + left) return;
   const gain = space - left;

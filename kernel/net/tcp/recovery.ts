@@ -115,7 +115,7 @@ function retransmit(c: Connection, sequence: u32, length: u32): bool {
     flags |= FIN;
     bytes = end - sequence;
   }
-  if (sequence + bytes == end) flags |= PSH;
+  if (bytes > 0 && sequence + bytes == end) flags |= PSH;
   // Its acknowledgment would not tell which transmission it is for (Karn's algorithm).
   c.timing = false;
   c.retransmits++;
