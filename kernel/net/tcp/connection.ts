@@ -159,6 +159,10 @@ export class Connection extends Endpoint {
   unackedBytes: u32 = 0;
   /** The largest segment the peer has sent: what counts as a full one. */
   receiveMss: u32 = MSS_DEFAULT;
+  /** The peer has marked the end of what it wrote (PSH), and that is not acknowledged. */
+  pushed: bool = false;
+  /** Requests and answers: acknowledgments wait for the answer, also when the application has read everything. */
+  interactive: bool = false;
   /** How many acknowledgments are still sent at once: the peer is in slow start. */
   quickAcks: u32 = 0;
   /** A FIN has been seen at `finSequence`; and whether all before it has been received too. */

@@ -170,7 +170,7 @@ function predicted(c: Connection, packet: Packet): bool {
     c.rcvNxt += length;
     c.bytesReceived += length;
     queueAppend(c, packet);
-    dueAcknowledgment(c, length);
+    dueAcknowledgment(c, length, (control & (PSH << 8)) != 0);
     c.notify(POLLIN | POLLRDNORM);
   } else {
     packetFree(packet);

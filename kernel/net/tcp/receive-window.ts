@@ -10,6 +10,7 @@ import { MILLISECOND, RECEIVE_LIMIT_MAX } from "./config";
 import { Connection } from "./connection";
 import { State } from "./state";
 import { sendAcknowledgment } from "./transmit";
+import { schedule, WORK_ACK } from "./work";
 
 /** Bytes that may still come under the window announced last. */
 export function windowLeft(c: Connection): u32 {
@@ -53,13 +54,18 @@ function tune(c: Connection, n: u32): void {
 /** The application has read n bytes: tells the peer of the room when that is much more than it knows of. */
 export function noteConsumed(c: Connection, n: u32): void {
   if (!c.receiveLimitFixed) tune(c, n);
+  if (c.pushed && !c.interactive && c.queuedBytes == 0) {
+    // All that the peer wrote has been read, and there is no answer to wait for: it may be waiting with what comes next
+    // (Nagle's algorithm).
+    schedule(c, WORK_ACK);
+    return;
+  }
   const left = windowLeft(c);
   // The frequent case: the window is still open wide.
-  if (left >= c.receiveLimit >> 2) return;
+  if (left >= c.receiveLimit >> 2 && left >= c.mss * 2) return;
   const space = freeSpace(c);
   if (space < left + left) return;
-  const gain = space - left;
-  if (gain < min(c.receiveMss * 2, c.receiveLimit >> 1)) return;
+  if (space - left < min(c.mss * 2, c.receiveLimit >> 1)) return;
   const state = c.state;
   const receiving =
     state == State.ESTABLISHED || state == State.FIN_WAIT_1 || state == State.FIN_WAIT_2;

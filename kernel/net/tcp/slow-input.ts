@@ -15,7 +15,7 @@ import { acknowledged, dueAcknowledgment } from "./acknowledge";
 import { enterTimeWait, finish, limitFinWait2, reset } from "./close";
 import { OUT_OF_WINDOW_INTERVAL, PAWS_LIFETIME } from "./config";
 import { Connection, Recovery } from "./connection";
-import { ACK, FIN, RST, SYN } from "./header";
+import { ACK, FIN, PSH, RST, SYN } from "./header";
 import { applySyn, establish } from "./open";
 import {
   OUT_OF_ORDER_MAX,
@@ -306,7 +306,7 @@ function dataInput(c: Connection, packet: Packet): void {
     schedule(c, WORK_ACK);
     c.unackedBytes += segment.length;
   } else {
-    dueAcknowledgment(c, segment.length);
+    dueAcknowledgment(c, segment.length, (segment.flags & PSH) != 0);
   }
   c.notify(POLLIN | POLLRDNORM);
 }

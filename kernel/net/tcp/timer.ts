@@ -78,6 +78,8 @@ export function connectionTimer(c: Connection): void {
   if (c.delayedAckDeadline <= now) {
     c.delayedAckDeadline = NEVER;
     if (c.unackedBytes > 0) {
+      // The answer that might have carried it did not come.
+      c.interactive = false;
       tcpStats.delayedAcks++;
       if (!sendAcknowledgment(c)) setDelayedAck(c);
     }

@@ -35,6 +35,7 @@ export function timestampNow(c: Connection): u32 {
 function noteAcknowledged(c: Connection): void {
   c.lastAckSent = c.rcvNxt;
   c.unackedBytes = 0;
+  c.pushed = false;
   c.delayedAckDeadline = NEVER;
   c.work &= ~WORK_ACK;
 }
@@ -61,8 +62,11 @@ export function transmit(c: Connection, sequence: u32, length: u32, flags: u32):
   }
   if (length > 0) {
     bufferRead(c, sequence, packet.append(length), length);
-    // Requests and answers: acknowledgments travel with the data.
-    c.quickAcks = 0;
+    if (c.unackedBytes > 0) {
+      // Requests and answers: acknowledgments travel with the data.
+      c.interactive = true;
+      c.quickAcks = 0;
+    }
   }
   const at = packet.push(size);
   headerWrite(at, c.ports, sequence, c.rcvNxt, size, flags, selectWindow(c));
