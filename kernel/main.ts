@@ -48,7 +48,7 @@ import { addBootMemory, addRemainingMemory, bootMemoryEnd } from "./mem/boot-mem
 import { growLinearMemory } from "./mem/kernel-window";
 import { netInit } from "./net/init";
 import { netInterrupt } from "./net/poll";
-import { Cpu } from "./sched/cpu";
+import { BOOT_CPU, Cpu } from "./sched/cpu";
 import { threadEntry } from "./sched/kernel-thread";
 import { schedulerInit } from "./sched/scheduler";
 import { WaitQueue } from "./sched/wait-queue";
@@ -68,8 +68,7 @@ export {
 /** The command's status when the program can't be started at all, as shells have it: not found, not executable. */
 const EXIT_NOT_FOUND = 127;
 
-const bootCpu: Cpu = changetype<Cpu>(memory.data(128, 64));
-if (offsetof<Cpu>() > 128) ERROR("the boot CPU's object is 128 bytes");
+const bootCpu: Cpu = changetype<Cpu>(BOOT_CPU);
 /** Where the thread that booted stays. */
 const bootDone: WaitQueue = new WaitQueue();
 

@@ -15,7 +15,7 @@ export interface WasmOptions {
 
 /**
  * Where static data begins in linear memory. Below it lie the unmapped first page (a null dereference
- * faults), the guard, the boot stack and the clock page: see kernel/arch/x86_64/boot.S.
+ * faults), the guard, the boot stack and the boot CPU's page: see kernel/arch/x86_64/boot.S.
  */
 export const MEMORY_BASE = 0x9000;
 

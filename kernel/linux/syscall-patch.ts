@@ -4,7 +4,7 @@
  *     b8 nr nr nr nr   mov $nr, %eax               e9 rel32   jmp stub
  *     0f 05            syscall              →      0f 05      syscall      (stays: code may jump right to it)
  *
- *     stub:  mov $nr, %eax;  lea back(%rip), %rcx;  jmp *entry(%rip)
+ *     stub:  mov $nr, %eax;  lea back(%rip), %rcx;  movabs $entry, %r11;  jmp *%r11
  *
  * A jump and no call, because the site may be in a leaf function that keeps data below its stack pointer. Only code that comes
  * from a file, mapped privately and not writable, is changed, in a private copy of its page: what a program generates it may
@@ -28,9 +28,7 @@ const OPCODE_INT3: u32 = 0xcc;
 const SYSCALL_BYTES: u32 = 0x050f;
 const SITE_SIZE: u64 = 7;
 const SYS_RT_SIGRETURN: u32 = 15;
-/** The entry's address comes first in a stub page, then the stubs. */
-const STUB_SIZE: u64 = 24;
-const STUBS_START: u64 = 8;
+const STUB_SIZE: u64 = 32;
 /** A jump reaches 2 GiB; one less page is asked for on either side. */
 const REACH: u64 = 0x7fff0000;
 
@@ -61,8 +59,7 @@ function prepareStub(site: u64): bool {
   }
   stubPage = address;
   stubFrame = directMap(frame);
-  stubNext = STUBS_START;
-  hw.store64(stubFrame, hw.syscallFromStub());
+  stubNext = 0;
   return true;
 }
 
@@ -75,8 +72,9 @@ function makeStub(number: u32, back: u64): u64 {
   hw.store8(at + 5, 0x48);
   hw.store16(at + 6, 0x0d8d);
   hw.store32(at + 8, <u32>(back - (stub + 12)));
-  hw.store16(at + 12, 0x25ff);
-  hw.store32(at + 14, <u32>(stubPage - (stub + 18)));
+  hw.store16(at + 12, 0xbb49);
+  hw.store64(at + 14, hw.syscallFromStub());
+  hw.store32(at + 22, 0x00e3ff41);
   stubNext += STUB_SIZE;
   return stub;
 }

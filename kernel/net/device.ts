@@ -21,6 +21,13 @@ export abstract class NetDevice {
   /** A received packet may come in several buffers (`Packet.fragment`). */
   canMergeReceive: bool = false;
 
+  /**
+   * Where a 16-bit word counts what the device has received, and its value after the last `poll`: while they are equal, `poll`
+   * would find nothing. 0: there is no such word.
+   */
+  receiveIndex: u64 = 0;
+  receiveSeen: u32 = 0;
+
   /** Takes the packet (an Ethernet frame), puts it on the transmit ring, no kick. 0 or -ENOBUFS (the packet is freed). */
   abstract transmit(packet: Packet): i32;
   /** Tells the device about all packets put on the ring since the last time. */

@@ -21,6 +21,7 @@
  * armed once per period and never cancelled, because moving a hardware timer per packet would cost more than it. The period
  * adapts: a program that polls often enough by itself is looked at ever more rarely, one that does not, every FALLBACK_MIN_NS.
  */
+import { volatileLoad16 } from "../arch/hw";
 import { monotonicNs } from "../time/clock";
 import { Timer } from "../time/timer";
 import { netNow, netSetNow } from "./clock";
@@ -42,7 +43,7 @@ const FALLBACK_MAX_NS: u64 = 8_000_000;
 class StackTimer extends Timer {
   fire(): void {
     programmed = NEVER;
-    netPoll();
+    pollAll();
   }
 }
 
@@ -114,11 +115,28 @@ function pollDevices(): i32 {
   return frames;
 }
 
+/** Whether a poll would find nothing to do. Timers are not looked at: the hardware's calls when one is due. */
+function isQuiet(): bool {
+  if (unflushedFrames() != 0 || loopbackPending()) return false;
+  const count = interfaceCount();
+  for (let i = 1; i < count; i++) {
+    const device = interfaceAt(i).device;
+    if (!device) continue;
+    if (device.receiveIndex == 0) return false;
+    if (volatileLoad16(device.receiveIndex) != device.receiveSeen) return false;
+  }
+  return true;
+}
+
 /**
  * Processes all that has arrived and all that is due; returns how many frames there were. Whoever it wakes, runs later. Does
  * nothing when it is already under way further up the stack.
  */
 export function netPoll(): i32 {
+  return polling || isQuiet() ? 0 : pollAll();
+}
+
+function pollAll(): i32 {
   if (polling) return 0;
   polling = true;
   const now = monotonicNs();

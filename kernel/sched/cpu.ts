@@ -44,9 +44,20 @@ export class Cpu {
 if (offsetof<Cpu>("stackTop") != 8 || offsetof<Cpu>("current") != 16) {
   ERROR("entry.S knows these offsets");
 }
+if (offsetof<Cpu>() > 256) ERROR("the Cpu object ends where the clock begins");
 if (offsetof<Cpu>("work") != 24 || offsetof<Cpu>("interruptWork") != 28) {
   ERROR("entry.S knows these offsets");
 }
+
+/**
+ * The boot CPU's page, at a fixed place of linear memory (below MEMORY_BASE in toolchain/compile-wasm.ts, above the boot stack).
+ * What every system call touches is in one page, so that it takes one entry of the TLB:
+ *
+ *     0x8000  handlers of the system calls (entry.S)
+ *     0x8e80  the Cpu object
+ *     0x8f80  the clock (time/clock.ts)
+ */
+export const BOOT_CPU: usize = 0x8e80;
 
 export function thisCpu(): Cpu {
   return changetype<Cpu>(hw.cpu());

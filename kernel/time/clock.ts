@@ -6,15 +6,15 @@
  *     clockSetRealtime(unixNs)         the wall clock at this moment (dev/rtc.ts, pvclock)
  *     monotonicNs(), realtimeNs()
  *
- * The scale lies in a page of linear memory at a fixed place, CLOCK_PAGE, because the vDSO
+ * The scale lies at a fixed place of linear memory, because the vDSO
  * (arch/x86_64/vdso.c) reads it too. A change of the frequency keeps monotonic time continuous: the base moves along. The
  * vDSO reads `sequence` before and after; it is odd while the fields change.
  */
 import * as hw from "../arch/hw";
 
 export const NS_PER_SECOND: u64 = 1_000_000_000;
-/** Below MEMORY_BASE in toolchain/compile-wasm.ts, above the boot stack. */
-export const CLOCK_PAGE: usize = 0x8000;
+/** In the boot CPU's page (sched/cpu.ts). */
+const CLOCK: usize = 0x8f80;
 /** ns = ticks * scale >> SCALE_SHIFT */
 export const SCALE_SHIFT: u32 = 32;
 
@@ -30,7 +30,7 @@ class ClockPage {
 }
 
 function page(): ClockPage {
-  return changetype<ClockPage>(CLOCK_PAGE);
+  return changetype<ClockPage>(CLOCK);
 }
 
 export function clockStart(tsc: u64): void {

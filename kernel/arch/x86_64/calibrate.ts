@@ -24,8 +24,8 @@ const SYSTEM_CONTROL_B: u32 = 0x61;
 const PIT_START: u32 = 0xffff;
 /** 2 ms, in ticks of the 8254: then a reading error of 1 µs is 0.05 %. */
 const MEASURE_MIN: u32 = 2386;
-/** Where the count stands still: there is no timer. */
-const POLLS_MAX = 100_000;
+/** So many equal readings in a row: there is no timer. */
+const STILL_MAX = 10_000;
 
 const CPUID_HYPERVISOR: u32 = 0x40000000;
 /** VMware's timing leaf, KVM and Xen have it too: eax = TSC kHz, ebx = APIC bus kHz. */
@@ -74,8 +74,10 @@ function fromHypervisor(): bool {
 export function calibrationFinish(): void {
   if (fromHypervisor()) return;
   let elapsed = PIT_START - readPit();
-  for (let polls = 0; elapsed < MEASURE_MIN && polls < POLLS_MAX; polls++) {
-    elapsed = PIT_START - readPit();
+  for (let still = 0; elapsed < MEASURE_MIN && still < STILL_MAX; still++) {
+    const reading = PIT_START - readPit();
+    if (reading != elapsed) still = 0;
+    elapsed = reading;
   }
   const tsc = hw.readTsc();
   const apic = apicTimerCount();

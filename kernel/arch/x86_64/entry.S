@@ -25,7 +25,9 @@
 #define VECTOR_SYSCALL 0x100
 
 #define RFLAGS_IF 0x202
-#define SYSCALL_COUNT 512
+/* The table of handlers lies below the Cpu object, in the same page (sched/cpu.ts). */
+#define SYSCALL_HANDLERS %gs:-0xe80
+#define SYSCALL_COUNT 464
 
 #define FRAME_R15 0
 #define FRAME_R14 8
@@ -207,7 +209,7 @@ syscall_from_stub:
 1:      mov %r10, %rcx
         cmp $SYSCALL_COUNT, %rax
         jae 2f
-        call *syscall_handlers(,%rax,8)
+        call *SYSCALL_HANDLERS(,%rax,8)
 syscall_done:
         cmpq $0, GS_WORK
         jne syscall_slow

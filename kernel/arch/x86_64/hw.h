@@ -218,7 +218,7 @@ DEFINE_SYMBOL(syscallExitEnd, syscall_exit_end)
 DEFINE_SYMBOL(vdsoStart, vdso_start)
 DEFINE_SYMBOL(vdsoEnd, vdso_end)
 /* The system call tables, filled through kernel-unit.c: it sees the function table. */
-#define SYSCALL_COUNT 512
+#define SYSCALL_COUNT 464
 extern const char syscall_with_frame[];
 void set_syscall_handler(u32 number, u32 function, u32 needs_frame);
 HW void w2c_hw_setSyscallHandler(u32 number, u32 function, u32 needs_frame) {

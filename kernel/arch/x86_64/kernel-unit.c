@@ -68,8 +68,10 @@ uint64_t syscall_unknown(uint64_t frame) {
   return w2c_kernel_syscallUnknown((uint32_t)(frame - LINEAR_MEMORY));
 }
 
-/* The tables that entry.S calls through. A handler that needs the whole frame is behind syscall_with_frame. */
-uint64_t syscall_handlers[SYSCALL_COUNT], syscall_frame_handlers[SYSCALL_COUNT];
+/* What entry.S calls through; a handler that needs the whole frame is behind syscall_with_frame. The first table is in the
+ * boot CPU's page (sched/cpu.ts): what every call touches shares a page, and so an entry of the TLB. */
+#define syscall_handlers ((uint64_t *)(LINEAR_MEMORY + 0x8000))
+uint64_t syscall_frame_handlers[SYSCALL_COUNT];
 
 void set_syscall_handler(u32 number, u32 function, u32 needs_frame) {
   uint64_t handler = (uint64_t)kernel_table[function];

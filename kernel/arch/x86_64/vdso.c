@@ -18,7 +18,7 @@ struct clock_page {
   u32 sequence, padding;
   u64 base_tsc, base_ns, scale, realtime_offset;
 };
-#define CLOCK ((const volatile struct clock_page *)0xffffffff80008000ul)
+#define CLOCK ((const volatile struct clock_page *)0xffffffff80008f80ul)
 #define SCALE_SHIFT 32
 
 #define NS_PER_SECOND 1000000000ul

@@ -99,6 +99,7 @@ export class VirtioNet extends NetDevice {
     this.canTso = transport.hasFeature(VIRTIO_NET_F_HOST_TSO4) && this.canChecksum;
     this.canMergeReceive = transport.hasFeature(VIRTIO_NET_F_MRG_RXBUF);
     transport.driverOk();
+    this.receiveIndex = this.receive.usedIndexAddress();
     this.refill();
     return 0;
   }
@@ -185,6 +186,7 @@ export class VirtioNet extends NetDevice {
     }
     let count = queue.usedCount();
     if (count == 0) return 0;
+    this.receiveSeen = (this.receiveSeen + count) & 0xffff;
     let frames = 0;
     while (count > 0) {
       count--;

@@ -156,6 +156,11 @@ export class Virtqueue {
     return <u16>(index - this.usedIndex);
   }
 
+  /** Where the device counts the buffers it is through with. */
+  usedIndexAddress(): u64 {
+    return this.used + RING_INDEX;
+  }
+
   /** Takes one of the `usedCount` buffers: frees its descriptors, returns its token. */
   take(): usize {
     const entry = this.used + RING_ENTRIES + ((<u64>(this.usedIndex & this.mask)) << 3);
