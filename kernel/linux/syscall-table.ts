@@ -77,7 +77,6 @@ import {
   sys_uname,
   sys_wait4,
 } from "./identity-calls";
-import { sys_memfd_create } from "./memfd-calls";
 import {
   sys_brk,
   sys_madvise,
@@ -295,7 +294,6 @@ export function syscallTableInit(): void {
   row(26, "msync", sys_msync);
   row(27, "mincore", sys_mincore);
   row(28, "madvise", sys_madvise);
-  row(319, "memfd_create", sys_memfd_create);
 
   // Signals
   row(13, "rt_sigaction", sys_rt_sigaction);
