@@ -159,6 +159,8 @@ const BUFFER_SMALL: u8 = 0xff;
 if (PACKET_BUFFER_SIZE * 2 != 4096) ERROR("two buffers make a page");
 /** Free packets that `packetReclaim` leaves. */
 const POOL_KEPT: u32 = 64;
+/** Packets that are not for queues. */
+const POOL_RESERVE: u32 = 64;
 /** A free packet whose page is being given back. */
 const FLAG_GOING: u32 = 1 << 31;
 
@@ -166,6 +168,8 @@ const FLAG_GOING: u32 = 1 << 31;
 let freeList: Packet | null = null;
 let freeCount: u32 = 0;
 let smallCount: u32 = 0;
+/** The last attempt to get memory for more failed. */
+let isExhausted = false;
 /** No more small packets than this: half a GiB of a flood's packets must not end the application. */
 let smallMax: u32 = 16384;
 
@@ -178,6 +182,14 @@ export function packetFreeCount(): u32 {
   return freeCount;
 }
 
+/**
+ * Whether packets are nearly used up. What would be queued for long is dropped then, so that the rest of the traffic, and with
+ * it the acknowledgments and reads that free packets, goes on.
+ */
+export function packetsAreShort(): bool {
+  return freeCount < POOL_RESERVE && (smallCount + POOL_RESERVE > smallMax || isExhausted);
+}
+
 /** Bounds the memory that small packets take together. */
 export function packetSetLimit(bytes: u64): void {
   smallMax = <u32>min<u64>(bytes / PACKET_BUFFER_SIZE, 0xffff_ffff);
@@ -187,6 +199,7 @@ export function packetSetLimit(bytes: u64): void {
 function poolGrow(): bool {
   if (smallCount + 2 > smallMax) return false;
   const page = allocPages(0);
+  isExhausted = page == 0;
   if (page == 0) return false;
   const first = poolPacket(directMap(page));
   const second = poolPacket(directMap(page) + PACKET_BUFFER_SIZE);

@@ -9,8 +9,8 @@
  *     netEnter() … netLeave()       around a system call that sends, connects, closes
  *
  * A packet goes from the ring through Ethernet, IPv4 and TCP to its socket, and wakes who waits there, in one run without a
- * queue between. With more CPUs, a connection that belongs to another CPU gets its packets through a channel (channel.ts)
- * instead; `transportInput` is where that is decided.
+ * queue between. With more CPUs, a connection that belongs to another CPU gets its packets through a channel (a ring with one
+ * producer and one consumer) instead; `transportInput` is where that is decided.
  *
  * Kicks. A kick leaves the virtual machine and costs as much as handling a packet. So frames are only put on the ring, and
  * the device is kicked once for all of them: by the next netPoll or netIdle, or when FLUSH_FRAMES have gathered. A

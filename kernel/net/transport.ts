@@ -4,8 +4,9 @@
 import { ECONNREFUSED, EHOSTUNREACH, EMSGSIZE, ENETUNREACH, ENOPROTOOPT } from "../lib/errno";
 import { randomU64 } from "../lib/random";
 import { icmpInput, icmpUnreachable } from "./icmp";
-import { Packet, packetFree } from "./packet";
+import { Packet, packetFree, packetsAreShort } from "./packet";
 import { netStats } from "./stats";
+import { TCP_HEADER_MAX } from "./tcp/header";
 import { tcpFlush, tcpIcmpError, tcpInit, tcpInput, tcpPathMtu } from "./tcp/tcp";
 import { udpError, udpInput } from "./udp";
 import { loadBe16, loadBe32 } from "./wire/bytes";
@@ -21,6 +22,12 @@ import { IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP, IPV4_HEADER } from "./wire/ipv4
 export function transportInput(packet: Packet): void {
   const protocol: u32 = packet.protocol;
   if (protocol == IPPROTO_TCP) {
+    // A segment with data can be sent again; an acknowledgment frees memory.
+    if (packet.length > TCP_HEADER_MAX && packetsAreShort()) {
+      netStats.noBuffer++;
+      packetFree(packet);
+      return;
+    }
     tcpInput(packet, packet.source, packet.destination);
   } else if (protocol == IPPROTO_UDP) {
     udpInput(packet);

@@ -24,6 +24,7 @@ import {
   Packet,
   PacketQueue,
   packetFree,
+  packetsAreShort,
 } from "./packet";
 import { netStats } from "./stats";
 import { ICMP_PORT_UNREACHABLE } from "./wire/icmp";
@@ -310,7 +311,7 @@ export function udpInput(packet: Packet): void {
   }
   packet.pull(UDP_HEADER);
   const cost = packet.totalLength() + PACKET_OVERHEAD;
-  if (endpoint.queuedBytes + cost > endpoint.receiveLimit + PACKET_OVERHEAD) {
+  if (endpoint.queuedBytes + cost > endpoint.receiveLimit + PACKET_OVERHEAD || packetsAreShort()) {
     endpoint.dropped++;
     netStats.udpOverflow++;
     packetFree(packet);
