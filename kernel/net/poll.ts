@@ -35,7 +35,7 @@ import { transportFlush } from "./transport";
 /** Frames on the ring that are worth a kick of their own: a quarter of a usual ring. */
 const FLUSH_FRAMES: u32 = 64;
 /** How long a frame waits, in either direction, for a program that makes no system calls: this, once that is known … */
-const FALLBACK_MIN_NS: u64 = 200_000;
+const FALLBACK_MIN_NS: u64 = 500_000;
 /** … and at most this, before. */
 const FALLBACK_MAX_NS: u64 = 8_000_000;
 
@@ -64,6 +64,8 @@ let fallbackArmed = false;
 let fallbackPeriod: u64 = FALLBACK_MIN_NS;
 /** When the stack was last polled. */
 let polledAt: u64 = 0;
+/** When the fallback timer was set. */
+let armedAt: u64 = 0;
 
 /** Called once at boot, before the first packet. */
 export function netPollInit(): void {
@@ -105,7 +107,8 @@ function armFallback(): void {
   if (!timer) return;
   fallbackArmed = true;
   active = false;
-  timer.arm(netNow() + fallbackPeriod);
+  armedAt = netNow();
+  timer.arm(armedAt + fallbackPeriod);
 }
 
 function pollDevices(): i32 {
@@ -201,7 +204,8 @@ export function netInterrupt(): void {
 function fallbackExpired(): void {
   fallbackArmed = false;
   const wasActive = active;
-  const isPolled = monotonicNs() - polledAt < FALLBACK_MIN_NS;
+  // Once per period is enough: a server that answers fifty requests between two polls takes a while for it.
+  const isPolled = polledAt > armedAt;
   fallbackPeriod = isPolled ? min(fallbackPeriod * 2, FALLBACK_MAX_NS) : FALLBACK_MIN_NS;
   netPoll();
   if (fallbackArmed) return;
