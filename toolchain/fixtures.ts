@@ -14,8 +14,8 @@ function contents(bytes: number): Buffer {
   return data;
 }
 
-/** What all EROFS fixtures hold; tests rely on each name and size. */
-function makeTree(root: string): void {
+/** What all EROFS fixtures hold; tests rely on each name and size. The small ones lack `large`. */
+function makeTree(root: string, small: boolean): void {
   const put = (name: string, data: string | Buffer) => writeFileSync(path.join(root, name), data);
   mkdirSync(path.join(root, "etc"), { recursive: true });
   mkdirSync(path.join(root, "usr/lib"), { recursive: true });
@@ -25,7 +25,7 @@ function makeTree(root: string): void {
   put("etc/empty", "");
   put("aligned", contents(8 * 4096));
   put("tail", contents(3 * 4096 + 100));
-  put("large", contents(3_000_000));
+  if (!small) put("large", contents(3_000_000));
   symlinkSync("etc/hosts", path.join(root, "link"));
   symlinkSync("/usr/lib", path.join(root, "lib"));
   symlinkSync("loop", path.join(root, "loop"));
@@ -41,7 +41,7 @@ function makeErofs(name: string, options: string[]): Promise<string> {
     const root = path.join(directory, `${name}-root`);
     rmSync(root, { recursive: true, force: true });
     mkdirSync(root);
-    makeTree(root);
+    makeTree(root, name.startsWith("small"));
     const fixed = ["--quiet", "-T1000000000", "-U00000000-0000-0000-0000-000000000000"];
     execFileSync("mkfs.erofs", [...fixed, "--all-root", ...options, output, root]);
     rmSync(root, { recursive: true, force: true });
@@ -52,6 +52,9 @@ const FIXTURES: Record<string, () => Promise<string>> = {
   "compact.erofs": () => makeErofs("compact.erofs", ["-x-1", "-Eforce-inode-compact"]),
   "extended.erofs": () => makeErofs("extended.erofs", ["-Eforce-inode-extended"]),
   "chunked.erofs": () => makeErofs("chunked.erofs", ["-x-1", "--chunksize=4096"]),
+  "small-compact.erofs": () => makeErofs("small-compact.erofs", ["-x-1", "-Eforce-inode-compact"]),
+  "small-chunked.erofs": () =>
+    makeErofs("small-chunked.erofs", ["-Eforce-inode-extended", "--chunksize=4096"]),
   "compressed.erofs": () => makeErofs("compressed.erofs", ["-zlz4"]),
 };
 

@@ -43,6 +43,8 @@ export class UserSink extends DirectorySink {
   private io: IoVector | null = null;
   /** Bytes put so far. */
   filled: i64 = 0;
+  /** The position behind the last entry that was put. */
+  next: u64 = 0;
   /** 0, or why nothing more can be put. */
   error: i64 = 0;
   private record: StaticArray<u8> = new StaticArray<u8>(RECORD_MAX);
@@ -81,6 +83,7 @@ export class UserSink extends DirectorySink {
       return false;
     }
     this.filled += done;
+    this.next = next;
     return true;
   }
 }

@@ -196,7 +196,11 @@ export class DirectoryFile extends VfsFile {
       this.position = DIRECTORY_START;
     }
     const position = this.inode.list(this.position, sink);
-    if (position < 0) return position;
+    if (position < 0) {
+      // What has been put is not to come again, or the reader would never meet the error.
+      if (sink.filled > 0) this.position = max(sink.next, this.position);
+      return position;
+    }
     this.position = position;
     return 0;
   }
