@@ -68,6 +68,57 @@ function rewriteIndirectCalls(text: string): string {
   return replaceRequired(result, /static void init_globals/, `${table}\nstatic void init_globals`);
 }
 
+/** Segments closer than this are copied as one, with the zeros between them. */
+const DATA_GAP = 64;
+
+/**
+ * Lays the data segments out as a few runs that a loop copies. asc makes a segment of every string, two thousand, and
+ * wasm2c a call of each: code that runs once, and that an emulator translates for 10 ms before the kernel's first line.
+ */
+function mergeDataSegments(text: string): string {
+  const contents = new Map<string, string[]>();
+  const arrays = /static const u8 (data_segment_data_\w+)\[\] = \{([^}]*)\};\n/g;
+  for (const [, name = "", bytes = ""] of text.matchAll(arrays)) {
+    contents.set(name, bytes.match(/0x[0-9a-f]+/g) ?? []);
+  }
+  const loads = /^ {2}LOAD_DATA\([^,]*, (\d+)u, (\w+), (\d+)\);\n/gm;
+  const segments = [...text.matchAll(loads)].map(([, offset, name = "", size]) => {
+    const bytes = contents.get(name) ?? [];
+    if (bytes.length !== Number(size)) throw new ToolError(`wasm2c's ${name} is not understood`);
+    return { offset: Number(offset), bytes };
+  });
+  segments.sort((a, b) => a.offset - b.offset);
+  const runs: { offset: number; bytes: string[] }[] = [];
+  for (const { offset, bytes } of segments) {
+    const last = runs.at(-1);
+    const gap = last === undefined ? Infinity : offset - (last.offset + last.bytes.length);
+    if (last === undefined || gap > DATA_GAP) runs.push({ offset, bytes: [...bytes] });
+    else last.bytes.push(...new Array<string>(gap).fill("0"), ...bytes);
+  }
+  const tables = [
+    `static const u8 kernel_data[] = {${runs.flatMap((run) => run.bytes).join(",")}};`,
+    "static const struct { u32 offset, size; } kernel_data_runs[] = {",
+    ...runs.map((run) => `  {${run.offset}u, ${run.bytes.length}u},`),
+    "};",
+    "",
+  ].join("\n");
+  const copy = [
+    "  const u8* from = kernel_data;",
+    "  for (u32 i = 0; i < sizeof(kernel_data_runs) / sizeof(kernel_data_runs[0]); i++) {",
+    "    u32 size = kernel_data_runs[i].size;",
+    "    load_data((u8*)(LINEAR_MEMORY + kernel_data_runs[i].offset), from, size);",
+    "    from += size;",
+    "  }",
+    "",
+  ].join("\n");
+  const result = text.replace(arrays, "").replace(loads, "");
+  return replaceRequired(
+    result,
+    /static void init_memories\(w2c_kernel\* instance\) \{\n/,
+    `${tables}$&${copy}`,
+  );
+}
+
 /** Gives every internal function its TypeScript name as its symbol. */
 function nameSymbols(text: string): string {
   return text.replace(
@@ -127,6 +178,7 @@ export function rewriteC(source: string): string {
   // For a memory that is not shared, wasm2c's read-modify-write operations are not atomic (and return the new value): the
   // shared kind is what the kernel means.
   text = text.replace(/\b(i(?:32|64)_atomic_\w+?)_default32\(&/g, "$1_shared_default32(&");
+  text = mergeDataSegments(text);
   text = rewriteIndirectCalls(text);
   text = dropInstances(text);
   text = text.replace(
