@@ -30,6 +30,7 @@ import {
   SignalInfo,
 } from "./signal-numbers";
 import { currentTask, PROCESS_ID, process, signalAction, taskFind } from "./task";
+import { currentFrame } from "./thread-calls";
 import { copyFromUser, copyToUser, loadUser, storeUser, storeUser64 } from "./user-memory";
 
 const MASK_SIZE: u64 = 8;
@@ -99,13 +100,15 @@ export function sys_sigaltstack(stack: u64, old: u64): i64 {
   const base = load<u64>(at);
   const flags = load<u32>(at, 8);
   const size = load<u64>(at, 16);
+  const inUse = currentFrame().rsp - task.stackBase < task.stackSize;
   if (old != 0) {
     store<u64>(at, task.stackBase, 0);
-    store<u64>(at, task.stackFlags, 8);
+    store<u64>(at, inUse ? SS_ONSTACK : task.stackFlags, 8);
     store<u64>(at, task.stackSize, 16);
     if (copyToUser(old, addressOf(at), 24) != 0) return -EFAULT;
   }
   if (stack == 0) return 0;
+  if (inUse) return -EPERM;
   if ((flags & ~(SS_AUTODISARM | SS_DISABLE | SS_ONSTACK)) != 0) return -EINVAL;
   if ((flags & SS_DISABLE) != 0) {
     task.stackBase = 0;
@@ -217,7 +220,6 @@ export function sys_rt_sigtimedwait(set: u64, infoAt: u64, timeout: u64, size: u
     if (result == -ETIMEDOUT) return -EAGAIN;
     if (result != 0) return result;
   }
-  return 0;
 }
 
 function deliverInfo(infoAt: u64): i64 {

@@ -304,7 +304,7 @@ export function syscallTableInit(): void {
   row(128, "rt_sigtimedwait", sys_rt_sigtimedwait);
   row(129, "rt_sigqueueinfo", sys_rt_sigqueueinfo);
   row(130, "rt_sigsuspend", sys_rt_sigsuspend);
-  row(131, "sigaltstack", sys_sigaltstack);
+  rowWithFrame(131, "sigaltstack", sys_sigaltstack);
   row(200, "tkill", sys_tkill);
   row(234, "tgkill", sys_tgkill);
   row(297, "rt_tgsigqueueinfo", sys_rt_tgsigqueueinfo);
