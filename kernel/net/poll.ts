@@ -13,8 +13,9 @@
  * producer and one consumer) instead; `transportInput` is where that is decided.
  *
  * Kicks. A kick leaves the virtual machine and costs as much as handling a packet. So frames are only put on the ring, and
- * the device is kicked once for all of them: by the next netPoll or netIdle, or when FLUSH_FRAMES have gathered. A
- * single-threaded server's answers to a batch of requests all go with one kick when it asks for more requests.
+ * the device is kicked once for all of them: by the next netPoll or netIdle, before another thread runs (sched/idle.ts), or
+ * when FLUSH_FRAMES have gathered. A single-threaded server's answers to a batch of requests all go with one kick when it asks
+ * for more requests.
  *
  * Interrupts are off as long as the CPU is busy and polls. A program that computes for long without a system call is
  * covered by the fallback timer: while there is traffic it polls every now and then; without, it turns interrupts on. It is
@@ -22,6 +23,7 @@
  * adapts: a program that polls often enough by itself is looked at ever more rarely, one that does not, every FALLBACK_MIN_NS.
  */
 import { volatileLoad16 } from "../arch/hw";
+import { setOutputFlusher, setOutputWaits } from "../sched/idle";
 import { monotonicNs } from "../time/clock";
 import { Timer } from "../time/timer";
 import { netNow, netSetNow } from "./clock";
@@ -64,6 +66,8 @@ let fallbackArmed = false;
 let fallbackPeriod: u64 = FALLBACK_MIN_NS;
 /** When the stack was last polled. */
 let polledAt: u64 = 0;
+/** The CPU idles, and the next packet will interrupt. */
+let quiet = false;
 /** When the fallback timer was set. */
 let armedAt: u64 = 0;
 
@@ -71,12 +75,14 @@ let armedAt: u64 = 0;
 export function netPollInit(): void {
   stackTimer = new StackTimer();
   fallbackTimer = new FallbackTimer();
+  setOutputFlusher(netFlush);
 }
 
 /** Tells the devices of all frames put on their rings. */
 export function netFlush(): void {
   if (unflushedFrames() == 0) return;
   clearUnflushed();
+  setOutputWaits(false);
   for (let i = 1; i < interfaceCount(); i++) {
     const device = interfaceAt(i).device;
     if (device) device.flush();
@@ -145,6 +151,7 @@ function pollAll(): i32 {
   const now = monotonicNs();
   netSetNow(now);
   polledAt = now;
+  quiet = false;
   if (netTimersNext() <= now) netTimersRun();
   netStats.polls++;
   const frames = pollDevices();
@@ -169,13 +176,12 @@ export function netLeave(): void {
   const frames = unflushedFrames();
   if (frames == 0) return;
   active = true;
-  if (frames >= FLUSH_FRAMES) netFlush();
-  else if (!fallbackArmed) armFallback();
-}
-
-/** A thread is about to sleep, for whatever reason: its answers must not wait for it. */
-export function netBeforeSleep(): void {
-  if (unflushedFrames() != 0) netFlush();
+  if (frames >= FLUSH_FRAMES) {
+    netFlush();
+    return;
+  }
+  setOutputWaits(true);
+  if (!fallbackArmed) armFallback();
 }
 
 /** Asks all devices for interrupts; false when one of them has packets that will raise none. */
@@ -191,7 +197,10 @@ function enableInterrupts(): bool {
 /** The CPU has nothing to run. True: now it may have; false: a packet will interrupt. */
 export function netIdle(): bool {
   if (netPoll() > 0) return true;
-  if (enableInterrupts()) return false;
+  if (enableInterrupts()) {
+    quiet = true;
+    return false;
+  }
   netPoll();
   return true;
 }
@@ -203,6 +212,7 @@ export function netInterrupt(): void {
 
 function fallbackExpired(): void {
   fallbackArmed = false;
+  if (quiet && unflushedFrames() == 0) return;
   const wasActive = active;
   // Once per period is enough: a server that answers fifty requests between two polls takes a while for it.
   const isPolled = polledAt > armedAt;

@@ -1,6 +1,9 @@
 /**
  * What a CPU does before it halts. Subsystems that are polled (the network) enter a function; it returns whether it
  * has found something to do, and when it has not, it leaves its device ready to interrupt.
+ *
+ * And what it does before it runs another thread: output that was put off in the hope of more from the thread that now
+ * sleeps (`setOutputWaits`) is sent.
  */
 const POLLERS_MAX = 4;
 const pollers: usize = memory.data(POLLERS_MAX * 4, 4);
@@ -20,4 +23,22 @@ export function idlePoll(): bool {
     if (call_indirect<bool>(load<u32>(pollers + ((<usize>i) << 2)))) found = true;
   }
   return found;
+}
+
+/** Whether output waits for `flushOutput`. */
+export let outputWaits = false;
+let outputFlusher: u32 = 0;
+
+export function setOutputWaits(value: bool): void {
+  outputWaits = value;
+}
+
+/** Sets what sends the output, without sleeping. */
+export function setOutputFlusher(flush: () => void): void {
+  outputFlusher = load<u32>(changetype<usize>(flush));
+}
+
+export function flushOutput(): void {
+  outputWaits = false;
+  call_indirect<void>(outputFlusher);
 }

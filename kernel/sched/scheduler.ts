@@ -24,7 +24,7 @@ import {
   timersRun,
 } from "../time/timer-queue";
 import { Cpu, thisCpu, WORK_RESCHEDULE } from "./cpu";
-import { idlePoll } from "./idle";
+import { flushOutput, idlePoll, outputWaits } from "./idle";
 import { accountRun, runQueueLength, runQueuePeek, runQueuePop, runQueuePush } from "./run-queue";
 import {
   currentThread,
@@ -158,7 +158,10 @@ export function schedule(): void {
     cpu.sliceEnd = now + SLICE_NS;
     armHardwareTimer(cpu.sliceEnd);
   }
-  if (next != current) switchTo(cpu, current, next, now);
+  if (next != current) {
+    if (outputWaits) flushOutput();
+    switchTo(cpu, current, next, now);
+  }
 }
 
 /** Lets others run that have run less. */
