@@ -209,17 +209,17 @@ export function sys_rt_sigtimedwait(set: u64, infoAt: u64, timeout: u64, size: u
     deadline = monotonicNs() + load<u64>(scratch) * NS_PER_SECOND + nanoseconds;
   }
   const task = currentTask();
-  for (;;) {
+  let result = 0;
+  while (result == 0) {
     if (takeSignal(wanted, info)) return deliverInfo(infoAt);
     // The wanted signals count as unblocked while this waits, so that they end the wait.
     const old = signalMaskSwap(task.mask & ~wanted);
-    const result = suspended.wait(deadline);
+    result = suspended.wait(deadline);
     signalMaskSwap(old);
     if (takeSignal(wanted, info)) return deliverInfo(infoAt);
     updateSignalWork(task);
-    if (result == -ETIMEDOUT) return -EAGAIN;
-    if (result != 0) return result;
   }
+  return result == -ETIMEDOUT ? -EAGAIN : result;
 }
 
 function deliverInfo(infoAt: u64): i64 {
