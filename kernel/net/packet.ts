@@ -190,6 +190,17 @@ export function packetsAreShort(): bool {
   return freeCount < POOL_RESERVE && (smallCount + POOL_RESERVE > smallMax || isExhausted);
 }
 
+/**
+ * How short of small packets the machine is: 0: not at all; 1: half of those there may be are held by somebody; 2: three
+ * quarters. Whoever holds packets for long (TCP) then holds fewer, or none would be left to receive into.
+ */
+export function packetPressure(): u32 {
+  const held = smallCount - freeCount;
+  if (packetsAreShort()) return 2;
+  if (held <= smallMax >> 1) return 0;
+  return held <= smallMax - (smallMax >> 2) ? 1 : 2;
+}
+
 /** Bounds the memory that small packets take together. */
 export function packetSetLimit(bytes: u64): void {
   smallMax = <u32>min<u64>(bytes / PACKET_BUFFER_SIZE, 0xffff_ffff);

@@ -23,6 +23,7 @@ import {
 } from "./packet";
 import { Connection, ConnectionObserver } from "./tcp/connection";
 import { Listener } from "./tcp/listener";
+import { bufferPages } from "./tcp/send-buffer";
 import { tcpStats } from "./tcp/stats";
 import { tableCount } from "./tcp/table";
 import { tcpFlush, tcpIcmpError, tcpInit, tcpInput, tcpPathMtu, tcpShrink } from "./tcp/tcp";
@@ -341,6 +342,10 @@ export function simPackets(): u32 {
 /** Free pages, those that the packet pool has taken for good counted as free. */
 export function simPages(): u64 {
   return freePageCount() + packetCount() / 2;
+}
+/** Pages in send buffers. */
+export function simBufferPages(): u64 {
+  return bufferPages();
 }
 /** Pointer to the counters: u64 each, in the order of tcp/stats.ts. */
 export function simStats(): usize {

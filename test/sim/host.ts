@@ -68,6 +68,7 @@ export interface SimExports {
   simHeapBytes(): number;
   simPackets(): number;
   simPages(): bigint;
+  simBufferPages(): bigint;
   simStats(): number;
 }
 
@@ -97,6 +98,7 @@ export const STATS = [
   "zeroWindowProbes",
   "keepaliveProbes",
   "bufferFailures",
+  "pressureDrops",
 ] as const;
 export type Stat = (typeof STATS)[number];
 
@@ -209,6 +211,7 @@ export class Host {
     expect("endpoints", exports.simEndpoints(), 0);
     expect("packets in use", exports.simPackets(), 0);
     expect("heap bytes", exports.simHeapBytes(), this.baseline.heap);
+    expect("pages of send buffers", exports.simBufferPages(), 0n);
     expect("free pages", exports.simPages(), this.baseline.pages);
     expect("established connections", this.stat("currentEstablished"), 0);
     return found;

@@ -311,8 +311,11 @@ const poor: Scenario = {
     }
     world.listen(8);
     const total = amount(world);
-    for (let i = 0; i < random.between(1, 4); i++) {
-      world.connect({ total, ...sizes(world) }, { total, ...sizes(world) });
+    const count = random.between(1, 6);
+    for (let i = 0; i < count; i++) {
+      // Some do not read for a while: the others must not starve for it.
+      const readFrom = i % 2 === 1 ? random.magnitude(1e6, 20e9) : 0;
+      world.connect({ total, ...sizes(world) }, { total, ...sizes(world), readFrom });
     }
   },
   check: checkWhole,

@@ -44,6 +44,10 @@ export const SEND_LIMIT_DEFAULT: u32 = 256 * 1024;
 export const SEND_LIMIT_MAX: u32 = 4 * 1024 * 1024;
 export const RECEIVE_LIMIT_DEFAULT: u32 = 128 * 1024;
 export const RECEIVE_LIMIT_MAX: u32 = 4 * 1024 * 1024;
+/** When packets are short, windows shrink to this, and half as much may stay unread before more is dropped. */
+export const RECEIVE_LIMIT_SHORT: u32 = 32 * 1024;
+/** Out-of-order packets that a connection may keep then. */
+export const OUT_OF_ORDER_SHORT: u32 = 16;
 export const BUFFER_LIMIT_MIN: u32 = 2048;
 /** Shift that lets RECEIVE_LIMIT_MAX be announced in 16 bits. */
 export const WINDOW_SCALE: u32 = 7;

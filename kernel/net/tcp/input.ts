@@ -6,8 +6,9 @@ import { load32 } from "../../arch/hw";
 import { POLLIN, POLLRDNORM } from "../../fs/file";
 import { checksumAdd, checksumFold, checksumPseudo } from "../checksum";
 import { netNow } from "../clock";
-import { PACKET_CHECKSUM_VALID, Packet, packetFree } from "../packet";
+import { PACKET_CHECKSUM_VALID, Packet, packetFree, packetPressure } from "../packet";
 import { acknowledged, dueAcknowledgment } from "./acknowledge";
+import { RECEIVE_LIMIT_SHORT } from "./config";
 import { Connection, Recovery } from "./connection";
 import {
   controlWindow,
@@ -151,6 +152,7 @@ function predicted(c: Connection, packet: Packet): bool {
   const length = packet.length - size;
   // Neither data nor a new acknowledgment: a duplicate, or a window update.
   if ((length | acked) == 0 || length > windowLeft(c)) return false;
+  if (c.queuedBytes > RECEIVE_LIMIT_SHORT >> 1 && packetPressure() > 0) return false;
 
   const now = netNow();
   tcpStats.fastPath++;

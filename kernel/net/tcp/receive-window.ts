@@ -6,7 +6,8 @@
  * (dynamic right-sizing); a small one suffices for requests and answers.
  */
 import { netNow } from "../clock";
-import { MILLISECOND, RECEIVE_LIMIT_MAX } from "./config";
+import { packetPressure } from "../packet";
+import { MILLISECOND, RECEIVE_LIMIT_MAX, RECEIVE_LIMIT_SHORT } from "./config";
 import { Connection } from "./connection";
 import { State } from "./state";
 import { sendAcknowledgment } from "./transmit";
@@ -19,7 +20,9 @@ export function windowLeft(c: Connection): u32 {
 }
 
 function freeSpace(c: Connection): u32 {
-  return c.receiveLimit > c.queuedBytes ? c.receiveLimit - c.queuedBytes : 0;
+  let limit = c.receiveLimit;
+  if (limit > RECEIVE_LIMIT_SHORT && packetPressure() > 0) limit = RECEIVE_LIMIT_SHORT;
+  return limit > c.queuedBytes ? limit - c.queuedBytes : 0;
 }
 
 /** The window field of the segment about to be sent; notes the right edge. */
@@ -44,7 +47,7 @@ function tune(c: Connection, n: u32): void {
   const now = netNow();
   c.tuneBytes += n;
   if (now - c.tuneStart < max(c.srtt, MILLISECOND)) return;
-  if (c.tuneBytes > c.receiveLimit >> 1) {
+  if (c.tuneBytes > c.receiveLimit >> 1 && packetPressure() == 0) {
     c.receiveLimit = min(RECEIVE_LIMIT_MAX, max(c.receiveLimit, c.tuneBytes * 2));
   }
   c.tuneBytes = 0;

@@ -12,15 +12,33 @@
  */
 import { copy } from "../../arch/hw";
 import { IoVector } from "../../fs/io-vector";
-import { allocPages, directMap, freePages, ORDER_MAX, PAGE_SIZE } from "../../mem/page-allocator";
+import {
+  allocPages,
+  directMap,
+  freePages,
+  ORDER_MAX,
+  PAGE_SIZE,
+  totalPageCount,
+} from "../../mem/page-allocator";
 import { Connection } from "./connection";
 
 /** A buffer of this many pages (log2) is kept while the connection is idle. */
 const ORDER_KEPT: u32 = 0;
 
+/** Pages in all send buffers. */
+let pagesHeld: u64 = 0;
+
+export function bufferPages(): u64 {
+  return pagesHeld;
+}
+
 function resize(c: Connection, order: u32): bool {
+  const pages: u64 = (<u64>1) << order;
+  // Together they may take a quarter of the memory; beyond that, each has the minimum.
+  if (order > ORDER_KEPT && pagesHeld + pages > totalPageCount() >> 2) return false;
   const block = allocPages(order);
   if (block == 0) return false;
+  pagesHeld += pages;
   const base = directMap(block);
   if (c.bufferUsed > 0) bufferRead(c, c.bufferSequence, base, c.bufferUsed);
   bufferRelease(c);
@@ -33,7 +51,9 @@ function resize(c: Connection, order: u32): bool {
 /** Gives the memory back; what was in it is lost. */
 export function bufferRelease(c: Connection): void {
   if (c.bufferCapacity == 0) return;
-  freePages(c.bufferBase - directMap(0), ctz(c.bufferCapacity) - ctz(<u32>PAGE_SIZE));
+  const order = ctz(c.bufferCapacity) - ctz(<u32>PAGE_SIZE);
+  freePages(c.bufferBase - directMap(0), order);
+  pagesHeld -= (<u64>1) << order;
   c.bufferCapacity = 0;
   c.bufferBase = 0;
 }

@@ -10,16 +10,22 @@
 import { POLLHUP, POLLIN, POLLOUT, POLLRDHUP, POLLRDNORM, POLLWRNORM } from "../../fs/file";
 import { ECONNREFUSED, ECONNRESET, EPIPE } from "../../lib/errno";
 import { netNow } from "../clock";
-import { Packet, packetFree } from "../packet";
+import { Packet, packetFree, packetPressure } from "../packet";
 import { acknowledged, dueAcknowledgment } from "./acknowledge";
 import { enterTimeWait, finish, limitFinWait2, reset } from "./close";
-import { OUT_OF_WINDOW_INTERVAL, PAWS_LIFETIME } from "./config";
+import {
+  OUT_OF_ORDER_SHORT,
+  OUT_OF_WINDOW_INTERVAL,
+  PAWS_LIFETIME,
+  RECEIVE_LIMIT_SHORT,
+} from "./config";
 import { Connection, Recovery } from "./connection";
 import { ACK, FIN, PSH, RST, SYN } from "./header";
 import { applySyn, establish } from "./open";
 import {
   OUT_OF_ORDER_MAX,
   reassemblyAdvance,
+  reassemblyClear,
   reassemblyInsert,
   trimEnd,
   trimFront,
@@ -289,10 +295,19 @@ function dataInput(c: Connection, packet: Packet): void {
     reset(c);
     return;
   }
+  const pressure = packetPressure();
+  if (pressure > 1 && c.queuedBytes > RECEIVE_LIMIT_SHORT >> 1) {
+    // The application does not read, and packets are needed where it does: as if the network had lost this one.
+    tcpStats.pressureDrops++;
+    packetFree(packet);
+    return;
+  }
   c.bytesReceived += segment.length;
   if (segment.sequence != c.rcvNxt) {
     tcpStats.outOfOrder++;
-    if (c.outOfOrderCount >= OUT_OF_ORDER_MAX) packetFree(packet);
+    if (pressure > 1) reassemblyClear(c);
+    const most = pressure > 0 ? OUT_OF_ORDER_SHORT : OUT_OF_ORDER_MAX;
+    if (c.outOfOrderCount >= most) packetFree(packet);
     else reassemblyInsert(c, packet, segment.sequence, segment.length);
     // At once, and one for each: the sender counts them (RFC 5681 4.2).
     sendAcknowledgment(c);

@@ -28,6 +28,7 @@ export class TcpStats {
   zeroWindowProbes: u64;
   keepaliveProbes: u64;
   bufferFailures: u64;
+  pressureDrops: u64;
 }
 
 const storage: usize = memory.data(256, 8);
