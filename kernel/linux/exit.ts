@@ -24,6 +24,7 @@ import {
   signalName,
 } from "./signal-numbers";
 import { currentTask, process, taskRemove } from "./task";
+import { threadCpuNs } from "./time-calls";
 import { loadUser, storeUser32, userRange } from "./user-memory";
 
 const FRAMES_MAX = 24;
@@ -37,6 +38,7 @@ export function exitThread(code: i32): void {
     storeUser32(task.clearChildTid, 0);
     futexWakeAddress(task.clearChildTid, 1);
   }
+  process.endedRuntime += threadCpuNs(task.thread);
   taskRemove(task);
   threadExit();
 }

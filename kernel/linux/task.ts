@@ -53,7 +53,10 @@ export class Process {
   pending: u64;
   pendingList: PendingSignal | null;
   exitCode: i32;
+  /** CPU time of the threads that have ended, in ns. */
+  endedRuntime: u64;
 }
+if (offsetof<Process>() > 64) ERROR("the process's object is 64 bytes");
 
 export const process: Process = changetype<Process>(memory.data(64, 8));
 const actions: usize = memory.data(64 * 32, 8);

@@ -43,9 +43,9 @@ export function threadCpuNs(thread: Thread): u64 {
   return thread.totalRuntime + running;
 }
 
-/** How long the threads of the process have run: those that are left. */
+/** How long the threads of the process have run, those that have ended included. */
 export function processCpuNs(): u64 {
-  let total: u64 = 0;
+  let total = process.endedRuntime;
   let task = process.tasks;
   while (task) {
     total += threadCpuNs(task.thread);
