@@ -2,9 +2,14 @@
  * For tests: the device's side of a virtqueue, and a transport without a device.
  */
 import * as hw from "../../arch/hw";
-import { DIRECT_MAP } from "../../mem/page-allocator";
+import { DIRECT_MAP, directMap } from "../../mem/page-allocator";
 import { VirtioTransport } from "./transport";
-import { VIRTIO_F_VERSION_1, VIRTIO_STATUS_FEATURES_OK } from "./virtio-regs";
+import {
+  VIRTIO_F_VERSION_1,
+  VIRTIO_STATUS_FEATURES_OK,
+  VIRTQ_DESC_F_INDIRECT,
+  VIRTQ_DESC_F_NEXT,
+} from "./virtio-regs";
 import { Virtqueue } from "./virtqueue";
 
 /** Where notifications go: memory that belongs to nobody. */
@@ -42,6 +47,21 @@ export class ModelDevice {
       count++;
     }
     return count;
+  }
+
+  /** Descriptor `index` of chain `which`, in the ring or in the indirect table that the chain is; its address. */
+  descriptor(which: i32, index: u32): u64 {
+    let desc = this.queue.desc + <u64>this.heads[which] * 16;
+    let table = this.queue.desc;
+    if (hw.load16(desc + 12) & VIRTQ_DESC_F_INDIRECT) {
+      table = directMap(hw.load64(desc));
+      desc = table;
+    }
+    for (let i: u32 = 0; i < index; i++) {
+      if ((hw.load16(desc + 12) & VIRTQ_DESC_F_NEXT) == 0) return 0;
+      desc = table + <u64>hw.load16(desc + 14) * 16;
+    }
+    return desc;
   }
 
   /** Physical address, length and flags of the first descriptor of chain `which`. */

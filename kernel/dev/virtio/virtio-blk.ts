@@ -58,9 +58,11 @@ const TABLE_ENTRIES: u32 = <u32>((PAGE_SIZE - TABLE_OFFSET) / DESC_SIZE);
 const STATUS_PENDING: u32 = 0xff;
 
 @unmanaged
-class BlockRequest {
+export class BlockRequest {
   next: BlockRequest | null;
   done: bool;
+  /** Pages that it reads. */
+  pageCount: u32;
   /** Of the page that holds the request. */
   physical: u64;
   address: u64;
@@ -116,10 +118,10 @@ export class VirtioBlk extends BlockDevice {
       return -EIO;
     }
     while (left > 0) {
-      const request = this.takeRequest();
+      const request = this.readBegin(from, at, left);
       if (!request) return -EIO;
-      const count = this.submit(request, from, at, left);
-      const error = this.finish(request);
+      const count = request.pageCount;
+      const error = this.readFinish(request);
       if (error != 0) return error;
       at += (<usize>count) << 3;
       left -= count;
@@ -143,8 +145,13 @@ export class VirtioBlk extends BlockDevice {
     return request;
   }
 
-  /** Puts as many of the pages as one request takes on the ring; returns how many. */
-  private submit(request: BlockRequest, sector: u64, pages: usize, pageCount: u32): u32 {
+  /**
+   * Puts a request for as many of the pages as one takes on the ring; `pageCount` of it says how many. It is to be
+   * given to `readFinish`. Null when out of memory. May sleep when the ring is full.
+   */
+  readBegin(sector: u64, pages: usize, pageCount: u32): BlockRequest | null {
+    const request = this.takeRequest();
+    if (!request) return null;
     const header = request.address;
     hw.store64(header + REQUEST_TYPE, VIRTIO_BLK_T_IN);
     hw.store64(header + REQUEST_SECTOR, sector);
@@ -153,7 +160,7 @@ export class VirtioBlk extends BlockDevice {
 
     const segments = this.countSegments(pages, pageCount);
     const descriptors = segments + 2;
-    const useTable = this.indirect && descriptors > DIRECT_MAX;
+    const useTable = this.indirect && descriptors > min(DIRECT_MAX, <u32>this.queue.size);
     const needed: u32 = useTable ? 1 : descriptors;
     while (this.queue.freeCount < needed) this.waitForAny();
     const token = changetype<usize>(request);
@@ -181,7 +188,8 @@ export class VirtioBlk extends BlockDevice {
       queue.chainEnd(token);
     }
     queue.kick();
-    return done;
+    request.pageCount = done;
+    return request;
   }
 
   /** Sets `segment` to the pages that follow each other in memory; returns how many they are. */
@@ -214,7 +222,7 @@ export class VirtioBlk extends BlockDevice {
   }
 
   /** Waits for a request that is on the ring, frees it, and returns 0 or -EIO. */
-  private finish(request: BlockRequest): i32 {
+  readFinish(request: BlockRequest): i32 {
     this.spin(request);
     while (!request.done) this.waitForAny();
     const status = hw.load8(request.address + STATUS_OFFSET);
