@@ -88,9 +88,9 @@ function duplex(name: string, options: (world: World) => [PeerOptions, PeerOptio
 }
 
 /** A request is answered when it is there whole; the next one follows the answer. */
-function conversation(world: World): [PeerOptions, PeerOptions] {
+function conversation(world: World, roundsMax = 60): [PeerOptions, PeerOptions] {
   const { random } = world;
-  const rounds = random.between(1, 60);
+  const rounds = random.between(1, roundsMax);
   const requests: number[] = [0];
   const answers: number[] = [0];
   for (let i = 0; i < rounds; i++) {
@@ -217,7 +217,7 @@ const synFlood: Scenario = {
     flood();
     for (let i = 0; i < 5; i++) {
       // The client writes first, and an acknowledgment that is lost is repeated with its data.
-      const [client, server] = conversation(world);
+      const [client, server] = conversation(world, 10);
       world.connect(client, server, randomOptions(world));
     }
     keepAlive(world);
@@ -267,7 +267,7 @@ const crowd: Scenario = {
     prepare(world);
     world.listen(world.random.between(1, 40));
     for (let i = 0; i < 20; i++) {
-      const [client, server] = conversation(world);
+      const [client, server] = conversation(world, 10);
       world.connect(client, server, randomOptions(world));
     }
     keepAlive(world);
@@ -366,7 +366,7 @@ export const SCENARIOS: readonly Scenario[] = [
     { total: world.random.between(0, 3000), ...sizes(world) },
     { total: world.random.between(0, 3000), ...sizes(world) },
   ]),
-  duplex("conversation", conversation),
+  duplex("conversation", (world) => conversation(world)),
   // The server answers once the client has shut down.
   duplex("half-close", (world) => {
     const total = amount(world);
