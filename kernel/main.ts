@@ -148,12 +148,11 @@ export function kernelMain(startInfo: u64): void {
     giveUp("no root file system: neither a disk nor a boot module holds one", "", error);
   calibrationFinish();
   networkInit(line);
-  if (line.arguments.length == 0)
-    giveUp("no program: the command line has nothing behind --", "", 0);
+  if (line.argv.length == 0) giveUp("no program: the command line has nothing behind --", "", 0);
   setProcessInfo(new ProcessView());
   startEnvironment(line);
-  const started = programStart(line.arguments[0], line.arguments, line.values("env"));
-  if (started != 0) giveUp("can't start ", line.arguments[0], started);
+  const started = programStart(line.argv[0], line.argv, line.values("env"));
+  if (started != 0) giveUp("can't start ", line.argv[0], started);
   eventStart(monotonicNs());
   bootDone.waitUninterruptible();
 }

@@ -17,14 +17,14 @@ export class CommandLine {
   /** `key=value` words of the runner. */
   words: string[] = [];
   /** The program's argument vector. */
-  arguments: string[] = [];
+  argv: string[] = [];
   /** The machine's virtio-mmio devices, as virtio_mmio.device=SIZE@BASE:IRQ. */
   devices: string[] = [];
 
   /** The value of the last word with that key, or null. */
   value(key: string): string | null {
     for (let i = this.words.length - 1; i >= 0; i--) {
-      const value = valueOf(this.words[i], key);
+      const value = wordValue(this.words[i], key);
       if (value != null) return value;
     }
     return null;
@@ -34,14 +34,14 @@ export class CommandLine {
   values(key: string): string[] {
     const found: string[] = [];
     for (let i = 0; i < this.words.length; i++) {
-      const value = valueOf(this.words[i], key);
+      const value = wordValue(this.words[i], key);
       if (value != null) found.push(value);
     }
     return found;
   }
 }
 
-function valueOf(word: string, key: string): string | null {
+function wordValue(word: string, key: string): string | null {
   if (word.length <= key.length || !word.startsWith(key)) return null;
   return word.charCodeAt(key.length) == 61 ? word.substring(key.length + 1) : null;
 }
@@ -83,6 +83,6 @@ export function parseCommandLine(address: u64): CommandLine {
   for (let i = end; i < words.length; i++) line.devices.push(words[i]);
   let i = 0;
   for (; i < end && words[i] != "--"; i++) line.words.push(words[i]);
-  for (i++; i < end; i++) line.arguments.push(words[i]);
+  for (i++; i < end; i++) line.argv.push(words[i]);
   return line;
 }

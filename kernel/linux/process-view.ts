@@ -31,7 +31,7 @@ import {
   programFile,
 } from "./program";
 import { SIG_DFL, SIG_IGN, SIGNAL_MAX, signalBit } from "./signal-numbers";
-import { currentTask, PROCESS_ID, process, signalAction, Task, taskFind } from "./task";
+import { currentTask, PROCESS_ID, process, signalAction, taskFind } from "./task";
 import { copyFromUser } from "./user-memory";
 
 /** Column of the name in a line of /proc/self/maps. */

@@ -37,7 +37,6 @@ const CLONE_CHILD_SETTID: u64 = 0x1000000;
 const CLONE_THREAD_FLAGS: u64 = 0x100 | 0x800 | 0x10000;
 
 // arch_prctl(2)
-const ARCH_SET_GS: u32 = 0x1001;
 const ARCH_SET_FS: u32 = 0x1002;
 const ARCH_GET_FS: u32 = 0x1003;
 const ARCH_GET_GS: u32 = 0x1004;
@@ -178,7 +177,6 @@ export function sys_arch_prctl(code: u32, address: u64): i64 {
       return storeUser64(address, currentThread().fsBase);
     case ARCH_GET_GS:
       return storeUser64(address, 0);
-    case ARCH_SET_GS:
     default:
       return -EINVAL;
   }

@@ -19,7 +19,8 @@ import { WaitQueue } from "./wait-queue";
 
 @unmanaged
 export class Mutex {
-  private count: u32;
+  /** Touched by atomics alone. */
+  count: u32;
   private owner: Thread | null;
   private waiters: WaitQueue;
 

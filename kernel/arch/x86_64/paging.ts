@@ -58,9 +58,8 @@ function tableAllocate(): u64 {
 /** The entry at `shift` (39, 30, 21 or 12) for an address, or 0. A large page above that level ends the walk: 0. */
 function entryAt(address: u64, shift: u64, create: bool): u64 {
   let table = root;
-  for (let level: u64 = 39; ; level -= 9) {
+  for (let level: u64 = 39; level != shift; level -= 9) {
     const entry = directMap(table) + (((address >> level) & 511) << 3);
-    if (level == shift) return entry;
     const value = hw.load64(entry);
     if ((value & PTE_PRESENT) == 0) {
       if (!create) return 0;
@@ -72,7 +71,7 @@ function entryAt(address: u64, shift: u64, create: bool): u64 {
       table = value & PTE_ADDRESS;
     }
   }
-  return 0;
+  return directMap(table) + (((address >> shift) & 511) << 3);
 }
 
 export function walk(address: u64, create: bool): u64 {
