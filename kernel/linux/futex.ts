@@ -1,12 +1,15 @@
 /**
  * futex(2): waiting on a word of the application's memory.
  *
- * Waiters are kept in hash buckets by address: private or not makes no difference with one process. A bucket is a wait queue; a waiter's
- * address and bit set lie in the thread itself. Supported: WAIT, WAKE,
+ * Waiters are kept in hash buckets by key. The key of a word is its address; of one in a shared mapping of a file, unless the
+ * caller says that it is private, its place in the file, which other mappings may show at other addresses. A bucket is a wait
+ * queue; a waiter's key and bit set lie in the thread itself. Supported: WAIT, WAKE,
  * WAIT_BITSET, WAKE_BITSET, REQUEUE, CMP_REQUEUE, WAKE_OP. Missing: the PI operations (LOCK_PI and its kin): ENOSYS.
  */
 import { addressOf } from "../arch/hw";
 import { EAGAIN, EFAULT, EINVAL, ENOSYS } from "../lib/errno";
+import { PAGE_SHIFT } from "../mem/page-allocator";
+import { VMA_SHARED, vmaFind } from "../mem/vma";
 import { currentThread, Thread } from "../sched/thread";
 import { NO_DEADLINE, WaitQueue } from "../sched/wait-queue";
 import { monotonicNs, NS_PER_SECOND, realtimeNs } from "../time/clock";
@@ -33,8 +36,8 @@ const BUCKET_SHIFT: u32 = 8;
 const buckets: usize = memory.data(256 * 8, 8);
 if (offsetof<WaitQueue>() != 8) ERROR("a bucket is one wait queue");
 
-function bucketOf(address: u64): WaitQueue {
-  const hash = <u32>(((address >> 2) * 0x9e3779b97f4a7c15) >> (64 - <u64>BUCKET_SHIFT));
+function bucketOf(key: u64): WaitQueue {
+  const hash = <u32>(((key >> 2) * 0x9e3779b97f4a7c15) >> (64 - <u64>BUCKET_SHIFT));
   return changetype<WaitQueue>(buckets + ((<usize>hash) << 3));
 }
 
@@ -45,28 +48,46 @@ function readWord(address: u64): i64 {
   return <i64>load<u32>(at);
 }
 
-function wait(address: u64, expected: u32, deadline: u64, bits: u32): i64 {
+/** Words of a file that keys can tell apart: 128 GiB. */
+const KEY_WORD_BITS: u64 = 35;
+
+/** The key of a futex that may be shared: bit 63, where the page source is in linear memory, the word in the file. */
+function sharedKey(address: u64): u64 {
+  const area = vmaFind(address);
+  if (!area || (area.flags & VMA_SHARED) == 0) return address;
+  const source = area.source;
+  if (!source) return address;
+  const word = ((address - area.start) >> 2) + (area.pageOffset << (PAGE_SHIFT - 2));
+  const place = (<u64>(changetype<usize>(source) >> 2)) << KEY_WORD_BITS;
+  return ((<u64>1) << 63) | place | (word & (((<u64>1) << KEY_WORD_BITS) - 1));
+}
+
+function keyOf(address: u64, op: u32): u64 {
+  return (op & FUTEX_PRIVATE_FLAG) != 0 ? address : sharedKey(address);
+}
+
+function wait(address: u64, key: u64, expected: u32, deadline: u64, bits: u32): i64 {
   if (bits == 0 || (address & 3) != 0) return -EINVAL;
   const value = readWord(address);
   if (value < 0) return value;
   if (<u32>value != expected) return -EAGAIN;
   const thread = currentThread();
-  thread.futexAddress = address;
+  thread.futexKey = key;
   thread.futexBits = bits;
-  const result = bucketOf(address).wait(deadline);
-  thread.futexAddress = 0;
+  const result = bucketOf(key).wait(deadline);
+  thread.futexKey = 0;
   return result;
 }
 
-function wake(address: u64, count: u32, bits: u32): i64 {
+function wake(address: u64, key: u64, count: u32, bits: u32): i64 {
   if (bits == 0 || (address & 3) != 0) return -EINVAL;
-  const bucket = bucketOf(address);
+  const bucket = bucketOf(key);
   let woken: u32 = 0;
   let thread = bucket.firstWaiter();
   while (thread && woken < count) {
     const next = thread.waitNext;
-    if (thread.futexAddress == address && (thread.futexBits & bits) != 0) {
-      thread.futexAddress = 0;
+    if (thread.futexKey == key && (thread.futexBits & bits) != 0) {
+      thread.futexKey = 0;
       bucket.wake(thread);
       woken++;
     }
@@ -75,13 +96,15 @@ function wake(address: u64, count: u32, bits: u32): i64 {
   return woken;
 }
 
-/** Wakes up to `count` waiters of an address. */
+/** Wakes up to `count` waiters of an address, in whichever mapping they are. */
 export function futexWakeAddress(address: u64, count: u32): void {
-  wake(address, count, FUTEX_BITSET_MATCH_ANY);
+  wake(address, sharedKey(address), count, FUTEX_BITSET_MATCH_ANY);
 }
 
-function requeue(from: u64, wakeCount: u32, moveCount: u32, to: u64): i64 {
-  const woken = wake(from, wakeCount, FUTEX_BITSET_MATCH_ANY);
+function requeue(address: u64, op: u32, wakeCount: u32, moveCount: u32, address2: u64): i64 {
+  const from = keyOf(address, op);
+  const to = keyOf(address2, op);
+  const woken = wake(address, from, wakeCount, FUTEX_BITSET_MATCH_ANY);
   if (woken < 0) return woken;
   const source = bucketOf(from);
   const target = bucketOf(to);
@@ -89,8 +112,8 @@ function requeue(from: u64, wakeCount: u32, moveCount: u32, to: u64): i64 {
   let thread = source.firstWaiter();
   while (thread && moved < moveCount) {
     const next = thread.waitNext;
-    if (thread.futexAddress == from) {
-      thread.futexAddress = to;
+    if (thread.futexKey == from) {
+      thread.futexKey = to;
       if (source != target) source.move(thread, target);
       moved++;
     }
@@ -100,7 +123,15 @@ function requeue(from: u64, wakeCount: u32, moveCount: u32, to: u64): i64 {
 }
 
 /** FUTEX_WAKE_OP: changes the second word and wakes there, too, if its old value compares. */
-function wakeOp(address: u64, count: u32, address2: u64, count2: u32, op: u32): i64 {
+function wakeOp(
+  address: u64,
+  key: u64,
+  count: u32,
+  address2: u64,
+  key2: u64,
+  count2: u32,
+  op: u32,
+): i64 {
   const old = readWord(address2);
   if (old < 0) return old;
   const value = <u32>old;
@@ -129,7 +160,7 @@ function wakeOp(address: u64, count: u32, address2: u64, count2: u32, op: u32): 
   const at = changetype<usize>(currentThread()) + offsetof<Thread>("scratch");
   store<u32>(at, result);
   if (copyToUser(address2, addressOf(at), 4) != 0) return -EFAULT;
-  let woken = wake(address, count, FUTEX_BITSET_MATCH_ANY);
+  let woken = wake(address, key, count, FUTEX_BITSET_MATCH_ANY);
   let matches = false;
   const a = <i32>value;
   const b = <i32>compare;
@@ -153,7 +184,7 @@ function wakeOp(address: u64, count: u32, address2: u64, count2: u32, op: u32): 
       matches = a >= b;
       break;
   }
-  if (matches) woken += wake(address2, count2, FUTEX_BITSET_MATCH_ANY);
+  if (matches) woken += wake(address2, key2, count2, FUTEX_BITSET_MATCH_ANY);
   return woken;
 }
 
@@ -195,27 +226,35 @@ export function sys_futex(
     case FUTEX_WAIT: {
       const deadline = deadlineOf(timeout, false, isRealtime);
       if (deadlineError != 0) return deadlineError;
-      return wait(address, value, deadline, FUTEX_BITSET_MATCH_ANY);
+      return wait(address, keyOf(address, op), value, deadline, FUTEX_BITSET_MATCH_ANY);
     }
     case FUTEX_WAIT_BITSET: {
       const deadline = deadlineOf(timeout, true, isRealtime);
       if (deadlineError != 0) return deadlineError;
-      return wait(address, value, deadline, value3);
+      return wait(address, keyOf(address, op), value, deadline, value3);
     }
     case FUTEX_WAKE:
-      return wake(address, value, FUTEX_BITSET_MATCH_ANY);
+      return wake(address, keyOf(address, op), value, FUTEX_BITSET_MATCH_ANY);
     case FUTEX_WAKE_BITSET:
-      return wake(address, value, value3);
+      return wake(address, keyOf(address, op), value, value3);
     case FUTEX_REQUEUE:
-      return requeue(address, value, <u32>timeout, address2);
+      return requeue(address, op, value, <u32>timeout, address2);
     case FUTEX_CMP_REQUEUE: {
       const current = readWord(address);
       if (current < 0) return current;
       if (<u32>current != value3) return -EAGAIN;
-      return requeue(address, value, <u32>timeout, address2);
+      return requeue(address, op, value, <u32>timeout, address2);
     }
     case FUTEX_WAKE_OP:
-      return wakeOp(address, value, address2, <u32>timeout, value3);
+      return wakeOp(
+        address,
+        keyOf(address, op),
+        value,
+        address2,
+        keyOf(address2, op),
+        <u32>timeout,
+        value3,
+      );
     default:
       return -ENOSYS;
   }

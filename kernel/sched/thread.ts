@@ -63,7 +63,7 @@ export class Thread {
   interruptible: bool;
 
   /** What it waits for in futex(2). */
-  futexAddress: u64;
+  futexKey: u64;
   futexBits: u32;
 
   /** WORK_* of this thread, brought into its CPU's `work` when it runs. */
