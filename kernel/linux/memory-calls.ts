@@ -132,7 +132,6 @@ export function sys_mmap(
   const rights = <u32>(protection & PROT_ALL);
   let source: PageSource | null = null;
   let mapped: File | null = null;
-  // Without fork nobody else can see anonymous shared memory: it is as good as private.
   let areaFlags: u32 = VMA_MAY_WRITE;
   if ((flags & MAP_ANONYMOUS) == 0) {
     const file = fdFile(fd);
@@ -143,7 +142,11 @@ export function sys_mmap(
     mapped = file;
     source = file.pageSource();
     if (!source) return -ENODEV;
-  } else if (isOvercommit(rights, flags, bytes)) {
+  } else if (type != MAP_PRIVATE) {
+    // Without fork nobody else can see it: it is as good as private, but that it survives MADV_DONTNEED.
+    areaFlags |= VMA_SHARED;
+  }
+  if (!source && isOvercommit(rights, flags, bytes)) {
     return -ENOMEM;
   }
   const place = choosePlace(address, bytes, flags);

@@ -226,9 +226,15 @@ export function flagRegion(address: u64, bytes: u64, set: u32, clear: u32): i32 
   return isMapped(address, bytes) ? 0 : -ENOMEM;
 }
 
-/** Drops the pages of a range; anonymous memory is zero again afterwards (MADV_DONTNEED). 0 or -ENOMEM. */
+/** Drops the pages of a range; private anonymous memory is zero again afterwards (MADV_DONTNEED). 0 or -ENOMEM. */
 export function discardRegion(address: u64, bytes: u64): i32 {
-  if (!unmapPages(address, address + bytes)) return -ENOMEM;
+  const end = address + bytes;
+  let area = vmaFirstFrom(address);
+  while (area && area.start < end) {
+    const isKept = area.source == null && (area.flags & VMA_SHARED) != 0;
+    if (!isKept && !unmapPages(max(address, area.start), min(end, area.end))) return -ENOMEM;
+    area = vmaFirstFrom(area.end);
+  }
   return isMapped(address, bytes) ? 0 : -ENOMEM;
 }
 
