@@ -154,8 +154,8 @@ static void test_timeout(void) {
   int timer = timerfd_create(CLOCK_MONOTONIC, 0);
   struct itimerspec spec = {{0, 0}, {0, 15000000}};
   add(epoll, timer, EPOLLIN);
-  timerfd_settime(timer, 0, &spec, NULL);
   start = now_ns();
+  timerfd_settime(timer, 0, &spec, NULL);
   CHECK_EQ("no timeout, a timerfd wakes it", epoll_wait(epoll, &event, 1, -1), 1);
   CHECK("not too early, either", now_ns() - start >= 15000000);
   CHECK("with the data given", event.data.u64 == 0x1234567800000000u + timer);
