@@ -28,8 +28,11 @@ import {
   SIGSTOP,
   SignalAction,
   SignalInfo,
+  SS_AUTODISARM,
+  SS_DISABLE,
+  SS_ONSTACK,
 } from "./signal-numbers";
-import { currentTask, PROCESS_ID, process, signalAction, taskFind } from "./task";
+import { currentTask, onAlternateStack, PROCESS_ID, process, signalAction, taskFind } from "./task";
 import { currentFrame } from "./thread-calls";
 import { copyFromUser, copyToUser, loadUser, storeUser, storeUser64 } from "./user-memory";
 
@@ -37,9 +40,6 @@ const MASK_SIZE: u64 = 8;
 const SIG_BLOCK: i32 = 0;
 const SIG_UNBLOCK: i32 = 1;
 const SIG_SETMASK: i32 = 2;
-const SS_ONSTACK: u32 = 1;
-const SS_DISABLE: u32 = 2;
-const SS_AUTODISARM: u32 = 0x80000000;
 const MINSIGSTKSZ: u64 = 2048;
 
 const scratch: usize = memory.data(128, 8);
@@ -95,20 +95,20 @@ export function sys_rt_sigpending(set: u64, size: u64): i64 {
 /** struct stack_t: base, flags, size. */
 export function sys_sigaltstack(stack: u64, old: u64): i64 {
   const task = currentTask();
+  const isInUse = onAlternateStack(task, currentFrame().rsp);
   const at = scratch;
   if (stack != 0 && copyFromUser(addressOf(at), stack, 24) != 0) return -EFAULT;
   const base = load<u64>(at);
   const flags = load<u32>(at, 8);
   const size = load<u64>(at, 16);
-  const inUse = currentFrame().rsp - task.stackBase < task.stackSize;
   if (old != 0) {
     store<u64>(at, task.stackBase, 0);
-    store<u64>(at, inUse ? SS_ONSTACK : task.stackFlags, 8);
+    store<u64>(at, isInUse ? task.stackFlags | SS_ONSTACK : task.stackFlags, 8);
     store<u64>(at, task.stackSize, 16);
     if (copyToUser(old, addressOf(at), 24) != 0) return -EFAULT;
   }
   if (stack == 0) return 0;
-  if (inUse) return -EPERM;
+  if (isInUse) return -EPERM;
   if ((flags & ~(SS_AUTODISARM | SS_DISABLE | SS_ONSTACK)) != 0) return -EINVAL;
   if ((flags & SS_DISABLE) != 0) {
     task.stackBase = 0;
@@ -119,7 +119,7 @@ export function sys_sigaltstack(stack: u64, old: u64): i64 {
   if (size < MINSIGSTKSZ) return -ENOMEM;
   task.stackBase = base;
   task.stackSize = size;
-  task.stackFlags = 0;
+  task.stackFlags = flags & SS_AUTODISARM;
   return 0;
 }
 

@@ -43,6 +43,11 @@ export const SA_RESTORER: u64 = 0x04000000;
 export const SIG_DFL: u64 = 0;
 export const SIG_IGN: u64 = 1;
 
+// sigaltstack(2)
+export const SS_ONSTACK: u32 = 1;
+export const SS_DISABLE: u32 = 2;
+export const SS_AUTODISARM: u32 = 0x80000000;
+
 export const SI_USER: i32 = 0;
 export const SI_KERNEL: i32 = 0x80;
 export const SI_QUEUE: i32 = -1;
@@ -53,9 +58,13 @@ export const SEGV_ACCERR: i32 = 2;
 export const BUS_ADRERR: i32 = 2;
 export const BUS_ADRALN: i32 = 1;
 export const FPE_INTDIV: i32 = 1;
+export const FPE_FLTDIV: i32 = 3;
+export const FPE_FLTOVF: i32 = 4;
+export const FPE_FLTUND: i32 = 5;
+export const FPE_FLTRES: i32 = 6;
 export const FPE_FLTINV: i32 = 7;
 export const ILL_ILLOPN: i32 = 2;
-export const TRAP_BRKPT: i32 = 1;
+export const TRAP_TRACE: i32 = 2;
 
 /** siginfo_t, the part that is used: 128 bytes in all for the application. */
 @unmanaged

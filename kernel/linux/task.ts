@@ -8,7 +8,7 @@
 
 import { free } from "../runtime/free";
 import { currentThread, Thread } from "../sched/thread";
-import { SIGNAL_MAX, SignalAction, SignalInfo } from "./signal-numbers";
+import { SIGNAL_MAX, SignalAction, SignalInfo, SS_AUTODISARM, SS_DISABLE } from "./signal-numbers";
 
 /** The id of the process and of its first thread. */
 export const PROCESS_ID: u32 = 1;
@@ -78,13 +78,18 @@ export function taskCreate(thread: Thread): Task {
   if (process.nextId == 0) process.nextId = PROCESS_ID;
   task.thread = thread;
   task.id = process.nextId++;
-  task.stackFlags = 2;
+  task.stackFlags = SS_DISABLE;
   task.next = process.tasks;
   process.tasks = task;
   process.taskCount++;
   thread.task = changetype<usize>(task);
   thread.id = task.id;
   return task;
+}
+
+/** Whether a stack pointer is on the thread's alternate stack; one that disarms itself never counts as in use. */
+export function onAlternateStack(task: Task, sp: u64): bool {
+  return sp - 1 - task.stackBase < task.stackSize && (task.stackFlags & SS_AUTODISARM) == 0;
 }
 
 export function taskFind(id: u32): Task | null {

@@ -4,6 +4,7 @@
  * an alternate stack, and that a handler leaves no trace in the registers of what it interrupted.
  */
 #include "fault.h"
+#include <cpuid.h>
 #include <pthread.h>
 #include <sys/mman.h>
 #include <sys/time.h>
@@ -31,10 +32,23 @@ static void do_breakpoint(void *argument) {
   __asm__ volatile("int3");
 }
 
+static void do_x87_divide(void *argument) {
+  short control = 0x037f & ~4; /* unmask division by zero */
+  (void)argument;
+  __asm__ volatile("fninit\n\tfldcw %0\n\tfld1\n\tfldz\n\tfdivrp\n\tfwait" : : "m"(control));
+}
+
 static void do_float_divide(void *argument) {
   volatile double one = 1, zero = 0;
   __builtin_ia32_ldmxcsr(0x1f80 & ~(1 << 9)); /* unmask division by zero */
   *(volatile double *)argument = one / zero;
+}
+
+/* QEMU's software emulation never raises SSE exceptions, whatever the guest. */
+static bool has_sse_exceptions(void) {
+  unsigned eax, ebx, ecx, edx;
+  __cpuid(0x40000000, eax, ebx, ecx, edx);
+  return !(ebx == 0x54474354 && ecx == 0x43544743 && edx == 0x47435447); /* TCGTCGTCGTCG */
 }
 
 static void test_kinds(void) {
@@ -54,7 +68,10 @@ static void test_kinds(void) {
   CHECK("with SI_KERNEL and no address", info.si_code == SI_KERNEL && info.si_addr == NULL);
   CHECK_EQ("a kernel address is SIGSEGV",
            fault_of(fault_read, (void *)0xffffffff80000000, &info), SIGSEGV);
-  CHECK_EQ("so is writing there", fault_of(fault_write, (void *)0xffff800000001000, NULL), SIGSEGV);
+  /* On Virga the program runs in ring 0, and this would write to its own machine's memory. */
+  if (!on_virga)
+    CHECK_EQ("so is writing there", fault_of(fault_write, (void *)0xffff800000001000, NULL),
+             SIGSEGV);
   CHECK_EQ("so is the last byte", fault_of(fault_read, (void *)-1, NULL), SIGSEGV);
   CHECK_EQ("division by zero is SIGFPE", fault_of(do_divide, result, &info), SIGFPE);
   CHECK("with FPE_INTDIV and the instruction", info.si_code == FPE_INTDIV && info.si_addr != NULL);
@@ -63,8 +80,14 @@ static void test_kinds(void) {
   CHECK("with ILL_ILLOPN", info.si_code == ILL_ILLOPN && info.si_addr != NULL);
   CHECK_EQ("int3 is SIGTRAP", fault_of(do_breakpoint, NULL, &info), SIGTRAP);
   CHECK_EQ("with SI_KERNEL", info.si_code, SI_KERNEL);
-  CHECK_EQ("an unmasked SSE exception is SIGFPE", fault_of(do_float_divide, result, &info), SIGFPE);
-  CHECK_EQ("with FPE_FLTDIV", info.si_code, FPE_FLTDIV);
+  CHECK_EQ("an unmasked x87 exception is SIGFPE", fault_of(do_x87_divide, NULL, &info), SIGFPE);
+  CHECK_EQ("with FPE_FLTDIV, too", info.si_code, FPE_FLTDIV);
+  __asm__ volatile("fninit");
+  if (has_sse_exceptions()) {
+    CHECK_EQ("an unmasked SSE exception is SIGFPE", fault_of(do_float_divide, result, &info),
+             SIGFPE);
+    CHECK_EQ("with FPE_FLTDIV", info.si_code, FPE_FLTDIV);
+  }
   __builtin_ia32_ldmxcsr(0x1f80);
 }
 

@@ -23,9 +23,12 @@ import {
   SIGSEGV,
   SignalAction,
   SignalInfo,
+  SS_AUTODISARM,
+  SS_DISABLE,
+  SS_ONSTACK,
   signalBit,
 } from "../../linux/signal-numbers";
-import { currentTask, signalAction, Task } from "../../linux/task";
+import { currentTask, onAlternateStack, signalAction, Task } from "../../linux/task";
 import { copyFromUser, copyToUser, loadUser, storeUser } from "../../linux/user-memory";
 import { currentThread } from "../../sched/thread";
 import * as hw from "../hw";
@@ -34,12 +37,12 @@ import { RFLAGS_DF, RFLAGS_IF, RFLAGS_TF, TrapFrame, VECTOR_SYSCALL } from "./tr
 import {
   loadVectorState,
   saveVectorState,
+  vectorStateReset,
   vectorStateSanitize,
   vectorStateSize,
 } from "./vector-state";
 
 const RED_ZONE: u64 = 128;
-const SS_ONSTACK: u32 = 1;
 const UC_FP_XSTATE: u64 = 1;
 const UC_SIGCONTEXT_SS: u64 = 2;
 const UC_STRICT_RESTORE_SS: u64 = 4;
@@ -101,10 +104,6 @@ const scratch: SignalFrame = changetype<SignalFrame>(memory.data(312, 8));
 const info: SignalInfo = changetype<SignalInfo>(memory.data(32, 8));
 const zeros: usize = memory.data(128, 8);
 
-function onAlternateStack(task: Task, sp: u64): bool {
-  return sp - task.stackBase < task.stackSize;
-}
-
 /** Delivers what is pending: builds the frame of a handler, or ends the process. */
 export function deliverSignals(frame: TrapFrame): void {
   while (nextSignal(info)) {
@@ -138,7 +137,7 @@ function saveRegisters(frame: TrapFrame, task: Task): void {
   s.ucFlags = UC_FP_XSTATE | UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS;
   s.ucLink = 0;
   s.stackBase = task.stackBase;
-  s.stackFlags = onAlternateStack(task, frame.rsp) ? SS_ONSTACK : task.stackFlags;
+  s.stackFlags = task.stackFlags;
   s.stackSize = task.stackSize;
   s.r8 = frame.r8;
   s.r9 = frame.r9;
@@ -195,6 +194,12 @@ function pushFrame(frame: TrapFrame, action: SignalAction): bool {
   const infoAt = at + offsetof<SignalFrame>();
   if (storeUser(infoAt, zeros, SIGINFO_SIZE) != 0) return false;
   if (storeUser(infoAt, changetype<usize>(info), offsetof<SignalInfo>()) != 0) return false;
+  if ((task.stackFlags & SS_AUTODISARM) != 0) {
+    task.stackBase = 0;
+    task.stackSize = 0;
+    task.stackFlags = SS_DISABLE;
+  }
+  vectorStateReset();
   frame.rdi = info.signo;
   frame.rsi = infoAt;
   frame.rdx = at + 8;

@@ -14,7 +14,11 @@ import { forceSignal } from "../../linux/signal";
 import {
   BUS_ADRALN,
   BUS_ADRERR,
+  FPE_FLTDIV,
   FPE_FLTINV,
+  FPE_FLTOVF,
+  FPE_FLTRES,
+  FPE_FLTUND,
   FPE_INTDIV,
   ILL_ILLOPN,
   SEGV_ACCERR,
@@ -26,7 +30,7 @@ import {
   SIGSEGV,
   SIGTRAP,
   SignalInfo,
-  TRAP_BRKPT,
+  TRAP_TRACE,
 } from "../../linux/signal-numbers";
 import { USER_END } from "../../linux/user-memory";
 import {
@@ -39,6 +43,7 @@ import {
 import { isStackGuard } from "../../mem/kernel-stack";
 import { thisCpu, WORK_RESCHEDULE, WORK_SIGNAL } from "../../sched/cpu";
 import { preempt } from "../../sched/scheduler";
+import { currentThread } from "../../sched/thread";
 import * as hw from "../hw";
 import { deferInterrupt, handleInterrupt, runPendingInterrupts } from "./apic";
 import { deliverSignals } from "./signal-frame";
@@ -55,7 +60,9 @@ import {
   VECTOR_NMI,
   VECTOR_PAGE_FAULT,
   VECTOR_SIMD,
+  VECTOR_STACK_FAULT,
 } from "./trap-frame";
+import { saveVectorState, vectorExceptions } from "./vector-state";
 
 const info: SignalInfo = changetype<SignalInfo>(memory.data(32, 8));
 
@@ -166,11 +173,24 @@ function exception(frame: TrapFrame, fromApplication: bool): void {
   }
   hw.enableInterrupts();
   if (vector == VECTOR_DIVIDE_ERROR) raise(SIGFPE, FPE_INTDIV, frame.rip);
-  else if (vector == VECTOR_DEBUG || vector == VECTOR_BREAKPOINT)
-    raise(SIGTRAP, TRAP_BRKPT, frame.rip);
+  else if (vector == VECTOR_DEBUG) raise(SIGTRAP, TRAP_TRACE, frame.rip);
+  else if (vector == VECTOR_BREAKPOINT) raise(SIGTRAP, SI_KERNEL, 0);
   else if (vector == VECTOR_INVALID_OPCODE) raise(SIGILL, ILL_ILLOPN, frame.rip);
   else if (vector == VECTOR_FLOATING_POINT || vector == VECTOR_SIMD)
-    raise(SIGFPE, FPE_FLTINV, frame.rip);
+    raise(SIGFPE, floatingPointCode(vector == VECTOR_FLOATING_POINT), frame.rip);
   else if (vector == VECTOR_ALIGNMENT_CHECK) raise(SIGBUS, BUS_ADRALN, frame.rip);
-  else raise(SIGSEGV, SI_KERNEL, 0);
+  else raise(vector == VECTOR_STACK_FAULT ? SIGBUS : SIGSEGV, SI_KERNEL, 0);
+}
+
+/** si_code of an exception of the x87 unit or of SSE. */
+function floatingPointCode(isX87: bool): i32 {
+  const area = currentThread().vectorState;
+  saveVectorState(area);
+  const exceptions = vectorExceptions(area, isX87);
+  // Invalid, denormal, division by zero, overflow, underflow, inexact.
+  if ((exceptions & 1) != 0) return FPE_FLTINV;
+  if ((exceptions & 4) != 0) return FPE_FLTDIV;
+  if ((exceptions & 8) != 0) return FPE_FLTOVF;
+  if ((exceptions & 18) != 0) return FPE_FLTUND;
+  return FPE_FLTRES;
 }

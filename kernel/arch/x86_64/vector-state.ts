@@ -6,6 +6,8 @@
 import { allocPages, directMap, freePages } from "../../mem/page-allocator";
 import * as hw from "../hw";
 
+/** Unmasked SSE exceptions are #XM, not #UD. */
+const CR4_OSXMMEXCPT: u64 = 1 << 10;
 const CR4_OSXSAVE: u64 = 1 << 18;
 const CR4_FSGSBASE: u64 = 1 << 16;
 const CPUID_ECX_XSAVE: u32 = 1 << 26;
@@ -15,6 +17,7 @@ const CPUID_EBX_FSGSBASE: u32 = 1;
 /** x87, SSE, AVX, AVX-512 (three parts). */
 const XCR0_WANTED: u64 = 0b11100111;
 const FXSAVE_SIZE: u32 = 512;
+const FSW_OFFSET: u64 = 2;
 const MXCSR_OFFSET: u64 = 24;
 const MXCSR_DEFAULT: u32 = 0x1f80;
 const FCW_DEFAULT: u32 = 0x037f;
@@ -24,10 +27,13 @@ let areaSize: u32 = FXSAVE_SIZE;
 let features: u64 = 0;
 let useXsave = false;
 let useXsaveopt = false;
+/** What a new program has. */
+let initialState: u64 = 0;
 const out: usize = memory.data(16, 4);
 
 /** Enables the vector extensions of this CPU and learns the size of their state. */
 export function vectorStateInit(): void {
+  hw.writeCr4(hw.readCr4() | CR4_OSXMMEXCPT);
   hw.cpuid(CPUID_STRUCTURED, 0, out);
   if ((load<u32>(out, 4) & CPUID_EBX_FSGSBASE) != 0) hw.writeCr4(hw.readCr4() | CR4_FSGSBASE);
   hw.cpuid(1, 0, out);
@@ -57,6 +63,22 @@ export function vectorStateAllocate(): u64 {
   hw.store16(area, FCW_DEFAULT);
   hw.store32(area + MXCSR_OFFSET, MXCSR_DEFAULT);
   return area;
+}
+
+/** Gives the registers the state that a new program has: for a signal's handler. */
+export function vectorStateReset(): void {
+  if (initialState == 0) initialState = vectorStateAllocate();
+  if (initialState != 0) loadVectorState(initialState);
+}
+
+/**
+ * The exceptions that have happened and are not masked, in the bits of the status registers (Intel SDM volume 1, 8.1.3
+ * and 10.2.3), of a saved state: of the x87 unit or of SSE.
+ */
+export function vectorExceptions(area: u64, isX87: bool): u32 {
+  if (isX87) return hw.load16(area + FSW_OFFSET) & ~hw.load16(area) & 0x3f;
+  const mxcsr = hw.load32(area + MXCSR_OFFSET);
+  return mxcsr & ~(mxcsr >> 7) & 0x3f;
 }
 
 export function vectorStateFree(area: u64): void {
