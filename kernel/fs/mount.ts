@@ -71,7 +71,7 @@ export function parentDirectory(dentry: Dentry): Dentry {
 }
 
 /**
- * Writes the absolute path of a dentry to `to`, zero-terminated. Returns its length without the terminator, or
+ * Writes the absolute path of a dentry (of one that is in no directory, as a memfd's, its name as if it were in the root) to `to`, zero-terminated. Returns its length without the terminator, or
  * -ENAMETOOLONG.
  */
 export function dentryPath(dentry: Dentry, to: usize, size: u32): i32 {

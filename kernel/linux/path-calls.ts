@@ -4,6 +4,7 @@
 import { Dentry, dentryGet, dentryPut } from "../fs/dentry";
 import { File, O_CLOEXEC, O_CREAT, O_TRUNC, O_WRONLY } from "../fs/file";
 import { isError } from "../fs/inode";
+import { memfdCreate } from "../fs/memfd";
 import { dentryPath, PATH_MAX } from "../fs/mount";
 import { WALK_EMPTY, WALK_FOLLOW, Walk } from "../fs/path-walk";
 import { S_IFBLK, S_IFCHR, S_IFIFO, S_IFMT, S_IFREG, S_IFSOCK } from "../fs/stat";
@@ -93,6 +94,31 @@ export function sys_openat2(directory: i32, path: u64, how: u64, size: u64): i64
   if (flags >> 32 != 0 || mode > 0o7777 || (resolve & ~RESOLVE_ALL) != 0) return -EINVAL;
   if ((resolve & RESOLVE_CACHED) != 0) return -EAGAIN;
   return openAt(directory, path, <u32>flags, <u32>mode);
+}
+
+const MFD_CLOEXEC: u32 = 1;
+const MFD_ALLOW_SEALING: u32 = 2;
+/** MFD_NOEXEC_SEAL, MFD_EXEC. */
+const MFD_EXECUTE: u32 = 0x18;
+const MEMFD_NAME_MAX: u32 = 249;
+const MEMFD_PREFIX: string = "memfd:";
+
+export function sys_memfd_create(name: u64, flags: u32): i64 {
+  if ((flags & ~(MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXECUTE)) != 0) return -EINVAL;
+  const text = loadText(name);
+  if (isError(text)) return <i32>text;
+  const walk = changetype<Walk>(text);
+  const length = walk.textLength();
+  if (length > MEMFD_NAME_MAX) return endWalk(walk, -EINVAL);
+  const prefix = <u32>MEMFD_PREFIX.length;
+  memory.copy(walk.text() + <usize>prefix, walk.text(), length);
+  for (let i: u32 = 0; i < prefix; i++) {
+    store<u8>(walk.text() + <usize>i, <u8>MEMFD_PREFIX.charCodeAt(i));
+  }
+  const file = memfdCreate(walk.text(), prefix + length);
+  endWalk(walk, 0);
+  if (isError(file)) return <i32>file;
+  return fdInstall(changetype<File>(file), (flags & MFD_CLOEXEC) != 0);
 }
 
 // ---- Making names ----------------------------------------------------------------------------------------

@@ -102,6 +102,7 @@ import {
   sys_getcwd,
   sys_link,
   sys_linkat,
+  sys_memfd_create,
   sys_mkdir,
   sys_mkdirat,
   sys_mknod,
@@ -522,6 +523,7 @@ export function syscallTableInit(): void {
   row(265, "linkat", sys_linkat);
   row(266, "symlinkat", sys_symlinkat);
   row(316, "renameat2", sys_renameat2);
+  row(319, "memfd_create", sys_memfd_create);
   row(437, "openat2", sys_openat2);
 
   // What files are
