@@ -2,7 +2,7 @@
  * The commands: one row each, with all of `--help`. Dispatch, the overview and the help derive from this table.
  */
 import { recipes } from "../apps/index.ts";
-import { runBench, runTests } from "./modules.ts";
+import { runBench, runSimulation, runTests } from "./modules.ts";
 
 export interface Command {
   readonly name: string;
@@ -97,6 +97,19 @@ detaches or quits, the machine goes on. NAME may be left out if only one machine
   --host        the guest programs on this host's Linux, which checks the checks
   --verbose     all output`,
     run: runTests,
+  },
+  {
+    name: "sim",
+    summary: "simulate the network on bad wires",
+    usage: ["sim [--seeds COUNT] [--scenario NAME]", "sim --seed N [--scenario NAME] [--trace]"],
+    help: `Two hosts with the kernel's TCP, joined by a wire that loses, repeats, damages and reorders. A
+failure prints its seed, and the seed replays it.
+
+  --seed N          this seed, or the first of --seeds
+  --seeds COUNT     how many (200)
+  --scenario NAME   only this one; otherwise each seed has one
+  --trace           every segment`,
+    run: runSimulation,
   },
   {
     name: "bench",

@@ -30,6 +30,11 @@ export async function runTests(args: string[]): Promise<number> {
   return await runTests(args);
 }
 
+export async function runSimulation(args: string[]): Promise<number> {
+  const { runSimulation } = await import("../test/sim/main.ts");
+  return await runSimulation(args);
+}
+
 export async function runBench(args: string[]): Promise<number> {
   const { runBench } = await import("../bench/main.ts");
   return await runBench(args);

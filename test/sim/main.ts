@@ -9,16 +9,25 @@ import { SCENARIOS } from "./scenarios.ts";
 
 const SEEDS_DEFAULT = 200;
 
+const OPTIONS = {
+  seed: { type: "string" },
+  seeds: { type: "string" },
+  scenario: { type: "string" },
+  trace: { type: "boolean", default: false },
+} as const;
+
+function parse(args: string[]) {
+  try {
+    return parseArgs({ args, options: OPTIONS }).values;
+  } catch (error) {
+    console.error(`sim: ${error instanceof Error ? error.message : error}`);
+    return undefined;
+  }
+}
+
 export async function runSimulation(args: string[]): Promise<number> {
-  const { values } = parseArgs({
-    args,
-    options: {
-      seed: { type: "string" },
-      seeds: { type: "string" },
-      scenario: { type: "string" },
-      trace: { type: "boolean", default: false },
-    },
-  });
+  const values = parse(args);
+  if (values === undefined) return 2;
   if (values.scenario !== undefined && !SCENARIOS.some(({ name }) => name === values.scenario)) {
     const names = SCENARIOS.map(({ name }) => name).join(", ");
     console.error(`sim: no scenario '${values.scenario}'; there are: ${names}`);
