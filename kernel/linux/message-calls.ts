@@ -8,15 +8,18 @@
 import { File } from "../fs/file";
 import { IoVector } from "../fs/io-vector";
 import { EBADF, EFAULT, EINVAL, EMSGSIZE } from "../lib/errno";
+import { interfaceIndexOf } from "../net/interface";
 import { addressLoad, addressStore } from "../net/socket/address";
 import {
   AF_UNIX,
+  IP_PKTINFO,
   MSG_CMSG_CLOEXEC,
   MSG_CTRUNC,
   MSG_DONTWAIT,
   MSG_WAITFORONE,
   SCM_MAX_FD,
   SCM_RIGHTS,
+  SOL_IP,
   SOL_SOCKET,
 } from "../net/socket/constants";
 import { Message, messageCreate, messageDestroy, Rights } from "../net/socket/message";
@@ -35,6 +38,8 @@ const MMSGHDR_SIZE: u64 = 64;
 const CMSG_HEADER: u64 = 16;
 /** Linux's UIO_MAXIOV, which bounds sendmmsg and recvmmsg too. */
 const MESSAGES_MAX: u32 = 1024;
+/** struct in_pktinfo: interface index, our address, the destination of the header. */
+const PKTINFO_SIZE: u64 = 12;
 /** More control data than SCM_MAX_FD descriptors and their header is nothing that we know. */
 const CONTROL_MAX: u64 = 1280;
 
@@ -130,7 +135,7 @@ function takeDescriptors(message: Message, data: usize, length: u64): i32 {
 }
 
 /** Reads the control messages that go with a message. 0 or a negative errno. */
-function loadControl(message: Message, header: MessageHeader): i32 {
+function loadControl(message: Message, header: MessageHeader, isUnix: bool): i32 {
   const length = header.controlLength;
   if (header.control == 0 || length < CMSG_HEADER) return 0;
   if (length > CONTROL_MAX) return -EMSGSIZE;
@@ -144,8 +149,14 @@ function loadControl(message: Message, header: MessageHeader): i32 {
       result = -EINVAL;
       break;
     }
-    if (load<u32>(here, 8) == SOL_SOCKET && load<u32>(here, 12) == SCM_RIGHTS) {
-      result = takeDescriptors(message, here + <usize>CMSG_HEADER, size - CMSG_HEADER);
+    const level = load<u32>(here, 8);
+    const type = load<u32>(here, 12);
+    const data = here + <usize>CMSG_HEADER;
+    if (isUnix && level == SOL_SOCKET && type == SCM_RIGHTS) {
+      result = takeDescriptors(message, data, size - CMSG_HEADER);
+    } else if (!isUnix && level == SOL_IP && type == IP_PKTINFO) {
+      if (size < CMSG_HEADER + PKTINFO_SIZE) result = -EINVAL;
+      else message.localAddress = bswap<u32>(load<u32>(data, 4));
     }
     at += (size + 7) & ~7;
   }
@@ -157,15 +168,13 @@ function loadControl(message: Message, header: MessageHeader): i32 {
 function sendHeader(socket: Socket, header: MessageHeader, flags: u32, io: IoVector): i64 {
   let error = io.setVector(header.iovecs, header.iovecCount);
   if (error != 0) return error;
-  if (header.name == 0 && (header.control == 0 || socket.family != AF_UNIX)) {
-    return socket.send(io, flags, null);
-  }
+  if (header.name == 0 && header.control == 0) return socket.send(io, flags, null);
   const message = messageCreate();
   if (header.name != 0 && header.nameLength != 0) {
     error = addressLoad(message.address, header.name, header.nameLength);
     message.hasAddress = true;
   }
-  if (error == 0 && socket.family == AF_UNIX) error = loadControl(message, header);
+  if (error == 0) error = loadControl(message, header, socket.family == AF_UNIX);
   const result: i64 = error != 0 ? error : socket.send(io, flags, message);
   messageDestroy(message);
   return result;
@@ -237,6 +246,30 @@ function storeRights(message: Message, header: MessageHeader, flags: u32): i32 {
   return 0;
 }
 
+/** Tells which of our addresses a datagram came to: struct in_pktinfo. */
+function storePacketInfo(message: Message, header: MessageHeader): i32 {
+  const at = header.control;
+  const room = at != 0 ? header.controlLength : 0;
+  header.controlLength = 0;
+  if (room < CMSG_HEADER + PKTINFO_SIZE) {
+    message.flags |= MSG_CTRUNC;
+    return 0;
+  }
+  const address = bswap<u32>(message.localAddress);
+  const head = <u64>SOL_IP | ((<u64>IP_PKTINFO) << 32);
+  const index = interfaceIndexOf(message.localAddress);
+  if (
+    storeUser64(at, CMSG_HEADER + PKTINFO_SIZE) != 0 ||
+    storeUser64(at + 8, head) != 0 ||
+    storeUser64(at + 16, <u64>index | ((<u64>address) << 32)) != 0 ||
+    storeUser32(at + 24, address) != 0
+  ) {
+    return -EFAULT;
+  }
+  header.controlLength = min(room, (CMSG_HEADER + PKTINFO_SIZE + 7) & ~7);
+  return 0;
+}
+
 /** Receives as the loaded header of the struct at `user` says, and stores what changes in it. */
 function receiveHeader(
   socket: Socket,
@@ -257,7 +290,12 @@ function receiveHeader(
         ? addressStore(message.address, header.name, user + 8)
         : storeUser32(user + 8, 0);
     }
-    if (error == 0) error = storeRights(message, header, flags);
+    if (error == 0) {
+      error =
+        message.localAddress != 0
+          ? storePacketInfo(message, header)
+          : storeRights(message, header, flags);
+    }
     if (error == 0) error = storeUser64(user + 40, header.controlLength);
     if (error == 0) error = storeUser32(user + 48, message.flags | (flags & MSG_CMSG_CLOEXEC));
   }

@@ -89,3 +89,11 @@ export function isBroadcastAddress(address: u32): bool {
   }
   return false;
 }
+
+/** The index of the interface that has an address of ours; the loopback's for all others. */
+export function interfaceIndexOf(address: u32): i32 {
+  for (let i = 1; i < count; i++) {
+    if (interfaces[i]!.address == address) return interfaces[i]!.index;
+  }
+  return loopback.index;
+}

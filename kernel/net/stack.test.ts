@@ -211,7 +211,7 @@ test("udp: a datagram arrives, the answer goes back, a closed port answers with 
   expectEqual(packet.source, PEER_ADDRESS, "source");
   expectEqual(load8(packet.data + 29), 29, "data");
   packetFree(packet);
-  expectEqual(udpSend(endpoint, payload(5), PEER_ADDRESS, 4000), 0, "send");
+  expectEqual(udpSend(endpoint, payload(5), 0, PEER_ADDRESS, 4000), 0, "send");
   dropArp(via);
   const answer = takeSent(via)!;
   answer.pull(IPV4_HEADER);
@@ -253,14 +253,14 @@ test("udp: over the loopback between connected endpoints, and an error for a clo
   expectEqual(udpConnect(client, 0x7f000001, 7000), 0, "connect");
   expectEqual(client.localAddress, 0x7f000001, "source");
   expect(client.localPort >= 32768, "ephemeral");
-  expectEqual(udpSend(client, payload(3000), 0x7f000001, 7000), 0, "send");
+  expectEqual(udpSend(client, payload(3000), 0, 0x7f000001, 7000), 0, "send");
   expectEqual(server.arrivals, 0, "not before the queue is drained");
   ipv4DrainLoopback();
   const packet = udpReceive(server)!;
   expectEqual(packet.length, 3000, "whole");
   packetFree(packet);
   udpClose(server);
-  udpSend(client, payload(1), 0x7f000001, 7000);
+  udpSend(client, payload(1), 0, 0x7f000001, 7000);
   ipv4DrainLoopback();
   expectEqual(client.error, ECONNREFUSED, "refused");
 });
@@ -349,7 +349,7 @@ test("fragments: a large datagram is cut to the MTU, on 8-byte boundaries", () =
   const via = testInterfaceUp();
   const endpoint = new TestEndpoint();
   receiveArpReply(via, PEER_ADDRESS);
-  udpSend(endpoint, payload(4000), PEER_ADDRESS, 9);
+  udpSend(endpoint, payload(4000), 0, PEER_ADDRESS, 9);
   dropArp(via);
   let bytes: u32 = 0;
   for (let i = 0; i < 3; i++) {

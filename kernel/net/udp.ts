@@ -4,7 +4,7 @@
  *     endpoint = new (a subclass of UdpEndpoint)
  *     udpBind(endpoint, address, port)      port 0: one is chosen (RFC 6056)
  *     udpConnect(endpoint, address, port)   filters what comes in, and is where `udpSend` goes by default
- *     udpSend(endpoint, packet, address, port)
+ *     udpSend(endpoint, packet, from, address, port)
  *     endpoint.queue                        datagrams that have arrived, each starting with its payload
  *     udpClose(endpoint)
  *
@@ -180,8 +180,17 @@ export function udpClose(endpoint: UdpEndpoint): void {
   endpoint.queuedBytes = 0;
 }
 
-/** Takes a packet that holds the payload, and sends it. 0 or a negative errno. */
-export function udpSend(endpoint: UdpEndpoint, packet: Packet, address: u32, port: u32): i32 {
+/**
+ * Takes a packet that holds the payload, and sends it, from `from` if that is not 0 and one of our addresses. 0 or a
+ * negative errno.
+ */
+export function udpSend(
+  endpoint: UdpEndpoint,
+  packet: Packet,
+  from: u32,
+  address: u32,
+  port: u32,
+): i32 {
   if (packet.length > UDP_PAYLOAD_MAX) {
     packetFree(packet);
     return -EMSGSIZE;
@@ -198,7 +207,7 @@ export function udpSend(endpoint: UdpEndpoint, packet: Packet, address: u32, por
     packetFree(packet);
     return -EACCES;
   }
-  let source = endpoint.localAddress;
+  let source = from != 0 && isLocalAddress(from) ? from : endpoint.localAddress;
   if (source == 0 || isBroadcastAddress(source) || isMulticastAddress(source)) {
     source = ipv4SourceFor(destination);
   }

@@ -15,6 +15,8 @@ export class Message {
   flags: u32;
   /** Descriptors that travel along: the sender's, or the received ones. */
   rights: Rights | null;
+  /** IP_PKTINFO: which of our addresses a datagram came to, or is to come from; 0: not asked for. */
+  localAddress: u32;
 }
 
 export function messageCreate(): Message {
@@ -23,6 +25,7 @@ export function messageCreate(): Message {
   message.hasAddress = false;
   message.flags = 0;
   message.rights = null;
+  message.localAddress = 0;
   return message;
 }
 

@@ -87,6 +87,8 @@ class SocketEndpoint extends UdpEndpoint {
 
 export class UdpSocket extends Socket {
   endpoint: SocketEndpoint = changetype<SocketEndpoint>(0);
+  /** IP_PKTINFO. */
+  packetInfo: bool = false;
   private receiveShut: bool = false;
   private sendShut: bool = false;
 
@@ -171,6 +173,7 @@ export class UdpSocket extends Socket {
     if (message) {
       message.address.setInet(packet.source, packet.sourcePort);
       message.hasAddress = true;
+      if (this.packetInfo) message.localAddress = packet.destination;
     }
     const length = packet.totalLength();
     let part: Packet | null = packet;
@@ -218,7 +221,8 @@ export class UdpSocket extends Socket {
       return taken < 0 ? taken : -EINVAL;
     }
     netEnter();
-    const error = udpSend(endpoint, packet, address, port);
+    const source: u32 = message ? message.localAddress : 0;
+    const error = udpSend(endpoint, packet, source, address, port);
     netLeave();
     return error != 0 ? error : <i64>n;
   }
@@ -282,6 +286,9 @@ export class UdpSocket extends Socket {
       case IP_TOS:
         endpoint.tos = <u8>value;
         return 0;
+      case IP_PKTINFO:
+        this.packetInfo = value != 0;
+        return 0;
       case IP_MTU_DISCOVER:
       case IP_RECVERR:
       case IP_FREEBIND:
@@ -313,8 +320,9 @@ export class UdpSocket extends Socket {
         return 1;
       case IP_RECVERR:
       case IP_FREEBIND:
-      case IP_PKTINFO:
         return 0;
+      case IP_PKTINFO:
+        return this.packetInfo ? 1 : 0;
       default:
         return -ENOPROTOOPT;
     }
