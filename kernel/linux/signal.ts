@@ -13,6 +13,7 @@
 
 import { free } from "../runtime/free";
 import { thisCpu, WORK_SIGNAL } from "../sched/cpu";
+import { currentThread } from "../sched/thread";
 import { wakeForSignal } from "../sched/wait-queue";
 import { signalArrived, watchedSignals } from "./signal-file";
 import {
@@ -136,6 +137,8 @@ const scratchInfo: SignalInfo = changetype<SignalInfo>(memory.data(32, 8));
 
 /** Sends the running thread a signal that the kernel raises. */
 export function sendSignalToCurrent(signal: i32): void {
+  // A kernel thread gets none.
+  if (currentThread().task == 0) return;
   scratchInfo.set(signal, SI_KERNEL, 0);
   sendSignalToTask(currentTask(), scratchInfo);
 }
