@@ -5,7 +5,10 @@ import { panic } from "../lib/panic";
 import { afterSwitch, threadExit, threadStart } from "./scheduler";
 import { currentThread, Thread, threadAllocate, threadPrepare } from "./thread";
 
-/** Starts a kernel thread that runs entry(argument). They are made at boot, so a lack of memory is a panic. */
+/**
+ * Starts a kernel thread that runs entry(argument). They are made at boot, so a lack of memory is a
+ * panic.
+ */
 export function threadCreate(
   name: string,
   entry: (argument: usize) => void,
@@ -23,7 +26,10 @@ export function threadCreate(
   return thread;
 }
 
-/** From assembly: the first code of a thread. Linux threads enter the application from here (linux/clone.ts). */
+/**
+ * From assembly: the first code of a thread. Linux threads enter the application from here
+ * (linux/thread-calls.ts).
+ */
 export function threadEntry(): void {
   afterSwitch();
   const thread = currentThread();

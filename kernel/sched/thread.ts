@@ -2,7 +2,7 @@
  * Threads: the application's and the kernel's own.
  *
  *     threadCreate(name, entry, argument)      a kernel thread, ready to run
- *     threadAllocate()                         the bare thread, for clone (linux/clone.ts)
+ *     threadAllocate()                         the bare thread, for clone (linux/thread-calls.ts)
  *     currentThread()
  *
  * A thread has a kernel stack in linear memory, below it an unmapped guard page, and at its top, when it is in a system

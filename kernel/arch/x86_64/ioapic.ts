@@ -2,13 +2,14 @@
  * The I/O APIC: which pin raises which vector (Intel 82093AA data sheet, 3.2).
  *
  *     ioapicInit()                                     masks the 8259, which the firmware may have left open
- *     ioapicAdd, ioapicOverride                        from ACPI's MADT, where there is one (acpi-madt.ts)
+ *     ioapicAdd, ioapicOverride                        from ACPI's MADT, where there is one (acpi.ts)
  *     ioapicRoute(gsi, vector, mode)                   global system interrupt → vector, unmasked
  *     ioapicRouteIsa(irq, vector)                      an ISA interrupt, with its override applied
  *     ioapicMask(gsi)
  *
- * Without a MADT there is one I/O APIC at 0xfec00000 that begins with GSI 0, and ISA interrupts are the pins of the same
- * number: so it is on QEMU's microvm and on Firecracker. All routes go to the boot CPU. Thread context.
+ * Without a MADT there is one I/O APIC at 0xfec00000 that begins with GSI 0, and ISA interrupts are
+ * the pins of the same number: so it is on QEMU's microvm and on Firecracker. All routes go to the
+ * boot CPU. Thread context.
  */
 
 import { cpuid, out8, volatileLoad32, volatileStore32 } from "../hw";
@@ -125,7 +126,10 @@ export function localApicId(): u32 {
   return load<u32>(cpuidOut, 4) >> 24;
 }
 
-/** Lets a GSI raise `vector` on this CPU; `mode` is of IOAPIC_*. False when no I/O APIC has that pin. */
+/**
+ * Lets a GSI raise `vector` on this CPU; `mode` is of IOAPIC_*. False when no I/O APIC has that
+ * pin.
+ */
 export function ioapicRoute(gsi: u32, vector: u32, mode: u32): bool {
   const ioapic = ioapicOf(gsi);
   if (!ioapic) return false;

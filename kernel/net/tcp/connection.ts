@@ -1,7 +1,8 @@
 /**
- * A TCP connection: its state, and what the socket layer calls. The protocol's parts are functions on it, one subject
- * per file: input.ts and established.ts (segments), output.ts and transmit.ts, recovery.ts and sack.ts, rtt.ts, cubic.ts,
- * timer.ts, send-buffer.ts, receive-queue.ts, reassembly.ts, close.ts.
+ * A TCP connection: its state, and what the socket layer calls. The protocol's parts are functions
+ * on it, one subject per file: input.ts and slow-input.ts (segments), output.ts and transmit.ts,
+ * recovery.ts and sack.ts, rtt.ts, cubic.ts, timer.ts, send-buffer.ts, receive-queue.ts,
+ * reassembly.ts, close.ts.
  *
  *     const c = new Connection();  c.observer = …  options …
  *     c.connect(local, localPort, remote, remotePort)     0 or -errno; then poll() tells
@@ -9,12 +10,13 @@
  *     c.shutdownSend()  c.shutdownReceive()  c.poll()  c.takeError()
  *     c.close() or c.abort()                              gives the object up: TCP frees it when it is done
  *
- * Nothing here sleeps but the copies from and to the application, in `send` and `receive`. While they do, the connection
- * is `busy`: segments wait in the backlog, timers come again. Apart from that the caller sees to it that one thread at a
- * time calls into a connection (the socket's mutex). There is no clock: netSetNow (net/clock.ts) comes before all calls.
+ * Nothing here sleeps but the copies from and to the application, in `send` and `receive`. While
+ * they do, the connection is `busy`: segments wait in the backlog, timers come again. Apart from
+ * that the caller sees to it that one thread at a time calls into a connection (the socket's
+ * mutex). There is no clock: netSetNow (net/clock.ts) comes before all calls.
  *
- * Whoever called into TCP calls `tcpFlush()` (work.ts) at the end: it sends what input only noted (acknowledgments that an
- * answer might have carried), and frees what has ended.
+ * Whoever called into TCP calls `tcpFlush()` (work.ts) at the end: it sends what input only noted
+ * (acknowledgments that an answer might have carried), and frees what has ended.
  */
 import {
   POLLERR,
@@ -58,7 +60,9 @@ import { connectionTimer, keepaliveRestart } from "./timer";
 export const MSG_PEEK: u32 = 0x02;
 export const MSG_TRUNC: u32 = 0x20;
 
-/** Who hears of a connection's or listener's changes: the socket. Must not sleep, nor call into TCP. */
+/**
+ * Who hears of a connection's or listener's changes: the socket. Must not sleep, nor call into TCP.
+ */
 export abstract class ConnectionObserver {
   /** Events of `mask` (POLL*) may have become ready. */
   abstract changed(mask: u32): void;
@@ -120,7 +124,10 @@ export class Connection extends Endpoint {
   sndUna: u32 = 0;
   /** One past the highest sequence number sent. */
   sndNxt: u32 = 0;
-  /** The peer's window, scaled; the largest it ever was; sequence and acknowledgment of the last update. */
+  /**
+   * The peer's window, scaled; the largest it ever was; sequence and acknowledgment of the last
+   * update.
+   */
   sndWindow: u32 = 0;
   sndWindowMax: u32 = 0;
   sndWl1: u32 = 0;
@@ -161,7 +168,10 @@ export class Connection extends Endpoint {
   receiveMss: u32 = MSS_DEFAULT;
   /** The peer has marked the end of what it wrote (PSH), and that is not acknowledged. */
   pushed: bool = false;
-  /** Requests and answers: acknowledgments wait for the answer, also when the application has read everything. */
+  /**
+   * Requests and answers: acknowledgments wait for the answer, also when the application has read
+   * everything.
+   */
   interactive: bool = false;
   /** How many acknowledgments are still sent at once: the peer is in slow start. */
   quickAcks: u32 = 0;
@@ -264,7 +274,10 @@ export class Connection extends Endpoint {
     connectionTimer(this);
   }
 
-  /** Starts to connect. `local` 0 and `localPort` 0: chosen here. 0, or -errno when it could not even begin. */
+  /**
+   * Starts to connect. `local` 0 and `localPort` 0: chosen here. 0, or -errno when it could not
+   * even begin.
+   */
   connect(local: u32, localPort: u32, remote: u32, remotePort: u32): i32 {
     return openActive(this, local, localPort, remote, remotePort);
   }
@@ -283,8 +296,9 @@ export class Connection extends Endpoint {
   }
 
   /**
-   * Buffers as much as there is room for, and sends what may be sent. `more`: a partial segment waits, for more follows
-   * (MSG_MORE). Bytes, or -EAGAIN, -EPIPE, -ENOTCONN, -EFAULT, or the pending error.
+   * Buffers as much as there is room for, and sends what may be sent. `more`: a partial segment
+   * waits, for more follows (MSG_MORE). Bytes, or -EAGAIN, -EPIPE, -ENOTCONN, -EFAULT, or the
+   * pending error.
    */
   send(io: IoVector, more: bool): i64 {
     if (!this.canSend()) return this.sendFailure();
@@ -314,7 +328,10 @@ export class Connection extends Endpoint {
     return -EPIPE;
   }
 
-  /** Reads what has been received. Bytes, 0 at the end of the stream, -EAGAIN, -ENOTCONN, -EFAULT, or the pending error. */
+  /**
+   * Reads what has been received. Bytes, 0 at the end of the stream, -EAGAIN, -ENOTCONN, -EFAULT,
+   * or the pending error.
+   */
   receive(io: IoVector, flags: u32): i64 {
     if (this.queuedBytes == 0) return this.receiveEmpty();
     let n: i64;
@@ -370,7 +387,10 @@ export class Connection extends Endpoint {
     return bufferSpace(this) >= this.bufferUsed >> 1 && bufferSpace(this) > 0;
   }
 
-  /** POLL* that are ready now, as Linux's tcp_poll. A caller that does not find POLLOUT will be told of it. */
+  /**
+   * POLL* that are ready now, as Linux's tcp_poll. A caller that does not find POLLOUT will be told
+   * of it.
+   */
   poll(): u32 {
     const state = this.state;
     let mask: u32 = 0;
@@ -399,7 +419,10 @@ export class Connection extends Endpoint {
     this.notify(POLLIN | POLLRDNORM | POLLRDHUP);
   }
 
-  /** The application is done with the object: an orderly close, or a reset when it left data unread (RFC 2525 2.17). */
+  /**
+   * The application is done with the object: an orderly close, or a reset when it left data unread
+   * (RFC 2525 2.17).
+   */
   close(): void {
     closeConnection(this);
   }
@@ -409,7 +432,9 @@ export class Connection extends Endpoint {
     abortConnection(this);
   }
 
-  /** Whether all that was sent, the FIN included, has been acknowledged: what SO_LINGER waits for. */
+  /**
+   * Whether all that was sent, the FIN included, has been acknowledged: what SO_LINGER waits for.
+   */
   drained(): bool {
     return (
       this.dead || this.sndUna == this.bufferSequence + this.bufferUsed + (this.finQueued ? 1 : 0)
@@ -433,7 +458,9 @@ export class Connection extends Endpoint {
     keepaliveRestart(this);
   }
 
-  /** SO_SNDBUF and SO_RCVBUF, in bytes of data (the doubling that Linux does is the socket layer's). */
+  /**
+   * SO_SNDBUF and SO_RCVBUF, in bytes of data (the doubling that Linux does is the socket layer's).
+   */
   setSendLimit(bytes: u32): void {
     this.sendLimit = max(BUFFER_LIMIT_MIN, min(bytes, SEND_LIMIT_MAX));
     this.sendLimitFixed = true;
