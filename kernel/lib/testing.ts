@@ -5,7 +5,7 @@
  *       expect(pages.free() == before, "all pages are back");
  *     });
  *
- * A test file is `NAME.test.ts` beside `NAME.ts`. Each test runs in a fresh instance of the module, so tests share no
+ * A test file is `*.test.ts` beside what it tests. Each test runs in a fresh instance of the module, so tests share no
  * state. Functions passed to `test` can't capture variables. `toolchain/unit.ts` is the runner.
  */
 class TestCase {
