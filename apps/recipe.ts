@@ -1,6 +1,6 @@
 /*
- * What a recipe says about an application. A recipe is data: everything that depends on the host, such as package
- * versions, is found when the image is composed.
+ * What a recipe says about an application. A recipe is data: everything that depends on the host,
+ * such as package versions, is found when the image is composed.
  */
 export interface Recipe {
   /** The name in `virga run NAME`. */

@@ -1,4 +1,7 @@
-/* Redis: an in-memory store, without persistence, since the root is read-only and the rest is memory. */
+/*
+ * Redis: an in-memory store, without persistence, since the root is read-only and the rest is
+ * memory.
+ */
 import type { Recipe } from "./recipe.ts";
 
 export const redis: Recipe = {

@@ -1,8 +1,10 @@
-// The system call measures: the same static program in both guests, its figures read from the console.
+// The system call measures: the same static program in both guests, its figures read from the
+// console.
 //
 //   await measureCalls(plan, samples, progress)
 //
-// The program prints one line {"measure":"getpid","ns":12.3} per measure and a last line {"done":true}.
+// The program prints one line {"measure":"getpid","ns":12.3} per measure and a last line
+// {"done":true}.
 
 import type { Guest } from "./guest.ts";
 import { startMachine } from "./machine.ts";

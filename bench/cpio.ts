@@ -4,9 +4,9 @@
 //   newc(entries)        the whole archive, TRAILER included
 //   entriesOf(folder)    the entries of a folder on disk
 //
-// Each entry is a header of 6 magic characters and 13 fields of 8 hexadecimal digits, the name with its
-// terminating zero, and the data; name and data are each padded so that the next part begins at a
-// multiple of 4. Times and owners are zero, so the same input always gives the same bytes.
+// Each entry is a header of 6 magic characters and 13 fields of 8 hexadecimal digits, the name with
+// its terminating zero, and the data; name and data are each padded so that the next part begins at
+// a multiple of 4. Times and owners are zero, so the same input always gives the same bytes.
 
 import { lstatSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";

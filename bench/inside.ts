@@ -1,5 +1,6 @@
-// Carries out a plan. Also a program of its own, started inside the network namespace: it reads the plan
-// from the file named on its command line, writes the rows to the second one, and progress to stderr.
+// Carries out a plan. Also a program of its own, started inside the network namespace: it reads the
+// plan from the file named on its command line, writes the rows to the second one, and progress to
+// stderr.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { measureCalls } from "./calls-measures.ts";

@@ -1,4 +1,5 @@
-// The Linux guest: Debian's cloud kernel as it is distributed, and an initramfs with nothing needless.
+// The Linux guest: Debian's cloud kernel as it is distributed, and an initramfs with nothing
+// needless.
 //
 //   fetchLinux(build)                      download and unpack the kernel package, once
 //   linuxGuest(build, linux, program, …)   initramfs and command line for one program
@@ -24,8 +25,8 @@ import { GUEST_IP, GUEST_MASK, type Guest, type Program } from "./guest.ts";
 const PACKAGE = "linux-image-cloud-amd64";
 
 /**
- * Debian's kernel is built without the command line's virtio_mmio.device, so it can find microvm's devices by
- * ACPI only. Nothing else changes with it: the devices and their transport are the same.
+ * Debian's kernel is built without the command line's virtio_mmio.device, so it can find microvm's
+ * devices by ACPI only. Nothing else changes with it: the devices and their transport are the same.
  */
 const MICROVM_EXTRA = ["-machine", "acpi=on"];
 

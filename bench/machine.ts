@@ -1,13 +1,13 @@
-// One QEMU process: its console and its end. The command line is the one that `virga run` uses, made by the
-// same function for both guests: only kernel, initrd, kernel command line and root disk differ, and what
-// a guest's `extra` says.
+// One QEMU process: its console and its end. The command line is the one that `virga run` uses,
+// made by the same function for both guests: only kernel, initrd, kernel command line and root disk
+// differ, and what a guest's `extra` says.
 //
 //   const vm = startMachine(guest, options)
 //   await vm.waitFor(pattern, ms)      until the console shows it
 //   await vm.stop()                    ends QEMU by its own pid; safe to repeat
 //
-// Every machine still running when Node exits, for whatever reason that lets it run handlers, is killed
-// then.
+// Every machine still running when Node exits, for whatever reason that lets it run handlers, is
+// killed then.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";

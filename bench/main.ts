@@ -2,8 +2,8 @@
 //
 //   await runBench(["redis", "--json"])    the exit code
 //
-// Three steps: prepare (compile, download, compose both guests), measure (in a network namespace of its
-// own where the system allows one, see network.ts), report.
+// Three steps: prepare (compile, download, compose both guests), measure (in a network namespace of
+// its own where the system allows one, see network.ts), report.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";

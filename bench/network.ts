@@ -4,12 +4,13 @@
 //   setUpTap()             inside the namespace: the tap device, its address and the guest's
 //   setQueueLength(n)      inside the namespace: how many packets may wait for a guest
 //
-// The namespace is anonymous (unshare): it and the tap in it disappear with the last process inside, so
-// there is nothing to clean up even after a SIGKILL. The processes inside have their own pid namespace
-// whose first process is the measuring one; when that ends, the kernel ends every QEMU left in it.
+// The namespace is anonymous (unshare): it and the tap in it disappear with the last process
+// inside, so there is nothing to clean up even after a SIGKILL. The processes inside have their own
+// pid namespace whose first process is the measuring one; when that ends, the kernel ends every
+// QEMU left in it.
 //
-// The guest's hardware address is entered by hand. Otherwise the host would ask by ARP once a second
-// while the guest boots, and the time to the first answer would be a multiple of a second.
+// The guest's hardware address is entered by hand. Otherwise the host would ask by ARP once a
+// second while the guest boots, and the time to the first answer would be a multiple of a second.
 
 import { execFileSync } from "node:child_process";
 import { accessSync, constants } from "node:fs";

@@ -1,5 +1,5 @@
-// What is to be measured, as plain data: made outside the network namespace, where packages can still be
-// fetched, and carried out inside it. It crosses the boundary as JSON.
+// What is to be measured, as plain data: made outside the network namespace, where packages can
+// still be fetched, and carried out inside it. It crosses the boundary as JSON.
 
 import type { Accelerator, MachineType } from "../cli/qemu/index.ts";
 import type { Guest, Program } from "./guest.ts";

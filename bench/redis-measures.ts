@@ -1,10 +1,11 @@
-// The Redis measures: boots each guest in turn, loads it from redis-benchmark, and collects the figures.
+// The Redis measures: boots each guest in turn, loads it from redis-benchmark, and collects the
+// figures.
 //
 //   await measureRedis(plan, samples, progress)
 //
-// One run boots a guest once, takes the time to its first PONG, and then loads that same machine. Runs of
-// the two guests alternate, and the one that goes first changes from run to run. A run that fails is told
-// and left out; its partner then counts in the median, but not in the ratio.
+// One run boots a guest once, takes the time to its first PONG, and then loads that same machine.
+// Runs of the two guests alternate, and the one that goes first changes from run to run. A run that
+// fails is told and left out; its partner then counts in the median, but not in the ratio.
 
 import { statSync } from "node:fs";
 import { createServer } from "node:net";
@@ -20,7 +21,10 @@ import { smallest } from "./search.ts";
 const REDIS_PORT = 6379;
 const CLIENTS = 50;
 const BOOT_TIMEOUT_MS = 30_000;
-/** A guest short of memory may thrash or hang instead of giving up; a good boot takes a tenth of this. */
+/**
+ * A guest short of memory may thrash or hang instead of giving up; a good boot takes a tenth of
+ * this.
+ */
 const SMALL_BOOT_TIMEOUT_MS = 12_000;
 const MEMORY_RANGE_MIB = { low: 8, high: 256 };
 
@@ -56,8 +60,9 @@ async function attach(plan: Plan, memoryMiB: number): Promise<Attached> {
 }
 
 /**
- * QEMU's user-mode network accepts by itself, and stops accepting while its packets to a booting guest are
- * lost. So there the guest is only asked once Redis has said on the console that it is ready.
+ * QEMU's user-mode network accepts by itself, and stops accepting while its packets to a booting
+ * guest are lost. So there the guest is only asked once Redis has said on the console that it is
+ * ready.
  */
 async function bootUntilPong(
   plan: Plan,

@@ -5,7 +5,8 @@
 //   formatJson(rows)         {"rows":[{"measure","unit","better","virga","linux","ratio"}, …]}
 //   formatTable(rows)        the same for people
 //
-// A value that could not be measured is null, in JSON too, so a missing guest never looks like zero.
+// A value that could not be measured is null, in JSON too, so a missing guest never looks like
+// zero.
 
 import { type Better, median, medianRatio } from "./stats.ts";
 

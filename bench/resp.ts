@@ -1,4 +1,5 @@
-// As much of a Redis client as measuring needs: when does a server answer, and does it store values.
+// As much of a Redis client as measuring needs: when does a server answer, and does it store
+// values.
 //
 //   await firstPong(target, options)   resolves with performance.now() at the first +PONG
 //   await request(target, words, ms)   one command on a connection of its own, the reply as text
@@ -17,7 +18,9 @@ export function encodeCommand(words: readonly string[]): string {
   return `*${words.length}\r\n${bulk}`;
 }
 
-/** The first reply in `text`: simple strings, errors, integers, bulk strings; null if incomplete. */
+/**
+ * The first reply in `text`: simple strings, errors, integers, bulk strings; null if incomplete.
+ */
 export function decodeReply(text: string): string | null {
   const end = text.indexOf("\r\n");
   if (end < 0) return null;
@@ -68,8 +71,8 @@ export interface PongOptions {
 }
 
 /**
- * A new connection every few milliseconds, without waiting for the ones before: a SYN that a booting
- * guest loses would be repeated by the host after a whole second only.
+ * A new connection every few milliseconds, without waiting for the ones before: a SYN that a
+ * booting guest loses would be repeated by the host after a whole second only.
  */
 export function firstPong(target: Target, options: PongOptions): Promise<number> {
   const open: Socket[] = [];

@@ -1,5 +1,5 @@
-// The root file systems of the measured programs. `virga run` composes the very same images; Linux gets
-// the image as it is, or its content unpacked into an initramfs.
+// The root file systems of the measured programs. `virga run` composes the very same images; Linux
+// gets the image as it is, or its content unpacked into an initramfs.
 //
 //   await redisProgram(build)       Debian's redis-server, by the recipe
 //   await callsProgram(build)       guest/calls.c, static
@@ -11,7 +11,10 @@ import { redis } from "../apps/redis.ts";
 import { imageOfProgram, imageOfRecipe, type RootImage } from "../cli/image/index.ts";
 import type { Program } from "./guest.ts";
 
-/** Linux cannot have libraries and configuration that Virga has not, so the folder comes out of the image. */
+/**
+ * Linux cannot have libraries and configuration that Virga has not, so the folder comes out of the
+ * image.
+ */
 function unpack(image: RootImage, folder: string): string {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });

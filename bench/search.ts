@@ -1,8 +1,8 @@
 // Binary search for the smallest number that will do.
 
 /**
- * The smallest integer of [low, high] for which `works` is true, or null when not even `high` works.
- * Expects that whatever is above a working number works too.
+ * The smallest integer of [low, high] for which `works` is true, or null when not even `high`
+ * works. Expects that whatever is above a working number works too.
  */
 export async function smallest(
   low: number,

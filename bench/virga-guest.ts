@@ -1,5 +1,5 @@
-// The Virga guest: the kernel from the toolchain, the program's root as an EROFS disk, and the command line
-// of docs/boot-protocol.md.
+// The Virga guest: the kernel from the toolchain, the program's root as an EROFS disk, and the
+// command line of docs/boot-protocol.md.
 
 import { kernelCommandLine } from "../cli/qemu/index.ts";
 import { buildKernel } from "../toolchain/build.ts";

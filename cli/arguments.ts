@@ -1,6 +1,7 @@
 /*
- * Reading the command line: `node:util`'s parseArgs, with our errors, and with the rule that options may end at the
- * first word that is no option, because what follows belongs to the guest's program.
+ * Reading the command line: `node:util`'s parseArgs, with our errors, and with the rule that
+ * options may end at the first word that is no option, because what follows belongs to the guest's
+ * program.
  */
 import { type ParseArgsConfig, parseArgs } from "node:util";
 import { UsageError } from "./errors.ts";
@@ -12,7 +13,9 @@ export interface Split {
   readonly own: readonly string[];
   /** What follows `--`; null if there is none. */
   readonly rest: readonly string[] | null;
-  /** Index in `args` of the first word that is neither an option nor its value; -1 if there is none. */
+  /**
+   * Index in `args` of the first word that is neither an option nor its value; -1 if there is none.
+   */
   readonly firstWord: number;
 }
 

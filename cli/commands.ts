@@ -1,5 +1,6 @@
 /*
- * The commands: one row each, with all of `--help`. Dispatch, the overview and the help derive from this table.
+ * The commands: one row each, with all of `--help`. Dispatch, the overview and the help derive from
+ * this table.
  */
 import { recipes } from "../apps/index.ts";
 import { runBench, runSimulation, runTests } from "./modules.ts";

@@ -1,9 +1,11 @@
 /*
- * Everything that can go wrong in a way a user can understand. Each class has a stable `code` for scripts
- * (`--json`) and tests, and the exit status of the command; `main.ts` alone turns one into a line on stderr.
+ * Everything that can go wrong in a way a user can understand. Each class has a stable `code` for
+ * scripts (`--json`) and tests, and the exit status of the command; `main.ts` alone turns one into
+ * a line on stderr.
  *
- * Exit statuses follow what container tools taught people: the program's own status passes through, and
- * 125 is the runner's failure, 126 "cannot be executed", 127 "not found", 2 a mistake on the command line.
+ * Exit statuses follow what container tools taught people: the program's own status passes through,
+ * and 125 is the runner's failure, 126 "cannot be executed", 127 "not found", 2 a mistake on the
+ * command line.
  */
 
 export const EXIT_USAGE = 2;

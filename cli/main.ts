@@ -1,6 +1,6 @@
 /*
- * The entry of the `virga` command: finds the command, runs it, and turns what it throws into one line on stderr
- * and an exit status. Nothing else in the tools prints an error or ends the process.
+ * The entry of the `virga` command: finds the command, runs it, and turns what it throws into one
+ * line on stderr and an exit status. Nothing else in the tools prints an error or ends the process.
  */
 import { commands, helpOf, overview } from "./commands.ts";
 import { EXIT_RUNNER, UsageError, VirgaError } from "./errors.ts";
@@ -23,14 +23,20 @@ async function main(args: readonly string[]): Promise<number> {
   return await command.run(rest);
 }
 
-/** `--help` first, or among the options before the first word: `run ./program --help` is the program's. */
+/**
+ * `--help` first, or among the options before the first word: `run ./program --help` is the
+ * program's.
+ */
 function asksForHelp(args: readonly string[]): boolean {
   const firstWord = args.findIndex((arg) => !arg.startsWith("-") || arg === "--");
   const own = firstWord < 0 ? args : args.slice(0, firstWord);
   return own.includes("--help") || own.includes("-h");
 }
 
-/** Errors of the other parts have a `code` too; what has none is a mistake of ours and shows its stack. */
+/**
+ * Errors of the other parts have a `code` too; what has none is a mistake of ours and shows its
+ * stack.
+ */
 function report(error: unknown): number {
   if (error instanceof Error && "code" in error && !String(error.code).startsWith("ERR_")) {
     process.stderr.write(`virga: ${error.message}\n`);

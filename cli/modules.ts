@@ -1,6 +1,6 @@
 /*
- * The other parts of Virga that commands lead to. Each is loaded only when its command runs, so that `virga ps` does not
- * wait for a compiler to be read in.
+ * The other parts of Virga that commands lead to. Each is loaded only when its command runs, so
+ * that `virga ps` does not wait for a compiler to be read in.
  */
 import { note } from "./progress.ts";
 
@@ -13,7 +13,9 @@ export async function buildKernel(isDebug: boolean): Promise<string> {
   return (await buildKernel({ profile, onStep })).elfPath;
 }
 
-/** Names for addresses in `kernel`; a kernel without a symbol table has none, and that stops nobody. */
+/**
+ * Names for addresses in `kernel`; a kernel without a symbol table has none, and that stops nobody.
+ */
 export async function loadSymbolizer(kernel: string): Promise<(address: bigint) => string | null> {
   const { symbolize } = await import("../toolchain/symbolizer.ts");
   return (address) => {

@@ -1,5 +1,6 @@
 /*
- * Where things are: the repository, its build folder, and the folder that holds the state of running machines.
+ * Where things are: the repository, its build folder, and the folder that holds the state of
+ * running machines.
  */
 import { accessSync, constants, mkdirSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -21,8 +22,8 @@ export function buildFolder(...parts: string[]): string {
 }
 
 /**
- * The folder with one subfolder per machine. It is outside the repository because it holds UNIX sockets, whose
- * path must fit 107 bytes, and because it is to vanish with the session or the boot.
+ * The folder with one subfolder per machine. It is outside the repository because it holds UNIX
+ * sockets, whose path must fit 107 bytes, and because it is to vanish with the session or the boot.
  */
 export function stateFolder(environment: NodeJS.ProcessEnv = process.env): string {
   const runtime = environment.XDG_RUNTIME_DIR;
@@ -32,7 +33,8 @@ export function stateFolder(environment: NodeJS.ProcessEnv = process.env): strin
     environment.VIRGA_STATE_DIR ??
     (isUsable ? join(runtime, "virga") : join(tmpdir(), `virga-${uid}`));
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  // In a world-writable /tmp somebody else may have made the folder first, to read or steer our machines.
+  // In a world-writable /tmp somebody else may have made the folder first, to read or steer our
+  // machines.
   const owner = statSync(folder).uid;
   if (owner !== uid) {
     throw new VirgaError("state-folder", `${folder} belongs to another user; set VIRGA_STATE_DIR`);

@@ -1,8 +1,9 @@
 /*
  * Processes: `processStart` tells whether one lives, and which it is.
  *
- * The one way to run a tool to its end: `runTool` returns its standard output, or throws a `ToolFailedError` that
- * has the command and the last lines it printed. A tool that is not installed becomes a `ToolMissingError`.
+ * The one way to run a tool to its end: `runTool` returns its standard output, or throws a
+ * `ToolFailedError` that has the command and the last lines it printed. A tool that is not
+ * installed becomes a `ToolMissingError`.
  */
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -56,8 +57,9 @@ export async function runTool(
 }
 
 /**
- * The start time of a live process, field 22 of /proc/PID/stat, which with the id names it for good; null if there is
- * none. A zombie is none: a machine that was left running is nobody's child that would reap it soon.
+ * The start time of a live process, field 22 of /proc/PID/stat, which with the id names it for
+ * good; null if there is none. A zombie is none: a machine that was left running is nobody's child
+ * that would reap it soon.
  */
 export function processStart(pid: number): string | null {
   try {

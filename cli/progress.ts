@@ -5,7 +5,9 @@
 /** A step that ends sooner than this leaves no trace: an incremental build says nothing. */
 const QUIET_MS = 250;
 
-/** Runs `work` and says `what` on stderr if it takes longer than a moment, with the time it took. */
+/**
+ * Runs `work` and says `what` on stderr if it takes longer than a moment, with the time it took.
+ */
 export async function withProgress<T>(what: string, work: () => Promise<T>): Promise<T> {
   const begin = performance.now();
   let told = false;

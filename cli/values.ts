@@ -1,5 +1,6 @@
 /*
- * Option values, from text to typed values, once, at the edge. Each parser names the option in its error.
+ * Option values, from text to typed values, once, at the edge. Each parser names the option in its
+ * error.
  */
 import { UsageError } from "./errors.ts";
 import type { Forward } from "./qemu/index.ts";
@@ -7,7 +8,10 @@ import type { Forward } from "./qemu/index.ts";
 const KIB = 1024;
 const UNITS: Readonly<Record<string, number>> = { K: KIB, M: KIB ** 2, G: KIB ** 3 };
 
-/** `128M`, `1G`, `65536K`, also with `iB` or `B` behind; a bare number is MiB, as for QEMU. Returns bytes. */
+/**
+ * `128M`, `1G`, `65536K`, also with `iB` or `B` behind; a bare number is MiB, as for QEMU. Returns
+ * bytes.
+ */
 export function parseSize(option: string, text: string): number {
   const match = /^([0-9]+(?:\.[0-9]+)?)\s*([KMG]?)(?:i?B)?$/i.exec(text.trim());
   const unit = UNITS[(match?.[2] || "M").toUpperCase()] ?? 0;

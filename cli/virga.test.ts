@@ -1,4 +1,7 @@
-/* The command from end to end, with a kernel of the test's own: statuses, messages, machines that are left running. */
+/*
+ * The command from end to end, with a kernel of the test's own: statuses, messages, machines that
+ * are left running.
+ */
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";

@@ -1,6 +1,7 @@
 /**
- * The kernel's start, top to bottom. Nothing here waits for a device that another step could run beside: the disk is read when
- * the program is loaded, the network gets its address while the program starts.
+ * The kernel's start, top to bottom. Nothing here waits for a device that another step could run
+ * beside: the disk is read when the program is loaded, the network gets its address while the
+ * program starts.
  */
 import * as hw from "./arch/hw";
 import { acpiInit, acpiMadt } from "./arch/x86_64/acpi";
@@ -65,7 +66,10 @@ export {
   trapEntry,
 };
 
-/** The command's status when the program can't be started at all, as shells have it: not found, not executable. */
+/**
+ * The command's status when the program can't be started at all, as shells have it: not found, not
+ * executable.
+ */
 const EXIT_NOT_FOUND = 127;
 
 const bootCpu: Cpu = changetype<Cpu>(BOOT_CPU);

@@ -1,6 +1,7 @@
 /*
- * `virga test [lint|unit|sim|system]… [--only PART]… [--debug] [--host] [--verbose]`: runs all tests, or some, and
- * ends with a table of where the time went and one line, `N passed, N failed`. The status is 0 only if something ran and all of it passed.
+ * `virga test [lint|unit|sim|system]… [--only PART]… [--debug] [--host] [--verbose]`: runs all
+ * tests, or some, and ends with a table of where the time went and one line, `N passed, N failed`.
+ * The status is 0 only if something ran and all of it passed.
  *
  *   lint     the formatter's and linter's check, and the types
  *   unit     *.test.ts beside the code: of the tools by node:test, of the kernel as wasm

@@ -1,6 +1,6 @@
 /*
- * A reporter for node:test: one JSON object per finished test on a line, for node-tests.ts to read. Plain JavaScript,
- * because node loads it before anything that understands TypeScript.
+ * A reporter for node:test: one JSON object per finished test on a line, for node-tests.ts to read.
+ * Plain JavaScript, because node loads it before anything that understands TypeScript.
  */
 export default async function* report(source) {
   for await (const event of source) {

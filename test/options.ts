@@ -6,11 +6,15 @@ export const PHASES = ["lint", "unit", "sim", "system"] as const;
 export type Phase = (typeof PHASES)[number];
 
 export interface TestOptions {
-  /** In the order in which they run; a fast one that fails tells more per second than a slow one. */
+  /**
+   * In the order in which they run; a fast one that fails tells more per second than a slow one.
+   */
   readonly phases: readonly Phase[];
   /** Only files, guest programs and boots whose name contains one of these; empty: all. */
   readonly only: readonly string[];
-  /** Guest programs run on this host's Linux instead of a virtual machine, which checks the checks. */
+  /**
+   * Guest programs run on this host's Linux instead of a virtual machine, which checks the checks.
+   */
   readonly isOnHost: boolean;
   /** The debug kernel. */
   readonly isDebug: boolean;

@@ -1,6 +1,7 @@
 /*
- * What the test command found: counts, failures, and where the time went. Failures are printed when they are found,
- * so that nobody waits for the end to see the first, and once more as a list at the end.
+ * What the test command found: counts, failures, and where the time went. Failures are printed when
+ * they are found, so that nobody waits for the end to see the first, and once more as a list at the
+ * end.
  */
 
 export interface Failure {

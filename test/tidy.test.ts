@@ -16,7 +16,9 @@ const MACHINE_LINES_MAX = 1500;
 /** Longer than LINES_MAX when the limit was drawn: may shrink, may not grow. */
 const LONG_FILES: Readonly<Record<string, number>> = { "kernel/net/socket/unix-socket.ts": 700 };
 
-/** How many lines of prose were wider than WIDTH_MAX when the limit was drawn: lower it with them. */
+/**
+ * How many lines of prose were wider than WIDTH_MAX when the limit was drawn: lower it with them.
+ */
 const WIDE_LINES_MAX = 1200;
 
 const FOLDERS = ["apps", "bench", "cli", "kernel", "test", "toolchain"];

@@ -1,5 +1,6 @@
 /**
- * The kernel's build: TypeScript → wasm → C → object → ELF, each step skipped when its inputs are unchanged.
+ * The kernel's build: TypeScript → wasm → C → object → ELF, each step skipped when its inputs are
+ * unchanged.
  */
 import { mkdirSync } from "node:fs";
 import path from "node:path";

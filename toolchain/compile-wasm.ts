@@ -1,5 +1,6 @@
 /**
- * Step 1: AssemblyScript to WebAssembly. The same step makes the kernel and the modules of the unit tests.
+ * Step 1: AssemblyScript to WebAssembly. The same step makes the kernel and the modules of the unit
+ * tests.
  */
 import path from "node:path";
 import { kernelDirectory, modulesBin, repositoryRoot } from "./paths.ts";
@@ -14,8 +15,9 @@ export interface WasmOptions {
 }
 
 /**
- * Where static data begins in linear memory. Below it lie the unmapped first page (a null dereference
- * faults), the guard, the boot stack and the boot CPU's page: see kernel/arch/x86_64/boot.S.
+ * Where static data begins in linear memory. Below it lie the unmapped first page (a null
+ * dereference faults), the guard, the boot stack and the boot CPU's page: see
+ * kernel/arch/x86_64/boot.S.
  */
 export const MEMORY_BASE = 0x9000;
 
@@ -28,9 +30,10 @@ export async function compileWasm(options: WasmOptions): Promise<void> {
     "./toolchain/assemblyscript-runtime.mjs",
     "--exportStart",
     "initializeGlobals",
-    // Exported, the function table counts as called from outside. Otherwise the optimizer takes it that a function is called
-    // indirectly only with its own type and empties the others; but the system call table is called with six arguments
-    // whatever a handler takes (kernel/linux/syscall-table.ts).
+    // Exported, the function table counts as called from outside. Otherwise the optimizer takes it
+    // that a function is called indirectly only with its own type and empties the others; but the
+    // system call table is called with six arguments whatever a handler takes
+    // (kernel/linux/syscall-table.ts).
     "--exportTable",
     "--memoryBase",
     String(MEMORY_BASE),

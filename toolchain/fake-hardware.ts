@@ -1,10 +1,11 @@
 /**
  * The hardware, played by JavaScript, for running kernel modules in Node.
  *
- * Addresses: 0xffffffff80000000 + p is byte p of the wasm's linear memory, as on the machine. Physical memory is
- * an array; the direct map of it starts at 0xffff800000000000. Application addresses (the low half, up to the
- * size of physical memory) are the same array, as if mapped one to one: `userCopy` fails outside it. A module
- * under test gets what it needs by overriding single functions.
+ * Addresses: 0xffffffff80000000 + p is byte p of the wasm's linear memory, as on the machine.
+ * Physical memory is an array; the direct map of it starts at 0xffff800000000000. Application
+ * addresses (the low half, up to the size of physical memory) are the same array, as if mapped one
+ * to one: `userCopy` fails outside it. A module under test gets what it needs by overriding single
+ * functions.
  */
 const LINEAR_MEMORY = 0xffffffff80000000n;
 const DIRECT_MAP = 0xffff800000000000n;

@@ -9,8 +9,8 @@ export const CLANG = "clang-19";
 export const LLD = "ld.lld-19";
 
 /**
- * No vector registers (a system call then saves none), no red zone (an interrupt pushes on the same stack),
- * the code model of the top 2 GiB, frame pointers for backtraces.
+ * No vector registers (a system call then saves none), no red zone (an interrupt pushes on the same
+ * stack), the code model of the top 2 GiB, frame pointers for backtraces.
  */
 const MACHINE_FLAGS = [
   "--target=x86_64-unknown-none-elf",

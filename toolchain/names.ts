@@ -1,5 +1,6 @@
 /**
- * Names across the pipeline: wasm2c turns what C identifiers can't hold into `0xHH`, and adds a prefix.
+ * Names across the pipeline: wasm2c turns what C identifiers can't hold into `0xHH`, and adds a
+ * prefix.
  *
  *     kernel/net/tcp/connection/Connection#input
  *     w2c_kernel_kernel0x2Fnet0x2Ftcp0x2Fconnection0x2FConnection0x23input
@@ -13,7 +14,10 @@ export function demangle(mangled: string): string {
   );
 }
 
-/** The name that people read: without the leading folder, and without quotes a linker could trip over. */
+/**
+ * The name that people read: without the leading folder, and without quotes a linker could trip
+ * over.
+ */
 export function readableName(mangled: string): string {
   return demangle(mangled)
     .replace(/^kernel\//, "")

@@ -1,5 +1,6 @@
 /**
- * Runs a tool of the build and turns its failure into one error that shows the command and what it said.
+ * Runs a tool of the build and turns its failure into one error that shows the command and what it
+ * said.
  */
 import { spawn } from "node:child_process";
 

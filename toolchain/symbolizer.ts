@@ -1,6 +1,6 @@
 /**
- * From addresses to names: reads the symbol table of the kernel's ELF file, whose symbols carry their TypeScript
- * names (names.ts).
+ * From addresses to names: reads the symbol table of the kernel's ELF file, whose symbols carry
+ * their TypeScript names (names.ts).
  *
  *     symbolize(elfPath, 0xffffffffc0101234n)      "net/tcp/connection/Connection#input+0x24", or null
  *     symbolizeText(elfPath, line)                 the same for every kernel address in a text

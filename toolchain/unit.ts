@@ -1,6 +1,6 @@
 /**
- * Runs the kernel's unit tests: `kernel/**\/*.test.ts`, compiled into one wasm module, each test in a fresh
- * instance with fake hardware, reported through node:test.
+ * Runs the kernel's unit tests: `kernel/**\/*.test.ts`, compiled into one wasm module, each test in
+ * a fresh instance with fake hardware, reported through node:test.
  *
  *     node --import tsx toolchain/unit.ts [pattern]      only files whose path contains the pattern
  */
@@ -23,7 +23,10 @@ interface TestExports {
   memory: WebAssembly.Memory;
 }
 
-/** Compiles the test files whose path contains `pattern`; returns the module, or null when there are none. */
+/**
+ * Compiles the test files whose path contains `pattern`; returns the module, or null when there are
+ * none.
+ */
 async function compileTests(pattern: string): Promise<WebAssembly.Module | null> {
   const files = listFiles(kernelDirectory, (name) => name.endsWith(".test.ts")).filter((file) =>
     file.includes(pattern),

@@ -1,8 +1,8 @@
 /**
  * Step 2: WebAssembly to C, by wabt's wasm2c, and what the kernel changes in its output.
  *
- * wasm2c writes for a program that has many instances of a module, each with a memory that may move. The
- * kernel is one instance, and its memory lies at a constant address. So here
+ * wasm2c writes for a program that has many instances of a module, each with a memory that may
+ * move. The kernel is one instance, and its memory lies at a constant address. So here
  *  - a wasm pointer p is the address LINEAR_MEMORY + p: one `mov disp32(%reg)`;
  *  - the instance is a static variable and no parameter;
  *  - the function table is a constant array, and an indirect call is one load and a call (its index and type
@@ -72,8 +72,9 @@ function rewriteIndirectCalls(text: string): string {
 const DATA_GAP = 64;
 
 /**
- * Lays the data segments out as a few runs that a loop copies. asc makes a segment of every string, two thousand, and
- * wasm2c a call of each: code that runs once, and that an emulator translates for 10 ms before the kernel's first line.
+ * Lays the data segments out as a few runs that a loop copies. asc makes a segment of every string,
+ * two thousand, and wasm2c a call of each: code that runs once, and that an emulator translates for
+ * 10 ms before the kernel's first line.
  */
 function mergeDataSegments(text: string): string {
   const contents = new Map<string, string[]>();
@@ -175,8 +176,8 @@ export function rewriteC(source: string): string {
   text = text.replace(/^FUNC_TYPE_T.*\n/gm, "");
   text = text.replace(/^#include <(?:assert|math|malloc|stdlib|alloca|string)\.h>$/gm, "");
   text = text.replace(/wasm_rt_allocate_memory\(.*\n/, "\n");
-  // For a memory that is not shared, wasm2c's read-modify-write operations are not atomic (and return the new value): the
-  // shared kind is what the kernel means.
+  // For a memory that is not shared, wasm2c's read-modify-write operations are not atomic (and
+  // return the new value): the shared kind is what the kernel means.
   text = text.replace(/\b(i(?:32|64)_atomic_\w+?)_default32\(&/g, "$1_shared_default32(&");
   text = mergeDataSegments(text);
   text = rewriteIndirectCalls(text);

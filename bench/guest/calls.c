@@ -1,8 +1,9 @@
 /*
  * What a system call costs: nanoseconds per operation, for the same static binary on any Linux ABI.
  *
- * Every measure first finds out how many operations take about ROUND_NS, then times ROUNDS rounds of that many, and
- * reports the best round: whatever else the host does can only add time. Output, one line per measure:
+ * Every measure first finds out how many operations take about ROUND_NS, then times ROUNDS rounds
+ * of that many, and reports the best round: whatever else the host does can only add time. Output,
+ * one line per measure:
  *
  *   {"measure":"getpid","ns":12.3}
  *   {"done":true}
@@ -89,7 +90,10 @@ static void opFutexWake(uint64_t n) {
   for (uint64_t i = 0; i < n; i++) must(futex(&word, FUTEX_WAKE, 1) == 0, "futex");
 }
 
-/* One operation is one page: a fresh mapping is touched page by page, so the mapping's cost is spread thin. */
+/*
+ * One operation is one page: a fresh mapping is touched page by page, so the mapping's cost is
+ * spread thin.
+ */
 static void opPageFault(uint64_t n) {
   const uint64_t pages = 1024;
   for (uint64_t done = 0; done < n; done += pages) {
@@ -209,7 +213,9 @@ static void *yieldPartner(void *argument) {
   return NULL;
 }
 
-/* Two threads yield to each other. On one CPU each yield is one switch, and there are 2n of them. */
+/*
+ * Two threads yield to each other. On one CPU each yield is one switch, and there are 2n of them.
+ */
 static void opThreadSwitch(uint64_t n) {
   uint64_t half = (n + 1) / 2;
   pthread_t partner = startPartner(yieldPartner, &half);

@@ -1,10 +1,10 @@
 /*
  * The init of the Linux guest: as little as can stand between the kernel and the program.
  *
- * It mounts /proc, /sys and /dev, loads the kernel modules that /modules/order lists (one file name a
- * line, in the order of their dependencies), gives eth0 its address, and becomes the program: it execs
- * the words of the kernel command line after `--`. Options come as environment variables, which is
- * how Linux hands unknown `key=value` words to init:
+ * It mounts /proc, /sys and /dev, loads the kernel modules that /modules/order lists (one file name
+ * a line, in the order of their dependencies), gives eth0 its address, and becomes the program: it
+ * execs the words of the kernel command line after `--`. Options come as environment variables,
+ * which is how Linux hands unknown `key=value` words to init:
  *
  *   bench_ip=10.0.2.15  bench_mask=255.255.255.0  bench_gateway=10.0.2.1   address of eth0 (none: left down)
  *   bench_root=/dev/vda                 an EROFS disk that becomes the root (none: stay in the initramfs)
@@ -120,7 +120,10 @@ static void switchRoot(const char *device) {
   mountOn("tmpfs", "tmp", "/tmp", MS_NOSUID | MS_NODEV);
 }
 
-/* The kernel opened no console for us: the initramfs has no /dev/console before devtmpfs is mounted. */
+/*
+ * The kernel opened no console for us: the initramfs has no /dev/console before devtmpfs is
+ * mounted.
+ */
 static void openConsole(void) {
   int fd = open("/dev/console", O_RDWR);
   if (fd < 0) return;

@@ -2,8 +2,8 @@
  * Prints the rate of the host's time stamp counter in kHz.
  *
  * Under software emulation a guest reads the host's counter. Linux measures its rate against the
- * PIT at boot, fails when the host was busy just then, and on QEMU's microvm, which has no other timer
- * to fall back to, hangs. With the rate given (tsc_early_khz) it need not measure.
+ * PIT at boot, fails when the host was busy just then, and on QEMU's microvm, which has no other
+ * timer to fall back to, hangs. With the rate given (tsc_early_khz) it need not measure.
  */
 #include <stdint.h>
 #include <stdio.h>

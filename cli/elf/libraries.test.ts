@@ -21,7 +21,9 @@ const MUSL = "/lib/ld-musl-x86_64.so.1";
 /** `${TOKEN}`, put together, since it looks like a template that was forgotten to be one. */
 const braced = (token: string, rest: string): string => `$\{${token}}${rest}`;
 
-/** A root with these files: ELF files from what they need, texts as they are, links as `-> target`. */
+/**
+ * A root with these files: ELF files from what they need, texts as they are, links as `-> target`.
+ */
 function makeRoot(files: Record<string, Dynamic | string>): string {
   const root = mkdtempSync(join(tmpdir(), "virga-elf-"));
   folders.push(root);

@@ -1,7 +1,8 @@
 /*
- * The libraries a program needs, found as its dynamic loader would find them: breadth first through DT_NEEDED,
- * each name looked up in DT_RPATH (of the object and of those that led to it), LD_LIBRARY_PATH, DT_RUNPATH, and the
- * loader's folders (ld.so(8); musl's ldso/dynlink.c treats both paths alike, which makes no difference here).
+ * The libraries a program needs, found as its dynamic loader would find them: breadth first through
+ * DT_NEEDED, each name looked up in DT_RPATH (of the object and of those that led to it),
+ * LD_LIBRARY_PATH, DT_RUNPATH, and the loader's folders (ld.so(8); musl's ldso/dynlink.c treats
+ * both paths alike, which makes no difference here).
  *
  * What a program opens with dlopen() is not found; a recipe lists it.
  */
@@ -43,7 +44,10 @@ interface Loaded {
   readonly loader: Loaded | null;
 }
 
-/** The names that musl's loader takes for itself, whatever follows the dot (ldso/dynlink.c, `reserved`). */
+/**
+ * The names that musl's loader takes for itself, whatever follows the dot (ldso/dynlink.c,
+ * `reserved`).
+ */
 const MUSL_RESERVED = /^lib(c|pthread|rt|m|dl|util|xnet)\.(so|musl-)/;
 
 export async function walkLibraries(options: WalkOptions): Promise<ProgramFiles> {
@@ -125,7 +129,8 @@ function searchFolders(
   libraryPath: readonly string[],
 ): string[] {
   const folders: string[] = [];
-  // DT_RPATH counts only where the object has no DT_RUNPATH, and is inherited along the chain of loaders.
+  // DT_RPATH counts only where the object has no DT_RUNPATH, and is inherited along the chain of
+  // loaders.
   if (from.elf.runpath.length === 0) {
     for (let each: Loaded | null = from; each !== null; each = each.loader) {
       if (each.elf.runpath.length === 0) folders.push(...expandAll(each.elf.rpath, each.file));

@@ -1,11 +1,13 @@
 /*
- * Reads what composing an image needs from an ELF file: the machine, the interpreter, and from the dynamic section
- * the libraries it needs and where it wants them looked for. Format: System V gABI chapters 4 and 5.
+ * Reads what composing an image needs from an ELF file: the machine, the interpreter, and from the
+ * dynamic section the libraries it needs and where it wants them looked for. Format: System V gABI
+ * chapters 4 and 5.
  *
  *   readElf(path)            reads and parses a file; throws NotAnElfError, WrongArchitectureError
  *   parseElf(bytes, name)    the same on bytes
  *
- * Everything in the file is checked before it is used: an offset outside the file is an error, not a crash.
+ * Everything in the file is checked before it is used: an offset outside the file is an error, not
+ * a crash.
  */
 import { readFileSync } from "node:fs";
 import { NotAnElfError, WrongArchitectureError } from "../errors.ts";

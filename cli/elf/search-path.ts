@@ -1,13 +1,16 @@
 /*
- * Where the dynamic loader of a root file system looks for libraries: for glibc the folders of /etc/ld.so.conf and
- * its own (ld.so(8)), for musl those of /etc/ld-musl-x86_64.path.
+ * Where the dynamic loader of a root file system looks for libraries: for glibc the folders of
+ * /etc/ld.so.conf and its own (ld.so(8)), for musl those of /etc/ld-musl-x86_64.path.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { basename, dirname, posix } from "node:path";
 
 /** A root file system to look things up in: "/" of this host, or packages laid over each other. */
 export interface FileSource {
-  /** The file on the host that `path` of the root leads to, symbolic links followed; null if there is none. */
+  /**
+   * The file on the host that `path` of the root leads to, symbolic links followed; null if there
+   * is none.
+   */
   locate(path: string): string | null;
 }
 

@@ -1,7 +1,8 @@
 /*
- * File sources: a folder taken as a root (`hostSource` is the folder "/"), and several folders laid over each other,
- * as packages are when they are unpacked one by one. Symbolic links are followed inside the root, so that an
- * absolute link of a package does not lead to the host's file of that name.
+ * File sources: a folder taken as a root (`hostSource` is the folder "/"), and several folders laid
+ * over each other, as packages are when they are unpacked one by one. Symbolic links are followed
+ * inside the root, so that an absolute link of a package does not lead to the host's file of that
+ * name.
  */
 import { lstatSync, readlinkSync } from "node:fs";
 import { posix } from "node:path";

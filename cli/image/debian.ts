@@ -6,11 +6,12 @@
  *   .source                 the unpacked packages laid over each other; grows
  *   .bring(file, neededBy)  fetches the package that `neededBy`'s package depends on and that has `file`
  *
- * The closure of redis-server has 41 packages, from adduser to perl; the program's libraries are in 7. Debian policy
- * (8.6) has every package depend directly on those that have the libraries it links with, so only direct
- * dependencies are tried, best guess first (libssl.so.3 → libssl3).
+ * The closure of redis-server has 41 packages, from adduser to perl; the program's libraries are in
+ * 7. Debian policy (8.6) has every package depend directly on those that have the libraries it
+ * links with, so only direct dependencies are tried, best guess first (libssl.so.3 → libssl3).
  *
- * Package files and their unpacked trees stay in build/packages under the file name, which has the version in it.
+ * Package files and their unpacked trees stay in build/packages under the file name, which has the
+ * version in it.
  */
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { basename, join } from "node:path";
@@ -58,7 +59,8 @@ export class PackageSet {
       neededByHostPath.startsWith(`${each.folder}/`),
     );
     if (owner === undefined) return false;
-    // One call of apt costs most of a second, so the guesses for all that the same file needs come along.
+    // One call of apt costs most of a second, so the guesses for all that the same file needs come
+    // along.
     const wanted = [file, ...readElf(neededByHostPath).needed];
     const guesses = wanted.flatMap((name) => guessPackages(name, owner.depends));
     const candidates = owner.depends.filter((name) => this.#isMissing(name));
@@ -99,7 +101,10 @@ export class PackageSet {
   }
 }
 
-/** Which of `packages` have names that `file` suggests, by Debian's rule for library packages (policy 8.1). */
+/**
+ * Which of `packages` have names that `file` suggests, by Debian's rule for library packages
+ * (policy 8.1).
+ */
 export function guessPackages(file: string, packages: readonly string[]): string[] {
   const name = basename(file);
   if (/^(ld-linux|lib(c|m|dl|rt|pthread|resolv|util|anl)\.so)/.test(name)) {
@@ -145,7 +150,8 @@ export function parseDepends(fields: string): string[] {
 class Apt {
   #options: string[] = [
     ...["-o", "Dir::State::status=/dev/null", "-o", "APT::Architecture=amd64"],
-    // The host's parsed lists are for the host's package status, so apt would parse all anew each time: 0.5 s.
+    // The host's parsed lists are for the host's package status, so apt would parse all anew each
+    // time: 0.5 s.
     ...["pkgcache", "srcpkgcache"].flatMap((name) => [
       "-o",
       `Dir::Cache::${name}=${join(buildFolder("apt"), `${name}.bin`)}`,

@@ -1,9 +1,10 @@
 /*
  * Turns a tree into an EROFS image: uncompressed, 4 KiB blocks, the same bytes for the same tree.
  *
- * Images are kept in build/images under a key made of everything that went in; for files of the host that is path,
- * size, inode and time of the last change, which is what `make` trusts too and costs no reading. So a run with nothing changed
- * composes nothing. The oldest images are deleted when there are too many.
+ * Images are kept in build/images under a key made of everything that went in; for files of the
+ * host that is path, size, inode and time of the last change, which is what `make` trusts too and
+ * costs no reading. So a run with nothing changed composes nothing. The oldest images are deleted
+ * when there are too many.
  */
 import { createHash } from "node:crypto";
 import {

@@ -74,7 +74,8 @@ export async function imageOfProgram(
   readElf(path); // for an error that has the path as the user gave it
   const program = realpathSync(path);
   const files = await walkLibraries({ source: hostSource, program, libraryPath });
-  // Programs look at the name they were called by (busybox, redis-server), and at where they really are ($ORIGIN).
+  // Programs look at the name they were called by (busybox, redis-server), and at where they really
+  // are ($ORIGIN).
   const called = resolve(path);
   const tree = new Tree();
   if (called !== program) tree.addLink(called, program);
@@ -113,7 +114,10 @@ async function finish(tree: Tree, files: ProgramFiles): Promise<RootImage> {
   };
 }
 
-/** musl has no cache; it reads its list of folders, which is to have those the libraries are in, and no others. */
+/**
+ * musl has no cache; it reads its list of folders, which is to have those the libraries are in, and
+ * no others.
+ */
 function addMuslPath(tree: Tree, files: ProgramFiles): void {
   const folders = new Set(files.libraries.map((each) => each.path.replace(/\/[^/]*$/, "")));
   if (folders.size > 0) tree.addText("/etc/ld-musl-x86_64.path", [...folders].join("\n"));
@@ -144,7 +148,10 @@ async function resolveRecipe(recipe: Recipe, isFresh: boolean): Promise<RecipeFi
   return { files, more };
 }
 
-/** The key has the recipe and the state of the host's package lists: after `apt update` versions are looked up anew. */
+/**
+ * The key has the recipe and the state of the host's package lists: after `apt update` versions are
+ * looked up anew.
+ */
 function resolvedPath(recipe: Recipe): string {
   const lists = "/var/lib/apt/lists";
   const state = existsSync(lists)

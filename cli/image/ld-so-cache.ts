@@ -1,6 +1,6 @@
 /*
- * Writes /etc/ld.so.cache, so that glibc's loader finds every library with one look instead of trying folder after
- * folder. `ldconfig -r` would do it, but only as root, for it calls chroot().
+ * Writes /etc/ld.so.cache, so that glibc's loader finds every library with one look instead of
+ * trying folder after folder. `ldconfig -r` would do it, but only as root, for it calls chroot().
  *
  * Format (glibc sysdeps/generic/dl-cache.h, "new" format alone, as `ldconfig -c new` writes it):
  *
@@ -13,7 +13,8 @@
  *   48  struct { s32 flags; u32 key, value, osversion; u64 hwcap; } libs[nlibs]
  *   ..  strings, which key (soname) and value (path) are file offsets of
  *
- * The loader searches by bisection, so entries are sorted as `_dl_cache_libcmp` compares names, in descending order.
+ * The loader searches by bisection, so entries are sorted as `_dl_cache_libcmp` compares names, in
+ * descending order.
  */
 import { basename } from "node:path";
 

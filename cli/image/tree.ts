@@ -1,6 +1,6 @@
 /*
- * What goes into an image, as plain data: a map from the path in the root to a file of the host, a text of our own,
- * a folder or a link. `Tree` is only ever added to; parents come by themselves.
+ * What goes into an image, as plain data: a map from the path in the root to a file of the host, a
+ * text of our own, a folder or a link. `Tree` is only ever added to; parents come by themselves.
  */
 import { readdirSync, readlinkSync, statSync } from "node:fs";
 import { join, posix } from "node:path";
@@ -61,7 +61,10 @@ export class Tree {
   }
 }
 
-/** The few files and folders that C libraries and programs expect of any root. Existing ones stay as they are. */
+/**
+ * The few files and folders that C libraries and programs expect of any root. Existing ones stay as
+ * they are.
+ */
 export function addBasics(tree: Tree): void {
   for (const folder of ["/dev", "/proc", "/sys", "/run", "/root", "/etc"]) {
     if (!tree.has(folder)) tree.addFolder(folder);

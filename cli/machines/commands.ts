@@ -35,7 +35,8 @@ export async function logs(args: readonly string[]): Promise<number> {
   const file = openSync(join(machine.folder, CONSOLE_LOG), "r");
   try {
     for (;;) {
-      // Asked before reading, so that what the machine wrote last is read after it is known to be gone.
+      // Asked before reading, so that what the machine wrote last is read after it is known to be
+      // gone.
       const isLast = !values.follow || !isStillRunning(machine);
       copyRest(file, filter);
       if (isLast) break;

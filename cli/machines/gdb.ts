@@ -1,6 +1,7 @@
 /*
- * `virga gdb`: QEMU's gdb server is started only when it is wanted, by QMP, on a socket in the machine's folder. So any
- * running machine can be looked into, and none has a port open that anybody could write its memory through.
+ * `virga gdb`: QEMU's gdb server is started only when it is wanted, by QMP, on a socket in the
+ * machine's folder. So any running machine can be looked into, and none has a port open that
+ * anybody could write its memory through.
  */
 import { spawn } from "node:child_process";
 import { constants } from "node:os";

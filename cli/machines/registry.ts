@@ -1,12 +1,13 @@
 /*
- * The machines of this user: one folder each, named like the machine, below the state folder (paths.ts).
+ * The machines of this user: one folder each, named like the machine, below the state folder
+ * (paths.ts).
  *
  *   machine.json   MachineRecord; written when QEMU runs
  *   console.log, events.log, qemu.log, qmp.sock    made by QEMU
  *
- * A name is taken by making its folder, which succeeds for one process only. Nothing relies on anybody tidying up:
- * whether a machine runs is asked of the kernel, by process id and start time, so that another process
- * with a recycled id is not taken for it.
+ * A name is taken by making its folder, which succeeds for one process only. Nothing relies on
+ * anybody tidying up: whether a machine runs is asked of the kernel, by process id and start time,
+ * so that another process with a recycled id is not taken for it.
  */
 import {
   mkdirSync,
@@ -50,7 +51,10 @@ const RECORD = "machine.json";
 /** A folder without a record is a machine that starts just now, unless it is older than this. */
 const STARTING_MS = 60_000;
 
-/** Takes a name: `wanted`, or, if the name may be changed, `wanted-2` and so on. Returns the machine's folder. */
+/**
+ * Takes a name: `wanted`, or, if the name may be changed, `wanted-2` and so on. Returns the
+ * machine's folder.
+ */
 export function claimName(
   wanted: string,
   isFixed: boolean,

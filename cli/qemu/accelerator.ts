@@ -1,7 +1,7 @@
 /*
- * Which accelerator really works here. /dev/kvm alone proves nothing: there are machines, nested ones above all,
- * where it exists and a guest on it hangs. So KVM is used only if the CPU says that it can virtualise and the
- * device opens.
+ * Which accelerator really works here. /dev/kvm alone proves nothing: there are machines, nested
+ * ones above all, where it exists and a guest on it hangs. So KVM is used only if the CPU says that
+ * it can virtualise and the device opens.
  */
 import { closeSync, openSync, readFileSync } from "node:fs";
 import type { Accelerator } from "./options.ts";

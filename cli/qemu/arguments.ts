@@ -1,12 +1,13 @@
 /*
- * The QEMU command line: one pure function, which the runner, the tests and the benchmark share, so that all of
- * them start the same machine. QEMU 7.2 and later.
+ * The QEMU command line: one pure function, which the runner, the tests and the benchmark share, so
+ * that all of them start the same machine. QEMU 7.2 and later.
  *
  * Reasons that are not visible below:
  *
- * - One CPU is `-smp 1,maxcpus=2`. With plain `-smp 1` QEMU 7.2's TCG leaves out the guest's memory barriers, which its
- *   own device threads need; the guest then misses completions and hangs.
- * - `-nodefaults -no-user-config` keep devices and settings out that nobody asked for, such as a VGA card and a floppy.
+ * - One CPU is `-smp 1,maxcpus=2`. With plain `-smp 1` QEMU 7.2's TCG leaves out the guest's memory
+ *   barriers, which its own device threads need; the guest then misses completions and hangs.
+ * - `-nodefaults -no-user-config` keep devices and settings out that nobody asked for, such as a
+ *   VGA card and a floppy.
  * - The network card gets no option ROM (`romfile=`): it is for network boot and costs time.
  */
 import type { Channel, Network, QemuOptions } from "./options.ts";

@@ -1,7 +1,8 @@
 /*
- * Loaded into QEMU with LD_PRELOAD. Its user-mode network (libslirp) listens on forwarded ports with a backlog of 1, so
- * that of twenty clients that connect at once most lose their SYN and wait seconds to try again. This gives every
- * listening socket the longest queue the system allows instead. No library is needed.
+ * Loaded into QEMU with LD_PRELOAD. Its user-mode network (libslirp) listens on forwarded ports
+ * with a backlog of 1, so that of twenty clients that connect at once most lose their SYN and wait
+ * seconds to try again. This gives every listening socket the longest queue the system allows
+ * instead. No library is needed.
  */
 static long systemCall(long number, long first, long second) {
   long result;

@@ -1,6 +1,6 @@
 /*
- * Builds backlog.c (see there) once, and says how to load it. Where that fails QEMU runs without, only slower
- * for many clients at once; so a failure is nobody's error.
+ * Builds backlog.c (see there) once, and says how to load it. Where that fails QEMU runs without,
+ * only slower for many clients at once; so a failure is nobody's error.
  */
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, renameSync } from "node:fs";

@@ -1,6 +1,7 @@
 /*
- * The kernel's command line, as docs/boot-protocol.md has it: `key=value … -- argv0 argv1 …`, words separated by
- * blanks, a word in double quotes where it has blanks, quotes or backslashes in it, or nothing at all.
+ * The kernel's command line, as docs/boot-protocol.md has it: `key=value … -- argv0 argv1 …`, words
+ * separated by blanks, a word in double quotes where it has blanks, quotes or backslashes in it, or
+ * nothing at all.
  */
 
 export type LogLevel = "error" | "warn" | "info" | "debug";

@@ -1,6 +1,7 @@
 /*
- * The kernel's events (docs/boot-protocol.md), parsed once, here. Lines that are no event, or one of a later kernel,
- * are dropped: the debug console of another guest, a firmware for example, may carry anything.
+ * The kernel's events (docs/boot-protocol.md), parsed once, here. Lines that are no event, or one
+ * of a later kernel, are dropped: the debug console of another guest, a firmware for example, may
+ * carry anything.
  */
 import type { Protocol } from "./options.ts";
 

@@ -1,6 +1,7 @@
 /*
- * A kernel for tests: an ELF file with a PVH note whose code, 32-bit and without a single loop, writes bytes to ports and
- * then ends the machine, resets it, or halts. So the tools are tested from end to end without a compiler.
+ * A kernel for tests: an ELF file with a PVH note whose code, 32-bit and without a single loop,
+ * writes bytes to ports and then ends the machine, resets it, or halts. So the tools are tested
+ * from end to end without a compiler.
  */
 
 const BASE = 0x100000;

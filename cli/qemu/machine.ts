@@ -1,9 +1,11 @@
 /*
- * A running QEMU: `startMachine` spawns it, hands out the guest's console and events as they come, and tells in the
- * end how it went. What becomes of these is the caller's business; nothing here prints.
+ * A running QEMU: `startMachine` spawns it, hands out the guest's console and events as they come,
+ * and tells in the end how it went. What becomes of these is the caller's business; nothing here
+ * prints.
  *
- * Sockets live in a folder of the caller's. The events come through a socket on which we listen before
- * QEMU starts, so none is lost; QEMU writes them to a log file as well, for a machine that outlives its runner.
+ * Sockets live in a folder of the caller's. The events come through a socket on which we listen
+ * before QEMU starts, so none is lost; QEMU writes them to a log file as well, for a machine that
+ * outlives its runner.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync, rmSync } from "node:fs";

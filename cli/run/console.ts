@@ -1,7 +1,7 @@
 /*
  * Names for the addresses in the guest's backtraces, as the console passes by. A backtrace line is `  #N 0xffff…`
- * (docs/boot-protocol.md) and gets the function and source line behind the address; every other byte goes
- * through unchanged and at once, prompts without a newline included.
+ * (docs/boot-protocol.md) and gets the function and source line behind the address; every other
+ * byte goes through unchanged and at once, prompts without a newline included.
  */
 
 /** What an address is called; null if it is none of the kernel's. */

@@ -1,6 +1,6 @@
 /*
- * `virga run`: composes the image and builds the kernel, starts the machine, passes its console on, says when and where it
- * is reachable, and ends with the program's status.
+ * `virga run`: composes the image and builds the kernel, starts the machine, passes its console on,
+ * says when and where it is reachable, and ends with the program's status.
  */
 import { basename } from "node:path";
 import { EXIT_PANIC, EXIT_RUNNER, MachineVanishedError, UsageError } from "../errors.ts";
@@ -28,7 +28,8 @@ export async function run(args: readonly string[]): Promise<number> {
   const options = parseRun(args);
   await checkPorts(options.forwards);
   const composing = imageFor(options);
-  // A recipe is fetched while the kernel is compiled; with anything else the likely mistakes are found first.
+  // A recipe is fetched while the kernel is compiled; with anything else the likely mistakes are
+  // found first.
   if (options.subject.kind !== "recipe") await composing;
   const [kernel, image] = await Promise.all([
     options.kernel ?? buildKernel(options.isDebug),
@@ -88,7 +89,8 @@ function machineFor(options: RunOptions, kernel: string, image: RootImage): Star
     argv: [image.program, ...options.args],
     env: options.env,
     ...(cwd === undefined ? {} : { cwd }),
-    // QEMU's user network always gives this address, and asking for it by DHCP would cost a round trip or two.
+    // QEMU's user network always gives this address, and asking for it by DHCP would cost a round
+    // trip or two.
     ip: "10.0.2.15/24,10.0.2.2",
     dns: ["10.0.2.3"],
     ...(options.isDebug ? { log: "info" as const } : {}),

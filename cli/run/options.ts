@@ -119,8 +119,8 @@ interface Words {
 }
 
 /**
- * A program's arguments begin right behind it, with or without `--`; a recipe has its own, so Virga's options may
- * stand behind its name too.
+ * A program's arguments begin right behind it, with or without `--`; a recipe has its own, so
+ * Virga's options may stand behind its name too.
  */
 function takeWords(args: readonly string[], split: ReturnType<typeof splitArguments>): Words {
   if (split.firstWord < 0) {
@@ -173,7 +173,9 @@ function findProgram(word: string): string {
   throw new ProgramNotFoundError(word, `neither a recipe nor on PATH; ${hint}`);
 }
 
-/** A guest on a KVM that does not work hangs without a word, so it is refused even when asked for. */
+/**
+ * A guest on a KVM that does not work hangs without a word, so it is refused even when asked for.
+ */
 function parseAccelerator(text: string | undefined): Accelerator {
   if (text === undefined) return chooseAccelerator();
   const accelerator = parseChoice("--accel", text, ACCELERATORS);

@@ -1,5 +1,6 @@
 /*
- * Whether the host's ports are free, asked before anything starts: QEMU's own message comes late and names no remedy.
+ * Whether the host's ports are free, asked before anything starts: QEMU's own message comes late
+ * and names no remedy.
  */
 import { createSocket } from "node:dgram";
 import { createServer } from "node:net";

@@ -1,6 +1,6 @@
 /*
- * What `virga run` tells its user: for people on stderr, so that stdout is the program's alone; with --json as one
- * object per line on stdout, the console then going to stderr.
+ * What `virga run` tells its user: for people on stderr, so that stdout is the program's alone;
+ * with --json as one object per line on stdout, the console then going to stderr.
  */
 import { note } from "../progress.ts";
 import type { Forward, MachineEnd, MachineEvent } from "../qemu/index.ts";

@@ -9,8 +9,9 @@ export abstract class BlockDevice {
   sectorCount: u64 = 0;
 
   /**
-   * Reads `pageCount` times 4096 bytes from `sector` on. `pages` points at an array of u64: the physical addresses of
-   * the pages to fill, in the order of the disk. Adjacent pages may be one piece for the device. May sleep. 0 or -EIO.
+   * Reads `pageCount` times 4096 bytes from `sector` on. `pages` points at an array of u64: the
+   * physical addresses of the pages to fill, in the order of the disk. Adjacent pages may be one
+   * piece for the device. May sleep. 0 or -EIO.
    */
   abstract read(sector: u64, pages: usize, pageCount: u32): i32;
 }

@@ -10,8 +10,8 @@
  *     consoleStart()                     at the end of discovery: output may be put off (serial-queue.ts)
  *     consoleDrain()                     writes what has been put off; called before power off
  *
- * Input is switched on by the first that asks for it: most applications never do, and it costs boot time. The log writes
- * byte by byte; its lines are collected and go out whole.
+ * Input is switched on by the first that asks for it: most applications never do, and it costs boot
+ * time. The log writes byte by byte; its lines are collected and go out whole.
  */
 import { addressOf, load8, store8 } from "../arch/hw";
 import { setBeforePowerOff } from "../arch/x86_64/power";

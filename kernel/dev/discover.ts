@@ -5,8 +5,9 @@
  *                                        the interrupt handler of a network device that has received
  *     diskAt(i), netDeviceAt(i)          what there is; null: not so many
  *
- * A machine that names its devices on the command line (QEMU's microvm, Firecracker) has no PCI that would have to be
- * searched. Drivers set their devices up without waiting for any answer, so devices don't wait for each other.
+ * A machine that names its devices on the command line (QEMU's microvm, Firecracker) has no PCI
+ * that would have to be searched. Drivers set their devices up without waiting for any answer, so
+ * devices don't wait for each other.
  */
 import { LOG_DEBUG, LOG_WARN, logBegin, logEnd, put, putDecimal } from "../lib/log";
 import { NetDevice } from "../net/device";

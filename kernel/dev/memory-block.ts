@@ -1,5 +1,6 @@
 /**
- * A disk that is a range of physical memory: a boot module that is not page-aligned, and the disks of tests.
+ * A disk that is a range of physical memory: a boot module that is not page-aligned, and the disks
+ * of tests.
  */
 import { copy } from "../arch/hw";
 import { EIO } from "../lib/errno";

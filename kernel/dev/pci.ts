@@ -9,10 +9,10 @@
  *     pciEnable(device)                  memory and bus master on, INTx off
  *     msixEnable(device) → entries;  msixRoute(device, entry, vector);  msiEnable(device, vector)
  *
- * Access is by ports 0xcf8 and 0xcfc, which every machine has: two exits each, and no need to read an ACPI table at boot.
- * `pciUseMcfg` switches to memory-mapped access, for what lies above offset 255.
- * BARs are where the firmware put them. Thread context: the port pair is shared state, and threads are not preempted
- * inside the kernel; with more CPUs a mutex goes around it.
+ * Access is by ports 0xcf8 and 0xcfc, which every machine has: two exits each, and no need to read
+ * an ACPI table at boot. `pciUseMcfg` switches to memory-mapped access, for what lies above offset
+ * 255. BARs are where the firmware put them. Thread context: the port pair is shared state, and
+ * threads are not preempted inside the kernel; with more CPUs a mutex goes around it.
  */
 import { in32, load8, load16, load64, out32, volatileLoad32, volatileStore32 } from "../arch/hw";
 import { acpiTable, acpiTableLength, SIGNATURE_MCFG } from "../arch/x86_64/acpi";
@@ -38,7 +38,10 @@ const MCFG_ENTRY_SIZE: u64 = 16;
 /** Memory-mapped configuration space of one bus: 256 functions, 4 KiB each. */
 const BUS_SIZE: u64 = 1 << 20;
 
-/** Physical base of the memory-mapped configuration space; 0: ports are used. And where each bus is mapped. */
+/**
+ * Physical base of the memory-mapped configuration space; 0: ports are used. And where each bus is
+ * mapped.
+ */
 let ecamBase: u64 = 0;
 let ecamFirstBus: u32 = 0;
 let ecamLastBus: u32 = 0;
@@ -58,7 +61,10 @@ export class PciDevice {
   msixTable: u64;
 }
 
-/** Configuration space of buses [firstBus, lastBus] is in memory from now on; `map` gives the address of a bus. */
+/**
+ * Configuration space of buses [firstBus, lastBus] is in memory from now on; `map` gives the
+ * address of a bus.
+ */
 export function pciUseEcam(base: u64, firstBus: u32, lastBus: u32, map: (at: u64) => u64): void {
   ecamBase = base;
   ecamFirstBus = firstBus;
@@ -81,7 +87,10 @@ export function pciUseMcfg(): bool {
   return false;
 }
 
-/** Address of a word in memory-mapped configuration space, whose buses are mapped as they are needed; 0: there is none. */
+/**
+ * Address of a word in memory-mapped configuration space, whose buses are mapped as they are
+ * needed; 0: there is none.
+ */
 function ecamAddress(address: u32, offset: u32): u64 {
   const bus = address >> 8;
   if (bus < ecamFirstBus || bus > ecamLastBus) return 0;
@@ -129,7 +138,10 @@ export function pciWrite32(device: PciDevice, offset: u32, value: u32): void {
   configWrite(device.address, offset, value);
 }
 
-/** Writes half a word. The other half is written as it was read: not for a neighbour whose bits are cleared by ones. */
+/**
+ * Writes half a word. The other half is written as it was read: not for a neighbour whose bits are
+ * cleared by ones.
+ */
 export function pciWrite16(device: PciDevice, offset: u32, value: u32): void {
   const shift = (offset & 2) << 3;
   const old = configRead(device.address, offset);
@@ -141,7 +153,10 @@ export function pciPresent(): bool {
   return (configRead(0, regs.PCI_VENDOR_ID) & 0xffff) != NO_DEVICE;
 }
 
-/** Calls `found` for each function of all buses that are reached from bus 0. The object is `found`'s to free or keep. */
+/**
+ * Calls `found` for each function of all buses that are reached from bus 0. The object is `found`'s
+ * to free or keep.
+ */
 export function pciEnumerate(found: (device: PciDevice) => void): void {
   scanBus(0, found, 0);
 }
@@ -223,7 +238,9 @@ export function pciMapBar(device: PciDevice, index: u32, offset: u64, bytes: u64
   return base == 0 ? 0 : mapDevice(base + offset, bytes);
 }
 
-/** Offset of the first capability `id` behind the one at `after` (0: of all); 0 when there is none. */
+/**
+ * Offset of the first capability `id` behind the one at `after` (0: of all); 0 when there is none.
+ */
 export function pciCapability(device: PciDevice, id: u32, after: u32): u32 {
   let at: u32;
   if (after != 0) {
@@ -248,7 +265,10 @@ export function pciEnable(device: PciDevice): void {
   pciWrite16(device, regs.PCI_COMMAND, pciRead16(device, regs.PCI_COMMAND) | on);
 }
 
-/** Switches MSI-X on, its entries masked as after reset. Returns how many there are, 0 when it has none. */
+/**
+ * Switches MSI-X on, its entries masked as after reset. Returns how many there are, 0 when it has
+ * none.
+ */
 export function msixEnable(device: PciDevice): u32 {
   const capability = pciCapability(device, regs.PCI_CAP_MSIX, 0);
   if (capability == 0) return 0;

@@ -3,9 +3,10 @@
  *
  *     rtcRead() → seconds since 1970-01-01 UTC, 0 when the clock is not to be believed
  *
- * The clock is set by hypervisors to UTC. While it updates itself (about 2 ms before a new second) its registers may be
- * half old and half new. Waiting for that to end would cost boot time, so: read, and read again if an update was under
- * way or the second has changed meanwhile. Two equal readings in a row are right even during an update.
+ * The clock is set by hypervisors to UTC. While it updates itself (about 2 ms before a new second)
+ * its registers may be half old and half new. Waiting for that to end would cost boot time, so:
+ * read, and read again if an update was under way or the second has changed meanwhile. Two equal
+ * readings in a row are right even during an update.
  */
 import { in8, out8 } from "../arch/hw";
 
@@ -54,7 +55,8 @@ function field(all: u64, index: u32, isBinary: bool): u32 {
 
 /** Days from 1970-01-01 to a date of the Gregorian calendar. */
 export function daysFromDate(year: u32, month: u32, day: u32): u64 {
-  // Years that begin in March: the leap day is a year's last, and the months before a given one follow a line.
+  // Years that begin in March: the leap day is a year's last, and the months before a given one
+  // follow a line.
   const shifted = <u64>(month > 2 ? year : year - 1);
   const monthFromMarch = <u64>(month > 2 ? month - 3 : month + 9);
   const daysBeforeMonth = (153 * monthFromMarch + 2) / 5;

@@ -5,11 +5,12 @@
  *     serialQueueStart()              once there are timers
  *     serialQueueDrain()              writes all that waits
  *
- * A byte on an emulated serial port is an exit to the hypervisor and a system call there, 1 to 2 µs: a server that prints
- * some lines as it starts would lose milliseconds before its first answer. So the bytes go to a ring, which
- * is emptied a few at a time while the CPU idles; by a timer after DELAY_NS when it never does; and at once when the
- * ring is full, for lines of the kernel's log (console.ts) and at power off. A crash prints its report through
- * the log, so what the application wrote before comes out before it.
+ * A byte on an emulated serial port is an exit to the hypervisor and a system call there, 1 to 2
+ * µs: a server that prints some lines as it starts would lose milliseconds before its first answer.
+ * So the bytes go to a ring, which is emptied a few at a time while the CPU idles; by a timer after
+ * DELAY_NS when it never does; and at once when the ring is full, for lines of the kernel's log
+ * (console.ts) and at power off. A crash prints its report through the log, so what the application
+ * wrote before comes out before it.
  */
 import { addressOf, copy } from "../arch/hw";
 import { addIdlePoller } from "../sched/idle";

@@ -1,13 +1,15 @@
 /**
- * The first serial port: a 16550A with its FIFO (National Semiconductor PC16550D data sheet, section 8).
+ * The first serial port: a 16550A with its FIFO (National Semiconductor PC16550D data sheet,
+ * section 8).
  *
  *     serialInit()
  *     serialWrite(address, n)       waits for the port, not for an interrupt
  *     serialListen(wake)            input by interrupt from now on
  *     serialRead() → byte or -1     what has come
  *
- * Every port access leaves the guest, so the line status is read once per 16 bytes: an empty transmitter holding
- * register means an empty FIFO. The interrupt handler moves input to a ring, which a thread empties.
+ * Every port access leaves the guest, so the line status is read once per 16 bytes: an empty
+ * transmitter holding register means an empty FIFO. The interrupt handler moves input to a ring,
+ * which a thread empties.
  */
 import { in8, load8, out8, pause } from "../arch/hw";
 import { interruptAllocate } from "../arch/x86_64/interrupts";

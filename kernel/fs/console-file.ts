@@ -1,9 +1,10 @@
 /**
- * The console as a terminal: /dev/console, /dev/tty, and so the application's standard input and output.
+ * The console as a terminal: /dev/console, /dev/tty, and so the application's standard input and
+ * output.
  *
- * The line discipline is the host's: it edits lines and echoes. Here, a carriage return becomes a newline, and ^D at
- * the beginning of what has come is the end of the input, both unless the program has switched that off (termios(3)).
- * Output goes to the console as it is.
+ * The line discipline is the host's: it edits lines and echoes. Here, a carriage return becomes a
+ * newline, and ^D at the beginning of what has come is the end of the input, both unless the
+ * program has switched that off (termios(3)). Output goes to the console as it is.
  */
 import { addressOf } from "../arch/hw";
 import {
@@ -36,7 +37,10 @@ const TIOCSWINSZ: u32 = 0x5414;
 const FIONREAD: u32 = 0x541b;
 const TIOCGSID: u32 = 0x5429;
 
-/** struct termios: iflag, oflag, cflag, lflag (u32 each), line (u8), cc (19 bytes). Linux's defaults for a serial console. */
+/**
+ * struct termios: iflag, oflag, cflag, lflag (u32 each), line (u8), cc (19 bytes). Linux's defaults
+ * for a serial console.
+ */
 const TERMIOS_SIZE: u64 = 36;
 const TERMIOS: usize = memory.data<u8>(
   [

@@ -1,6 +1,7 @@
 /**
- * The name cache: dentries, each a name in a directory and the inode behind it, or none (a negative entry: the name is
- * known not to be there). Looking up a path that was used before touches no file system.
+ * The name cache: dentries, each a name in a directory and the inode behind it, or none (a negative
+ * entry: the name is known not to be there). Looking up a path that was used before touches no file
+ * system.
  *
  *     dentryFind(parent, hash, name, length)       the cached dentry, borrowed, or null
  *     dentryCreate(parent, hash, name, length)     a new one, not yet findable; one reference for the caller
@@ -9,12 +10,12 @@
  *     dentryMove(dentry, parent, …)                a rename
  *     dentryGet / dentryPut
  *
- * A dentry holds its parent and its inode. `references` counts child dentries, open files, mounts and walks that sleep;
- * without any, a findable dentry stays in the queue of unused ones until there are more of those than
- * UNUSED_MAX, and then the oldest that nobody has found since goes.
+ * A dentry holds its parent and its inode. `references` counts child dentries, open files, mounts
+ * and walks that sleep; without any, a findable dentry stays in the queue of unused ones until
+ * there are more of those than UNUSED_MAX, and then the oldest that nobody has found since goes.
  *
- * A walk that doesn't sleep takes no references: nothing else runs meanwhile. With more CPUs it is the read side of
- * read-copy-update, and freeing waits for a grace period.
+ * A walk that doesn't sleep takes no references: nothing else runs meanwhile. With more CPUs it is
+ * the read side of read-copy-update, and freeing waits for a grace period.
  */
 import { HashNode, HashTable } from "../lib/hash-table";
 import { heapAlloc, heapFree } from "../runtime/heap";
@@ -84,7 +85,10 @@ function tableHash(parent: Dentry, hash: u32): u32 {
   return hash ^ (<u32>(changetype<usize>(parent) >> 4) * 0x9e3779b1);
 }
 
-/** The findable dentry of that name, borrowed; null when the cache doesn't know. `hash` is the name's. */
+/**
+ * The findable dentry of that name, borrowed; null when the cache doesn't know. `hash` is the
+ * name's.
+ */
 export function dentryFind(parent: Dentry, hash: u32, name: usize, length: u32): Dentry | null {
   let node = table.first(tableHash(parent, hash));
   while (node) {
@@ -154,7 +158,10 @@ export function dentryDrop(dentry: Dentry): void {
   dentry.flags &= ~FLAG_FINDABLE;
 }
 
-/** Gives a dentry another place: a rename has happened. False when memory is short; then it is dropped. */
+/**
+ * Gives a dentry another place: a rename has happened. False when memory is short; then it is
+ * dropped.
+ */
 export function dentryMove(dentry: Dentry, parent: Dentry, name: usize, length: u32): bool {
   const hash = nameHash(name, length);
   if ((dentry.flags & FLAG_FINDABLE) != 0) {

@@ -1,8 +1,10 @@
 /**
- * /dev: the memory devices and the console. A tmpfs tree, whose device nodes find their file class here by device number, as
- * nodes in any other file system do (Documentation/admin-guide/devices.txt has the numbers).
+ * /dev: the memory devices and the console. A tmpfs tree, whose device nodes find their file class
+ * here by device number, as nodes in any other file system do
+ * (Documentation/admin-guide/devices.txt has the numbers).
  *
- * /dev/null and /dev/zero are what benchmarks call in a loop: their methods do nothing they need not.
+ * /dev/null and /dev/zero are what benchmarks call in a loop: their methods do nothing they need
+ * not.
  */
 import { addressOf } from "../arch/hw";
 import { ENOSPC, ENXIO } from "../lib/errno";
@@ -155,7 +157,10 @@ function addLink(directory: TmpDirectory, name: string, target: string): void {
   directory.attach(name, link);
 }
 
-/** Makes the tree of /dev; returns its root directory. `pagesMax` bounds what programs put there (/dev/shm). */
+/**
+ * Makes the tree of /dev; returns its root directory. `pagesMax` bounds what programs put there
+ * (/dev/shm).
+ */
 export function devfsCreate(pagesMax: u64): TmpDirectory {
   setNodeOpener(openDevice);
   const fileSystem = new TmpFileSystem("devtmpfs", pagesMax);

@@ -1,6 +1,6 @@
 /**
- * Device numbers, and how a node in any file system finds its device: devfs.ts enters an opener here, so that file systems
- * need not know the devices.
+ * Device numbers, and how a node in any file system finds its device: devfs.ts enters an opener
+ * here, so that file systems need not know the devices.
  */
 import { ENXIO } from "../lib/errno";
 import { Dentry } from "./dentry";

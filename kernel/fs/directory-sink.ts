@@ -1,6 +1,6 @@
 /**
- * Where a file system puts the entries of a directory, one at a time: the buffer of getdents64(2), as struct
- * linux_dirent64 (include/linux/dirent.h):
+ * Where a file system puts the entries of a directory, one at a time: the buffer of getdents64(2),
+ * as struct linux_dirent64 (include/linux/dirent.h):
  *
  *     | ino u64 | off i64 | reclen u16 | type u8 | name, zero-terminated, padded to 8 bytes |
  */
@@ -32,8 +32,9 @@ export function directoryType(mode: u32): u32 {
 /** Takes the entries of a directory one by one. */
 export abstract class DirectorySink {
   /**
-   * Takes one entry; `next` is the position behind it, `name` an address of `length` (at most 255) bytes. False when it
-   * was not taken: then the file system stops, and lists it again the next time.
+   * Takes one entry; `next` is the position behind it, `name` an address of `length` (at most 255)
+   * bytes. False when it was not taken: then the file system stops, and lists it again the next
+   * time.
    */
   abstract put(name: u64, length: u32, inode: u64, type: u32, next: u64): bool;
 }

@@ -10,7 +10,9 @@ export class DiskCache extends PageCache {
     if (device) this.pageCount = device.sectorCount / SECTORS_PER_PAGE;
   }
 
-  /** The cache of an image at a page-aligned physical address: its pages are used where they are. */
+  /**
+   * The cache of an image at a page-aligned physical address: its pages are used where they are.
+   */
   static ofMemory(address: u64, bytes: u64): DiskCache {
     assert((address & 4095) == 0, "an image in memory is page-aligned");
     const cache = new DiskCache(null);

@@ -5,18 +5,20 @@
  *     epoll.collect(out, max)                      ready events, as struct epoll_event, without sleeping
  *     epoll.waiters                                where threads sleep that found nothing
  *
- * Each watched file has an EpollItem, an observer in the file's list. When the file notifies, the item goes to the end of the
- * ready list (unless it is there) and one waiter is woken. `collect` walks that list only, asks each file what is ready now, and
- * so costs O(ready), however many files are watched:
+ * Each watched file has an EpollItem, an observer in the file's list. When the file notifies, the
+ * item goes to the end of the ready list (unless it is there) and one waiter is woken. `collect`
+ * walks that list only, asks each file what is ready now, and so costs O(ready), however many files
+ * are watched:
  *
  *     not ready any more      leaves the list
  *     level-triggered         is reported and goes to the list's end: the next `collect` looks again
  *     edge-triggered          is reported and leaves the list until the file notifies again
  *     one-shot                is reported, leaves the list, and is off until `modify`
  *
- * Items are found by descriptor: an array indexed by it, with a chain for the rare case that a descriptor was closed and reused
- * while a duplicate keeps the watched file open. The epoll set holds no reference on files: one that ends (File.dropObservers)
- * takes its item along. An epoll file can be watched itself; loops and long chains are refused.
+ * Items are found by descriptor: an array indexed by it, with a chain for the rare case that a
+ * descriptor was closed and reused while a duplicate keeps the watched file open. The epoll set
+ * holds no reference on files: one that ends (File.dropObservers) takes its item along. An epoll
+ * file can be watched itself; loops and long chains are refused.
  *
  * Thread context; nothing in here sleeps.
  */
@@ -206,7 +208,9 @@ export class Epoll extends File {
     free(item);
   }
 
-  /** Whether this set is `target`, watches it through others, or starts a chain longer than `depth`. */
+  /**
+   * Whether this set is `target`, watches it through others, or starts a chain longer than `depth`.
+   */
   reaches(target: Epoll, depth: i32): bool {
     if (this == target) return true;
     for (let fd: u32 = 0; fd < this.itemsSize; fd++) {
@@ -254,7 +258,10 @@ export class Epoll extends File {
     if (this.hasObservers()) this.notify(POLLIN | POLLRDNORM);
   }
 
-  /** Looks at the first item of the list, reports what is ready, and moves the item to where it belongs then. */
+  /**
+   * Looks at the first item of the list, reports what is ready, and moves the item to where it
+   * belongs then.
+   */
   @inline
   private look(item: EpollItem): u32 {
     const events = item.observed!.poll() & item.wanted;
@@ -269,8 +276,8 @@ export class Epoll extends File {
   }
 
   /**
-   * The short way when only one item may be ready: the pointer of its struct epoll_event, or 0. The memory stays
-   * readable when the item ends.
+   * The short way when only one item may be ready: the pointer of its struct epoll_event, or 0. The
+   * memory stays readable when the item ends.
    */
   collectOne(): usize {
     const item = this.first!;

@@ -1,10 +1,11 @@
 /**
- * EROFS directories: blocks of entries sorted by name, searched by halving, first among the blocks and then inside one.
+ * EROFS directories: blocks of entries sorted by name, searched by halving, first among the blocks
+ * and then inside one.
  *
  *     block:  | entry 0 | entry 1 | … | name 0 | name 1 | … | name n, zero-padded |
  *
- * The offset of the first name tells how many entries there are; a name ends where the next begins. A position
- * for getdents64 is the block and the entry: DIRECTORY_START + (block << 9 | entry).
+ * The offset of the first name tells how many entries there are; a name ends where the next begins.
+ * A position for getdents64 is the block and the entry: DIRECTORY_START + (block << 9 | entry).
  */
 import { load8 } from "../arch/hw";
 import { EIO, ENOTDIR, EUCLEAN } from "../lib/errno";

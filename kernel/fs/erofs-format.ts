@@ -1,5 +1,6 @@
 /**
- * The EROFS on-disk format (https://erofs.docs.kernel.org/en/latest/core_ondisk.html), little-endian:
+ * The EROFS on-disk format (https://erofs.docs.kernel.org/en/latest/core_ondisk.html),
+ * little-endian:
  *
  *     block 0:    | 1024 bytes for boot code | superblock (128) | …
  *     metadata:   slots of 32 bytes; inode number `nid` is at meta_blkaddr * 4096 + nid * 32
@@ -7,7 +8,8 @@
  *     data:       whole blocks at `startBlock`
  *     directory:  blocks of | entry (12 bytes) … | names …; entries sorted by name, also across blocks
  *
- * All of it comes from outside: `checkSuperblock` and `parseInode` look at every value before it is used.
+ * All of it comes from outside: `checkSuperblock` and `parseInode` look at every value before it is
+ * used.
  */
 import { load8, load16, load32, load64 } from "../arch/hw";
 
@@ -42,7 +44,8 @@ const EROFS_XATTR_HEADER: u64 = 12;
 
 export const EROFS_DIRENT_SIZE: u32 = 12;
 
-// ---- Superblock: offsets from EROFS_SUPER_OFFSET ---------------------------------------------------------
+// ---- Superblock: offsets from EROFS_SUPER_OFFSET
+// ---------------------------------------------------------
 export const SB_MAGIC: u64 = 0x00;
 export const SB_CHECKSUM: u64 = 0x04;
 export const SB_FEATURE_COMPAT: u64 = 0x08;
@@ -56,7 +59,8 @@ export const SB_META_BLKADDR: u64 = 0x28;
 export const SB_FEATURE_INCOMPAT: u64 = 0x50;
 export const SB_EXTRA_DEVICES: u64 = 0x56;
 
-// ---- Directory entries -----------------------------------------------------------------------------------
+// ---- Directory entries
+// -----------------------------------------------------------------------------------
 
 export function direntNid(at: u64): u64 {
   return load64(at);
@@ -70,7 +74,8 @@ export function direntType(at: u64): u32 {
   return load8(at + 10);
 }
 
-// ---- Inodes ----------------------------------------------------------------------------------------------
+// ---- Inodes
+// ----------------------------------------------------------------------------------------------
 
 /** An inode's fields in one form, whichever it had on disk. */
 @unmanaged

@@ -1,5 +1,6 @@
 /**
- * Damaged images: whatever the bytes say, reading them ends, with data or an error, and stays inside the image.
+ * Damaged images: whatever the bytes say, reading them ends, with data or an error, and stays
+ * inside the image.
  */
 import { load8, store8 } from "../arch/hw";
 import { MemoryBlockDevice } from "../dev/memory-block";

@@ -1,5 +1,6 @@
 /**
- * The pages of an EROFS file: those of the disk's page cache, and a page of its own for data behind the inode.
+ * The pages of an EROFS file: those of the disk's page cache, and a page of its own for data behind
+ * the inode.
  */
 import { allocPages, directMap, pageGet, pagePut } from "../mem/page-allocator";
 import { free } from "../runtime/free";

@@ -1,14 +1,16 @@
 /**
- * EROFS, the read-only file system of the root image: uncompressed, 4 KiB blocks, flat, inline and chunk-based files.
+ * EROFS, the read-only file system of the root image: uncompressed, 4 KiB blocks, flat, inline and
+ * chunk-based files.
  *
  *     erofsMount(cache)       the root directory's Inode (usize, one reference) or -errno
  *
- * Everything is read through the page cache of the disk. Metadata is looked at in place, in the cache's pages; a page is
- * held by a reference while it is. An image is untrusted: each offset is checked against the image's size before it
- * is used, and what makes no sense is -EUCLEAN ("structure needs cleaning", as Linux says).
+ * Everything is read through the page cache of the disk. Metadata is looked at in place, in the
+ * cache's pages; a page is held by a reference while it is. An image is untrusted: each offset is
+ * checked against the image's size before it is used, and what makes no sense is -EUCLEAN
+ * ("structure needs cleaning", as Linux says).
  *
- * Inodes are made at lookup and live as long as their dentries; two names of one file get two Inodes, which is no harm
- * where nothing can be written.
+ * Inodes are made at lookup and live as long as their dentries; two names of one file get two
+ * Inodes, which is no harm where nothing can be written.
  */
 import { addressOf, copy, fill, load8, load16, load32, load64 } from "../arch/hw";
 import { crc32c } from "../lib/crc32c";
@@ -82,7 +84,10 @@ export class ErofsFileSystem extends FileSystem {
     return index < this.blocks ? this.cache.get(index, this.metaAhead) : 0;
   }
 
-  /** A look at [offset, offset + n) of the image, which must lie in one block: a MetaView or -errno. May sleep. */
+  /**
+   * A look at [offset, offset + n) of the image, which must lie in one block: a MetaView or -errno.
+   * May sleep.
+   */
   view(offset: u64, n: u64): usize {
     const within = offset & (PAGE_SIZE - 1);
     if (n > PAGE_SIZE || within + n > PAGE_SIZE) return -EUCLEAN;
@@ -246,7 +251,9 @@ export class ErofsInode extends Inode {
     return ((this.sizeBytes + 4095) >> 12) << 3;
   }
 
-  /** Splits the size in blocks and tail, and checks that both are inside the image. 0 or -EUCLEAN. */
+  /**
+   * Splits the size in blocks and tail, and checks that both are inside the image. 0 or -EUCLEAN.
+   */
   checkLayout(): i32 {
     const type = this.mode & S_IFMT;
     if (type == S_IFCHR || type == S_IFBLK) {
@@ -270,7 +277,10 @@ export class ErofsInode extends Inode {
     return 0;
   }
 
-  /** The image's block for block `index` of the data (below `fullBlocks`); u64.MAX_VALUE: a hole or an error. May sleep. */
+  /**
+   * The image's block for block `index` of the data (below `fullBlocks`); u64.MAX_VALUE: a hole or
+   * an error. May sleep.
+   */
   mapBlock(index: u64): u64 {
     if (this.layout != format.EROFS_INODE_CHUNK_BASED) return <u64>this.union + index;
     const shift = <u64>format.chunkShift(this.union);

@@ -3,8 +3,8 @@
  *
  *     new EventFile(initial, flags)      flags: EFD_SEMAPHORE, EFD_NONBLOCK
  *
- * A reader sleeps while the counter is 0, a writer while it would pass its maximum. One thread is woken per change and
- * passes the wake on if it leaves something for the next.
+ * A reader sleeps while the counter is 0, a writer while it would pass its maximum. One thread is
+ * woken per change and passes the wake on if it leaves something for the next.
  */
 import { addressOf } from "../arch/hw";
 import { EAGAIN, EINVAL } from "../lib/errno";

@@ -1,11 +1,12 @@
 /**
- * An open file description (open(2)): what a file descriptor refers to. Regular files, directories, devices,
- * pipes, sockets, epoll instances are its subclasses; each overrides what it can do, the rest answers as Linux does for
- * a file that can't.
+ * An open file description (open(2)): what a file descriptor refers to. Regular files, directories,
+ * devices, pipes, sockets, epoll instances are its subclasses; each overrides what it can do, the
+ * rest answers as Linux does for a file that can't.
  *
- * Ownership: `references` counts descriptors and system calls under way; `filePut` releases the last one and frees it.
- * Readiness: `poll()` tells what is ready now; whoever wants to hear of changes adds a `PollObserver`, and the file
- * calls `notify(mask)` when something becomes ready (from thread context; observers don't sleep).
+ * Ownership: `references` counts descriptors and system calls under way; `filePut` releases the
+ * last one and frees it. Readiness: `poll()` tells what is ready now; whoever wants to hear of
+ * changes adds a `PollObserver`, and the file calls `notify(mask)` when something becomes ready
+ * (from thread context; observers don't sleep).
  */
 import { EBADF, EINVAL, ENOTDIR, ENOTTY, ESPIPE } from "../lib/errno";
 import { free } from "../runtime/free";
@@ -42,14 +43,20 @@ export const O_PATH: u32 = 0o10000000;
 /** O_TMPFILE without the O_DIRECTORY that goes with it. */
 export const O_UNNAMED: u32 = 0o20000000;
 
-/** Someone who waits for a file to become ready: an epoll item, or a thread in poll(2). Linked into the file's list. */
+/**
+ * Someone who waits for a file to become ready: an epoll item, or a thread in poll(2). Linked into
+ * the file's list.
+ */
 export abstract class PollObserver {
   nextObserver: PollObserver | null = null;
   previousObserver: PollObserver | null = null;
   observed: File | null = null;
   /** Called when events of `mask` (POLL*) may have become ready on the file. Must not sleep. */
   abstract ready(mask: u32): void;
-  /** The file's last reference is gone; the observer has been taken off its list already. Must not sleep. */
+  /**
+   * The file's last reference is gone; the observer has been taken off its list already. Must not
+   * sleep.
+   */
   closed(): void {}
 }
 
@@ -111,7 +118,10 @@ export abstract class File {
     return null;
   }
 
-  /** The last reference is gone: gives back what the file holds. The object itself is freed by `filePut`. */
+  /**
+   * The last reference is gone: gives back what the file holds. The object itself is freed by
+   * `filePut`.
+   */
   release(): void {}
 
   addObserver(observer: PollObserver): void {

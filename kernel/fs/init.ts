@@ -1,10 +1,11 @@
 /**
- * The tree that the application sees: the root image with a writable union over it, /dev, /proc and /sys.
+ * The tree that the application sees: the root image with a writable union over it, /dev, /proc and
+ * /sys.
  *
  *     fsInit(device, moduleAddress, moduleBytes)      at boot, when the disk is there. 0 or -errno
  *
- * The root image is an EROFS on a block device, or a boot module in memory (used in place). With neither, the root is
- * an empty tmpfs.
+ * The root image is an EROFS on a block device, or a boot module in memory (used in place). With
+ * neither, the root is an empty tmpfs.
  */
 import { BlockDevice } from "../dev/block";
 import { MemoryBlockDevice } from "../dev/memory-block";

@@ -1,13 +1,15 @@
 /**
- * An inode: a file, directory, link or device of some file system, whatever its names. A file system subclasses it
- * for each kind it has; what a kind can't do answers with the errno that Linux gives.
+ * An inode: a file, directory, link or device of some file system, whatever its names. A file
+ * system subclasses it for each kind it has; what a kind can't do answers with the errno that Linux
+ * gives.
  *
- * Ownership: `references` counts the dentries and open files that point at it; `inodePut` of the last one calls
- * `destroy`, unless pages of it are still mapped: then the last mapping's `PageSource.release` does (see
- * `inodeSourceReleased`). Names are dentries (dentry.ts): `lookup` and its kin are given one and set its `inode`.
+ * Ownership: `references` counts the dentries and open files that point at it; `inodePut` of the
+ * last one calls `destroy`, unless pages of it are still mapped: then the last mapping's
+ * `PageSource.release` does (see `inodeSourceReleased`). Names are dentries (dentry.ts): `lookup`
+ * and its kin are given one and set its `inode`.
  *
- * Locks: on one CPU nothing here is preempted, so what doesn't sleep needs none. With more CPUs a directory's
- * changes are guarded by a Mutex per directory.
+ * Locks: on one CPU nothing here is preempted, so what doesn't sleep needs none. With more CPUs a
+ * directory's changes are guarded by a Mutex per directory.
  */
 import { EINVAL, EIO, EISDIR, ENOTDIR, EPERM, EROFS } from "../lib/errno";
 import { directMap, PAGE_SIZE, pagePut } from "../mem/page-allocator";
@@ -114,9 +116,13 @@ export abstract class Inode {
     return (this.mode & S_IFMT) == S_IFREG;
   }
 
-  // ---- Directories: `dentry` is a name in this directory ------------------------------------------------
+  // ---- Directories: `dentry` is a name in this directory
+  // ------------------------------------------------
 
-  /** Looks the name up: sets `dentry.inode` (a new reference) or leaves it null. 0 or -errno. May sleep. */
+  /**
+   * Looks the name up: sets `dentry.inode` (a new reference) or leaves it null. 0 or -errno. May
+   * sleep.
+   */
   lookup(dentry: Dentry): i32 {
     return -ENOTDIR;
   }
@@ -152,40 +158,50 @@ export abstract class Inode {
     return this.fileSystem.readOnly ? -EROFS : -EPERM;
   }
 
-  /** Moves `from`, in this directory, to the name `to` in the directory `target` of the same file system. */
+  /**
+   * Moves `from`, in this directory, to the name `to` in the directory `target` of the same file
+   * system.
+   */
   rename(from: Dentry, target: Inode, to: Dentry, flags: u32): i32 {
     return this.fileSystem.readOnly ? -EROFS : -EPERM;
   }
 
   /**
-   * Called before a child of this directory is changed: a union gives the dentry a writable inode here, with the old
-   * contents if `keepData`. 0, or -EROFS where there is none. May sleep.
+   * Called before a child of this directory is changed: a union gives the dentry a writable inode
+   * here, with the old contents if `keepData`. 0, or -EROFS where there is none. May sleep.
    */
   prepareWrite(dentry: Dentry, keepData: bool): i32 {
     return this.fileSystem.readOnly ? -EROFS : 0;
   }
 
   /**
-   * Puts entries (but `.` and `..`) from `position` on into the sink until it is full. Positions start at
-   * DIRECTORY_START. Returns the position to go on from, or -errno. May sleep.
+   * Puts entries (but `.` and `..`) from `position` on into the sink until it is full. Positions
+   * start at DIRECTORY_START. Returns the position to go on from, or -errno. May sleep.
    */
   list(position: u64, sink: DirectorySink): i64 {
     return -ENOTDIR;
   }
 
-  // ---- Symbolic links ----------------------------------------------------------------------------------
+  // ---- Symbolic links
+  // ----------------------------------------------------------------------------------
 
-  /** Writes the link's target, cut to `size` bytes, not terminated. Returns its length. May sleep. */
+  /**
+   * Writes the link's target, cut to `size` bytes, not terminated. Returns its length. May sleep.
+   */
   readLink(to: usize, size: u32): i32 {
     return -EINVAL;
   }
 
-  /** Where a link of /proc leads, borrowed, when that is not what its text says; null for an ordinary link. */
+  /**
+   * Where a link of /proc leads, borrowed, when that is not what its text says; null for an
+   * ordinary link.
+   */
   jump(): Dentry | null {
     return null;
   }
 
-  // ---- Files -------------------------------------------------------------------------------------------
+  // ---- Files
+  // -------------------------------------------------------------------------------------------
 
   /** Opens it: a File as usize (one reference, for the caller), or a negative errno. May sleep. */
   abstract open(dentry: Dentry, flags: u32): usize;
@@ -285,7 +301,10 @@ export function inodePut(inode: Inode): void {
   inode.destroy();
 }
 
-/** For `PageSource.release` of an inode's pages: the last mapping was also the last user of the inode. */
+/**
+ * For `PageSource.release` of an inode's pages: the last mapping was also the last user of the
+ * inode.
+ */
 export function inodeSourceReleased(inode: Inode): void {
   assert(inode.references == 0, "an inode in use holds its pages");
   inode.destroy();

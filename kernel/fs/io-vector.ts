@@ -1,6 +1,6 @@
 /**
- * The application's buffers of one read or write: `read`, `readv`, `recvmsg` and their kin all become one of these,
- * so that a file has a single `read` and a single `write`.
+ * The application's buffers of one read or write: `read`, `readv`, `recvmsg` and their kin all
+ * become one of these, so that a file has a single `read` and a single `write`.
  *
  *     io.set(buffer, length)              one buffer
  *     io.setVector(iovecs, count)         an array of struct iovec (readv(2)); -errno when it is not valid
@@ -68,7 +68,9 @@ export class IoVector {
     return <i64>this.scratchLength;
   }
 
-  /** Moves on to the next buffer that is not empty; false when there is none or it can't be read. */
+  /**
+   * Moves on to the next buffer that is not empty; false when there is none or it can't be read.
+   */
   private advance(): bool {
     while (this.length == 0) {
       if (this.count == 0) return false;
@@ -88,7 +90,9 @@ export class IoVector {
     this.remaining -= n;
   }
 
-  /** The contiguous room at `base`, for a caller that moves the bytes itself and then calls `skip`. */
+  /**
+   * The contiguous room at `base`, for a caller that moves the bytes itself and then calls `skip`.
+   */
   contiguous(): u64 {
     return this.advance() ? this.length : 0;
   }
@@ -98,7 +102,10 @@ export class IoVector {
     this.consume(n);
   }
 
-  /** Copies up to n bytes from a kernel address to the application. Returns bytes, or -EFAULT when none could be. */
+  /**
+   * Copies up to n bytes from a kernel address to the application. Returns bytes, or -EFAULT when
+   * none could be.
+   */
   put(from: u64, n: u64): i64 {
     let done: u64 = 0;
     while (done < n && this.advance()) {
@@ -111,7 +118,10 @@ export class IoVector {
     return <i64>done;
   }
 
-  /** Copies up to n bytes from the application to a kernel address. Returns bytes, or -EFAULT when none could be. */
+  /**
+   * Copies up to n bytes from the application to a kernel address. Returns bytes, or -EFAULT when
+   * none could be.
+   */
   take(to: u64, n: u64): i64 {
     let done: u64 = 0;
     while (done < n && this.advance()) {

@@ -19,7 +19,10 @@ function memoryFiles(): TmpFileSystem {
   return created;
 }
 
-/** An open, empty file: a File or -ENOMEM. `name` (`length` bytes) is what /proc shows, after "memfd:". */
+/**
+ * An open, empty file: a File or -ENOMEM. `name` (`length` bytes) is what /proc shows, after
+ * "memfd:".
+ */
 export function memfdCreate(name: usize, length: u32): usize {
   const dentry = dentryCreate(null, NAME_HASH_START, name, length);
   if (!dentry) return -ENOMEM;

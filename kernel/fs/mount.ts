@@ -1,8 +1,8 @@
 /**
  * Which file system is where, and the path of a dentry.
  *
- * Mounts are made at boot and stay. A dentry that has something mounted on it points at the root dentry of that, which
- * points back by `covers`.
+ * Mounts are made at boot and stay. A dentry that has something mounted on it points at the root
+ * dentry of that, which points back by `covers`.
  */
 import { ENAMETOOLONG, ENOMEM } from "../lib/errno";
 import { Dentry, dentryCreate, dentryGet, NAME_HASH_START } from "./dentry";
@@ -37,7 +37,10 @@ export function mountList(): Mount | null {
   return firstMount;
 }
 
-/** Mounts a file system, whose root directory is `root` (the reference is taken over), on `point`; null: as the root. */
+/**
+ * Mounts a file system, whose root directory is `root` (the reference is taken over), on `point`;
+ * null: as the root.
+ */
 export function mountAt(point: Dentry | null, root: Inode, source: string): i32 {
   const dentry = dentryCreate(null, NAME_HASH_START, 0, 0);
   if (!dentry) return -ENOMEM;
@@ -71,7 +74,8 @@ export function parentDirectory(dentry: Dentry): Dentry {
 }
 
 /**
- * Writes the absolute path of a dentry (of one that is in no directory, as a memfd's, its name as if it were in the root) to `to`, zero-terminated. Returns its length without the terminator, or
+ * Writes the absolute path of a dentry (of one that is in no directory, as a memfd's, its name as
+ * if it were in the root) to `to`, zero-terminated. Returns its length without the terminator, or
  * -ENAMETOOLONG.
  */
 export function dentryPath(dentry: Dentry, to: usize, size: u32): i32 {

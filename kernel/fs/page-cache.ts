@@ -1,23 +1,27 @@
 /**
- * The page cache: pages of a disk in memory, shared by read(2), mmap(2) and the file systems' own reading of metadata.
+ * The page cache: pages of a disk in memory, shared by read(2), mmap(2) and the file systems' own
+ * reading of metadata.
  *
  *     cache.peek(index)               the page if it is there: physical address with a reference for the caller; else 0
  *     cache.get(index, readAhead)     reads it first if need be (sleeps); 0 when that fails
  *     shrinkPageCache(pages)          drops up to that many pages; for who finds memory short
  *
- * There is one cache per disk and not per file: files of EROFS lie on the disk as they are in memory, so the index of a
- * file's page is an addition, and one request may fill pages of several files. A disk image that lies in memory
- * already (a boot module) is used in place.
+ * There is one cache per disk and not per file: files of EROFS lie on the disk as they are in
+ * memory, so the index of a file's page is an addition, and one request may fill pages of several
+ * files. A disk image that lies in memory already (a boot module) is used in place.
  *
- * Reading: a request to the device costs an exit to the hypervisor, which is the price of copying tens of KiB. So a miss
- * reads a window around the page, inside the bounds that the caller's `ReadAhead` gives (its file). A miss right behind
- * the last window is a sequential reader, and doubles the window.
+ * Reading: a request to the device costs an exit to the hypervisor, which is the price of copying
+ * tens of KiB. So a miss reads a window around the page, inside the bounds that the caller's
+ * `ReadAhead` gives (its file). A miss right behind the last window is a sequential reader, and
+ * doubles the window.
  *
- * The cache holds one reference of each page in it. Who uses or maps a page holds another; a page whose only
- * reference is the cache's may be dropped. The clock's hand gives pages used since its last round a second chance.
+ * The cache holds one reference of each page in it. Who uses or maps a page holds another; a page
+ * whose only reference is the cache's may be dropped. The clock's hand gives pages used since its
+ * last round a second chance.
  *
- * `lock` is held while a read is under way, and guards the scratch array; the map itself changes only between sleeps.
- * With more CPUs the map's entries are published after the page is filled, and read without the lock.
+ * `lock` is held while a read is under way, and guards the scratch array; the map itself changes
+ * only between sleeps. With more CPUs the map's entries are published after the page is filled, and
+ * read without the lock.
  */
 import {
   allocPages,
@@ -35,8 +39,9 @@ import { ENTRY_ACCESSED, entryOf, entryPage, NO_INDEX, PageMap } from "./page-ma
 /** Pages of one request at most: 1 MiB. */
 export const WINDOW_MAX: u32 = 256;
 /**
- * Pages of the first read at a place, by how much memory is free. Starting redis-server with its 17 libraries (17 MiB)
- * takes 169 requests of 64 KiB, 63 of 256 KiB or 39 of 512 KiB, and each costs about as much as copying 256 KiB.
+ * Pages of the first read at a place, by how much memory is free. Starting redis-server with its 17
+ * libraries (17 MiB) takes 169 requests of 64 KiB, 63 of 256 KiB or 39 of 512 KiB, and each costs
+ * about as much as copying 256 KiB.
  */
 const WINDOW_AMPLE: u32 = 128;
 const WINDOW_SCARCE: u32 = 32;
@@ -51,7 +56,9 @@ function firstWindow(): u32 {
   return free > total >> 3 ? WINDOW_SCARCE : WINDOW_SHORT;
 }
 
-/** Where readers of one file are, and how far reading ahead may go. Indexes are those of the cache. */
+/**
+ * Where readers of one file are, and how far reading ahead may go. Indexes are those of the cache.
+ */
 @unmanaged
 export class ReadAhead {
   /** The file's pages: [first, end). */
@@ -87,7 +94,10 @@ export abstract class PageCache {
   private hand: u64 = 0;
   private nextCache: PageCache | null = null;
 
-  /** Reads pages [first, first + count) into the physical pages of the u64 array. May sleep. 0 or -EIO. */
+  /**
+   * Reads pages [first, first + count) into the physical pages of the u64 array. May sleep. 0 or
+   * -EIO.
+   */
   abstract fill(first: u64, pages: usize, count: u32): i32;
 
   /** Lets `shrinkPageCache` know of this cache. */
@@ -99,7 +109,8 @@ export abstract class PageCache {
   peek(index: u64): u64 {
     if (this.memoryBase != 0) {
       if (index >= this.pageCount) return 0;
-      // The page allocator does not count references of memory that is not its own, so this is for form.
+      // The page allocator does not count references of memory that is not its own, so this is for
+      // form.
       pageGet(this.memoryBase + (index << 12));
       return this.memoryBase + (index << 12);
     }
@@ -132,7 +143,9 @@ export abstract class PageCache {
     return page;
   }
 
-  /** Reads the window around `index`; when the device fails on it, the one page alone. Holds `lock`. */
+  /**
+   * Reads the window around `index`; when the device fails on it, the one page alone. Holds `lock`.
+   */
   private readWindow(index: u64, ahead: ReadAhead): bool {
     assert(this.lock.owned(), "one read at a time");
     const sequential = index == ahead.next;
@@ -239,12 +252,18 @@ export function cachedPageCount(): u64 {
   return PageCache.residentAll();
 }
 
-/** Gives up to `pages` pages of clean cache back to the page allocator; returns how many. Does not sleep. */
+/**
+ * Gives up to `pages` pages of clean cache back to the page allocator; returns how many. Does not
+ * sleep.
+ */
 export function shrinkPageCache(pages: u32): u32 {
   return <u32>PageCache.shrinkAll(pages);
 }
 
-/** Fills the array with up to `count` new pages, neighbours where possible: fewer pieces for the device. */
+/**
+ * Fills the array with up to `count` new pages, neighbours where possible: fewer pieces for the
+ * device.
+ */
 function allocateRun(pages: usize, count: u32): u32 {
   let got: u32 = 0;
   while (got < count) {

@@ -1,8 +1,10 @@
 /**
- * Which physical page holds which page of a file or disk: a sparse array from page index to page frame.
+ * Which physical page holds which page of a file or disk: a sparse array from page index to page
+ * frame.
  *
- * Two levels: a table of chunks that doubles as the highest index grows, and chunks of 128 entries. An entry is the
- * frame number (28 bits, 1 TiB of memory) and flag bits; 0 is "not there" (frame 0 is never handed out).
+ * Two levels: a table of chunks that doubles as the highest index grows, and chunks of 128 entries.
+ * An entry is the frame number (28 bits, 1 TiB of memory) and flag bits; 0 is "not there" (frame 0
+ * is never handed out).
  *
  *     map.entry(index)            0 when there is none
  *     map.set(index, entry)       false when memory is short
@@ -17,7 +19,10 @@ const CHUNK_ENTRIES: u64 = 1 << 7;
 const CHUNK_MASK: u64 = 127;
 /** 512 bytes, a size class of the heap. */
 const CHUNK_BYTES: usize = 512;
-/** No file has more pages: 16 TiB. It bounds the table at 128 MiB, which only a file of that size would need. */
+/**
+ * No file has more pages: 16 TiB. It bounds the table at 128 MiB, which only a file of that size
+ * would need.
+ */
 export const PAGE_INDEX_MAX: u64 = 1 << 32;
 
 export const NO_INDEX: u64 = u64.MAX_VALUE;

@@ -1,6 +1,6 @@
 /**
- * Whatever can be mapped: the page cache of a file (shared by read and mmap), a tmpfs file's own pages. The fault
- * handler asks it for one page at a time.
+ * Whatever can be mapped: the page cache of a file (shared by read and mmap), a tmpfs file's own
+ * pages. The fault handler asks it for one page at a time.
  */
 export abstract class PageSource {
   references: i32 = 1;
@@ -9,13 +9,15 @@ export abstract class PageSource {
   abstract size(): u64;
 
   /**
-   * The physical address of page `index` (4 KiB each), read from the disk first if need be (so this may sleep), with
-   * a reference on the page frame for the caller (mem/page-allocator.ts). 0 when it can't be had.
+   * The physical address of page `index` (4 KiB each), read from the disk first if need be (so this
+   * may sleep), with a reference on the page frame for the caller (mem/page-allocator.ts). 0 when
+   * it can't be had.
    */
   abstract getPage(index: u64): u64;
 
   /**
-   * As `getPage`, but only if that needs no waiting and no allocation: 0 otherwise. Lets a fault map its neighbours too.
+   * As `getPage`, but only if that needs no waiting and no allocation: 0 otherwise. Lets a fault
+   * map its neighbours too.
    */
   abstract peekPage(index: u64): u64;
 

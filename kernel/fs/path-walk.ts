@@ -7,16 +7,16 @@
  *     … walk.dentry! …                             the last name's dentry; its inode is null when there is no such file
  *     walkPut(walk)                                gives the dentry's reference back, too
  *
- * Only the last name may be missing: anything else is -ENOENT. What the callers need to know of the path's form is
- * in `last` (what the last component was) and `trailingSlash`.
+ * Only the last name may be missing: anything else is -ENOENT. What the callers need to know of the
+ * path's form is in `last` (what the last component was) and `trailingSlash`.
  *
- * The walk reads the buffer in place. When it meets a symbolic link, the link's target is put in front of what is
- * still to be walked, at the buffer's end:
+ * The walk reads the buffer in place. When it meets a symbolic link, the link's target is put in
+ * front of what is still to be walked, at the buffer's end:
  *
  *     | room for a target (PATH_MAX) | … target/rest of the path 0 |
  *
- * References: what the walk stands on is borrowed from the name cache and stays valid as long as nothing sleeps; before a
- * file system is asked, `pin` takes a reference.
+ * References: what the walk stands on is borrowed from the name cache and stays valid as long as
+ * nothing sleeps; before a file system is asked, `pin` takes a reference.
  */
 import { EFAULT, ELOOP, ENAMETOOLONG, ENOENT, ENOMEM, ENOTDIR } from "../lib/errno";
 import { loadUser } from "../linux/user-memory";
@@ -75,7 +75,8 @@ export class Walk {
 
   /** Copies a path from the application. 0, -EFAULT, -ENAMETOOLONG. */
   loadUser(path: u64): i32 {
-    // In pieces that end at multiples of 64: paths are short, and no piece reaches into a page that the text doesn't.
+    // In pieces that end at multiples of 64: paths are short, and no piece reaches into a page that
+    // the text doesn't.
     let done: u64 = 0;
     while (done < <u64>PATH_MAX) {
       const piece = min(64 - ((path + done) & 63), <u64>PATH_MAX - done);
@@ -253,7 +254,10 @@ export class Walk {
     return error;
   }
 
-  /** Where the link `dentry` in the directory `current` leads; its target is put in front of what is left of the path. */
+  /**
+   * Where the link `dentry` in the directory `current` leads; its target is put in front of what is
+   * left of the path.
+   */
   private follow(dentry: Dentry, current: Dentry): Dentry | null {
     if (++this.links > LINKS_MAX) return this.fail(-ELOOP);
     const inode = dentry.inode!;

@@ -5,16 +5,19 @@
  *     pipe.reader / pipe.writer    the ends, Files
  *     pipeSetCapacity(end, bytes) / pipeCapacity(end)      F_SETPIPE_SZ, F_GETPIPE_SZ
  *
- * The ring is physically contiguous memory in the direct map, one page at first: it grows to the capacity (64 KiB unless set
- * otherwise) when a write does not fit, so that the many pipes that only ever carry a byte to wake a thread stay small.
+ * The ring is physically contiguous memory in the direct map, one page at first: it grows to the
+ * capacity (64 KiB unless set otherwise) when a write does not fit, so that the many pipes that
+ * only ever carry a byte to wake a thread stay small.
  *
  *     tail ─▶ bytes to be read ◀─ head          free-running u32 counters, masked by the ring's size on access
  *
- * Writes of up to PIPE_BUF bytes are atomic (pipe(7)). A writer that has to wait is woken once there is room for PIPE_BUF bytes, a
- * reader when there is a byte; one thread is woken per change, and passes the wake on if it leaves something for the next.
+ * Writes of up to PIPE_BUF bytes are atomic (pipe(7)). A writer that has to wait is woken once
+ * there is room for PIPE_BUF bytes, a reader when there is a byte; one thread is woken per change,
+ * and passes the wake on if it leaves something for the next.
  *
- * A copy may sleep, when it faults on the application's memory; `busy` keeps all others out of the ring meanwhile. It is the
- * pipe's lock: without preemption a plain flag does, with more CPUs it becomes a Mutex.
+ * A copy may sleep, when it faults on the application's memory; `busy` keeps all others out of the
+ * ring meanwhile. It is the pipe's lock: without preemption a plain flag does, with more CPUs it
+ * becomes a Mutex.
  */
 import { copy } from "../arch/hw";
 import { EAGAIN, EBADF, EBUSY, EINTR, EINVAL, ENOMEM, ENOTTY, EPERM, EPIPE } from "../lib/errno";
@@ -296,7 +299,10 @@ export class PipeWriter extends PipeEnd {
     return total > 0 ? total : error;
   }
 
-  /** Writes as much as fits before the end of the ring, growing the ring first if need be. Returns bytes or -errno. */
+  /**
+   * Writes as much as fits before the end of the ring, growing the ring first if need be. Returns
+   * bytes or -errno.
+   */
   private fill(io: IoVector): i64 {
     const pipe = this.pipe;
     const wanted = pipe.used() + <u32>min(io.remaining, <u64>pipe.room());
@@ -336,7 +342,10 @@ export class PipeWriter extends PipeEnd {
   }
 }
 
-/** A new pipe; `flags` (O_NONBLOCK) go to both ends. Both have one reference. Null when memory is short. */
+/**
+ * A new pipe; `flags` (O_NONBLOCK) go to both ends. Both have one reference. Null when memory is
+ * short.
+ */
 export function pipeCreate(flags: u32): Pipe | null {
   const memory = allocPages(0);
   if (memory == 0) return null;
@@ -356,8 +365,8 @@ export function pipeCapacity(file: File): i32 {
 }
 
 /**
- * Sets the capacity, rounded up to a power of two of pages (F_SETPIPE_SZ). Returns it, or -EBADF, -EINVAL, -EPERM (too
- * large), -EBUSY (more is in the pipe), -ENOMEM.
+ * Sets the capacity, rounded up to a power of two of pages (F_SETPIPE_SZ). Returns it, or -EBADF,
+ * -EINVAL, -EPERM (too large), -EBUSY (more is in the pipe), -ENOMEM.
  */
 export function pipeSetCapacity(file: File, bytes: u32): i32 {
   if (!(file instanceof PipeEnd)) return -EBADF;

@@ -1,6 +1,6 @@
 /**
- * The kinds of files in /proc and /sys: texts that a function writes when they are read, and links that lead to what the
- * kernel knows and not to a path.
+ * The kinds of files in /proc and /sys: texts that a function writes when they are read, and links
+ * that lead to what the kernel knows and not to a path.
  */
 import { addressOf } from "../arch/hw";
 import { EACCES, EINVAL, ENOENT, ENOMEM } from "../lib/errno";
@@ -13,7 +13,10 @@ import { IoVector } from "./io-vector";
 import { S_IFLNK, S_IFREG } from "./stat";
 import { seekTo, VfsFile } from "./vfs-file";
 
-/** Writes a file's contents; `subject` is the thread or descriptor that it is about, 0 for the process or system. */
+/**
+ * Writes a file's contents; `subject` is the thread or descriptor that it is about, 0 for the
+ * process or system.
+ */
 export type Generator = (out: TextBuffer, subject: u32) => void;
 
 /** An open text: made anew whenever it is read from its beginning. */

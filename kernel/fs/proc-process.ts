@@ -1,5 +1,6 @@
 /**
- * The texts of /proc/self and of its threads (proc(5)). Formats are Linux's, fields that mean nothing here are 0.
+ * The texts of /proc/self and of its threads (proc(5)). Formats are Linux's, fields that mean
+ * nothing here are 0.
  */
 import { TextBuffer } from "../lib/text-buffer";
 import { totalPageCount } from "../mem/page-allocator";
@@ -170,7 +171,10 @@ export function procMounts(out: TextBuffer, subject: u32): void {
   }
 }
 
-/** /proc/self/mountinfo: id, parent, device, root, directory, options, separator, type, source, options. */
+/**
+ * /proc/self/mountinfo: id, parent, device, root, directory, options, separator, type, source,
+ * options.
+ */
 export function procMountInfo(out: TextBuffer, subject: u32): void {
   let id: u32 = 1;
   for (let mount = mountList(); mount; ) {

@@ -1,6 +1,6 @@
 /**
- * What /proc/self tells and other parts of the kernel know: they enter a subclass here. Without one, as in unit tests, it
- * is an empty process.
+ * What /proc/self tells and other parts of the kernel know: they enter a subclass here. Without
+ * one, as in unit tests, it is an empty process.
  */
 import { TextBuffer } from "../lib/text-buffer";
 import { Dentry } from "./dentry";

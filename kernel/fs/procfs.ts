@@ -1,9 +1,11 @@
 /**
- * /proc and /sys: what runtimes read there at start, and what tells about the program. A read-only tmpfs tree, built at
- * boot from the table of paths below; the texts are written when they are read (proc-system.ts, proc-process.ts).
+ * /proc and /sys: what runtimes read there at start, and what tells about the program. A read-only
+ * tmpfs tree, built at boot from the table of paths below; the texts are written when they are read
+ * (proc-system.ts, proc-process.ts).
  *
- * There is one process, so /proc/<pid> is one directory of the tree, and /proc/self a link to it. Descriptors and
- * threads come and go: their directories look them up each time (proc-fd.ts, ProcTasks).
+ * There is one process, so /proc/<pid> is one directory of the tree, and /proc/self a link to it.
+ * Descriptors and threads come and go: their directories look them up each time (proc-fd.ts,
+ * ProcTasks).
  */
 import { ENOENT } from "../lib/errno";
 import { TextBuffer } from "../lib/text-buffer";

@@ -1,5 +1,6 @@
 /**
- * struct stat of x86-64 Linux (arch/x86/include/uapi/asm/stat.h), 144 bytes, and the bits of its `mode`.
+ * struct stat of x86-64 Linux (arch/x86/include/uapi/asm/stat.h), 144 bytes, and the bits of its
+ * `mode`.
  */
 export const S_IFMT: u32 = 0o170000;
 export const S_IFSOCK: u32 = 0o140000;

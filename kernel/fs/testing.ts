@@ -1,5 +1,6 @@
 /**
- * Helpers for the tests of file systems: a mounted root, and the calls of path-calls.ts without an application.
+ * Helpers for the tests of file systems: a mounted root, and the calls of path-calls.ts without an
+ * application.
  */
 import { addressOf } from "../arch/hw";
 import { MemoryBlockDevice } from "../dev/memory-block";
@@ -136,7 +137,9 @@ export function putFile(path: string, text: string): void {
   filePut(file);
 }
 
-/** Lists a directory with a buffer of `size` bytes at a time: how many entries there are, or -errno. */
+/**
+ * Lists a directory with a buffer of `size` bytes at a time: how many entries there are, or -errno.
+ */
 export function list(path: string, size: u64): i64 {
   const file = opened(path, O_RDONLY);
   const buffer = new StaticArray<u8>(<i32>size);

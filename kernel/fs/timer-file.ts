@@ -5,8 +5,9 @@
  *     file.set(flags, value, interval)     timerfd_settime; 0 stops it
  *     file.timeLeft(), file.interval       timerfd_gettime
  *
- * A timer with an interval is armed once and, after it has fired, not again until somebody reads or asks: the expirations in between
- * are computed from the time. So a timer nobody reads costs nothing.
+ * A timer with an interval is armed once and, after it has fired, not again until somebody reads or
+ * asks: the expirations in between are computed from the time. So a timer nobody reads costs
+ * nothing.
  *
  *     expirations      known and not yet read
  *     pending          the timer has fired, and what has come since is not in `expirations` yet
@@ -57,7 +58,10 @@ export class TimerFile extends File {
     this.timer = new FileTimer(this);
   }
 
-  /** Starts or, with a value of 0, stops the timer. `value` is relative, or a time of the clock with TFD_TIMER_ABSTIME. */
+  /**
+   * Starts or, with a value of 0, stops the timer. `value` is relative, or a time of the clock with
+   * TFD_TIMER_ABSTIME.
+   */
   set(flags: u32, value: u64, interval: u64): void {
     const timer = this.timer!;
     timer.cancel();

@@ -1,5 +1,6 @@
 /**
- * The entries of tmpfs directories, and what is needed to see a directory and the one below it as one.
+ * The entries of tmpfs directories, and what is needed to see a directory and the one below it as
+ * one.
  */
 
 import { addressOf, copy } from "../arch/hw";
@@ -22,7 +23,9 @@ export class TmpEntry extends HashNode {
   position: u64;
   next: TmpEntry | null;
   previous: TmpEntry | null;
-  /** The lower directory has this name: listed there, and a whiteout must stay when it is removed. */
+  /**
+   * The lower directory has this name: listed there, and a whiteout must stay when it is removed.
+   */
   lowerName: bool;
   nameLength: u32;
 
@@ -63,7 +66,10 @@ export class TmpEntry extends HashNode {
   }
 }
 
-/** What `directory` knows of a name that its lower directory lists, at an address; null: it shows as it is. */
+/**
+ * What `directory` knows of a name that its lower directory lists, at an address; null: it shows as
+ * it is.
+ */
 function entryAt(directory: TmpDirectory, name: u64, length: u32): TmpEntry | null {
   const copied = heapAlloc(max(length, 1));
   if (copied == 0) return null;
@@ -73,7 +79,10 @@ function entryAt(directory: TmpDirectory, name: u64, length: u32): TmpEntry | nu
   return entry;
 }
 
-/** Lists a lower directory as it shows through: without whiteouts, and replaced entries as what replaced them. */
+/**
+ * Lists a lower directory as it shows through: without whiteouts, and replaced entries as what
+ * replaced them.
+ */
 export class MergeSink extends DirectorySink {
   /** The sink behind took no more. */
   full: bool = false;

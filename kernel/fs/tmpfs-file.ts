@@ -1,9 +1,10 @@
 /**
- * Regular files of tmpfs: pages in a PageMap, holes where nothing was written. The file is its own page source for
- * mmap(2), so mappings and reads see the same pages.
+ * Regular files of tmpfs: pages in a PageMap, holes where nothing was written. The file is its own
+ * page source for mmap(2), so mappings and reads see the same pages.
  *
- * A page of the map has one reference from it. Copying from and to the application may fault and so sleep: the page is
- * held by another reference meanwhile, since a truncation may take it out of the map.
+ * A page of the map has one reference from it. Copying from and to the application may fault and so
+ * sleep: the page is held by another reference meanwhile, since a truncation may take it out of the
+ * map.
  */
 import { copy, fill } from "../arch/hw";
 import { EFBIG, EINVAL, EIO, ENOMEM, ENOSPC, EOPNOTSUPP } from "../lib/errno";
@@ -68,7 +69,10 @@ export class TmpFile extends TmpInode {
     return this.enterPage(index, page) ? page : 0;
   }
 
-  /** A page with one reference, counted against the limit and with undefined contents. 0 when there is none. */
+  /**
+   * A page with one reference, counted against the limit and with undefined contents. 0 when there
+   * is none.
+   */
   private newPage(): u64 {
     if (this.tmpfs.pagesUsed >= this.tmpfs.pagesMax) return 0;
     let page = allocPages(0);
@@ -77,7 +81,10 @@ export class TmpFile extends TmpInode {
     return page;
   }
 
-  /** Puts a new page in the map and leaves the caller a reference. False, and the page is gone, when memory is short. */
+  /**
+   * Puts a new page in the map and leaves the caller a reference. False, and the page is gone, when
+   * memory is short.
+   */
   private enterPage(index: u64, page: u64): bool {
     if (this.map.set(index, entryOf(page))) {
       pageGet(page);
@@ -165,7 +172,8 @@ export class TmpFile extends TmpInode {
     const shorter = size < this.sizeBytes;
     this.sizeBytes = size;
     if (shorter) {
-      // What was mapped behind the new end is to fault (SIGBUS), and not to show pages that are the file's no more.
+      // What was mapped behind the new end is to fault (SIGBUS), and not to show pages that are the
+      // file's no more.
       const source = this.source;
       if (source && source.references > 1) discardSource(source, (size + PAGE_SIZE - 1) >> 12);
       this.dropPages(size, u64.MAX_VALUE);

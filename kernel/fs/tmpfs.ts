@@ -1,19 +1,21 @@
 /**
- * tmpfs: files in memory. And the union: a tmpfs directory may have a directory of a read-only file system below it
- * (`lower`), whose contents show through until they are changed. The root file system is such a union over EROFS; /dev and /proc
- * are tmpfs trees that the kernel fills.
+ * tmpfs: files in memory. And the union: a tmpfs directory may have a directory of a read-only file
+ * system below it (`lower`), whose contents show through until they are changed. The root file
+ * system is such a union over EROFS; /dev and /proc are tmpfs trees that the kernel fills.
  *
  *     const fs = new TmpFileSystem("tmpfs", limitPages)
  *     const root = new TmpDirectory(fs, mode, lower)
  *     root.attach("name", inode)               the kernel's own entries; takes over the reference
  *
- * Directories are TmpDirectory objects also where they come from below: looking one up makes its union object, so a
- * directory has one identity and can be renamed. Other inodes from below are handed out as they are, and replaced by a copy
- * when they are about to be written (`prepareWrite`). A name from below that was removed leaves a whiteout, an entry
- * without an inode.
+ * Directories are TmpDirectory objects also where they come from below: looking one up makes its
+ * union object, so a directory has one identity and can be renamed. Other inodes from below are
+ * handed out as they are, and replaced by a copy when they are about to be written
+ * (`prepareWrite`). A name from below that was removed leaves a whiteout, an entry without an
+ * inode.
  *
- * The entries of all directories of a file system are in one hash table; each directory links its own in the order of their
- * positions, for listing. Nothing here sleeps but what asks the lower file system; after that, a lookup is made again.
+ * The entries of all directories of a file system are in one hash table; each directory links its
+ * own in the order of their positions, for listing. Nothing here sleeps but what asks the lower
+ * file system; after that, a lookup is made again.
  */
 import { addressOf } from "../arch/hw";
 import { EEXIST, EINVAL, ENOENT, ENOMEM, ENOTEMPTY } from "../lib/errno";
@@ -188,14 +190,21 @@ export class TmpDirectory extends TmpInode {
     if (lower) this.copyAttributes(lower);
   }
 
-  // ---- Entries -----------------------------------------------------------------------------------------
+  // ---- Entries
+  // -----------------------------------------------------------------------------------------
 
-  /** The entry of that name, whiteouts included; null when this directory itself knows nothing of it. */
+  /**
+   * The entry of that name, whiteouts included; null when this directory itself knows nothing of
+   * it.
+   */
   find(name: usize, length: u32): TmpEntry | null {
     return TmpEntry.find(this.tmpfs.entries, changetype<usize>(this), name, length);
   }
 
-  /** Enters a name, taking over the reference on the inode. `lowerName`: it shows (or showed) from below. */
+  /**
+   * Enters a name, taking over the reference on the inode. `lowerName`: it shows (or showed) from
+   * below.
+   */
   private enter(name: usize, length: u32, inode: Inode | null, lowerName: bool): bool {
     const entry = TmpEntry.create(name, length);
     if (!entry) return false;
@@ -216,7 +225,10 @@ export class TmpDirectory extends TmpInode {
     return true;
   }
 
-  /** Makes the name stand for `inode`, whose reference is taken over, in place of nothing or of a whiteout. */
+  /**
+   * Makes the name stand for `inode`, whose reference is taken over, in place of nothing or of a
+   * whiteout.
+   */
   private put(name: usize, length: u32, inode: Inode): bool {
     const entry = this.find(name, length);
     if (!entry) return this.enter(name, length, inode, false);
@@ -259,7 +271,8 @@ export class TmpDirectory extends TmpInode {
     free(text);
   }
 
-  // ---- Inode -------------------------------------------------------------------------------------------
+  // ---- Inode
+  // -------------------------------------------------------------------------------------------
 
   size(): u64 {
     return 4096;
@@ -310,7 +323,10 @@ export class TmpDirectory extends TmpInode {
     return 0;
   }
 
-  /** Gives a negative dentry its new inode, which has one reference. 0 or -errno, and then the inode is gone. */
+  /**
+   * Gives a negative dentry its new inode, which has one reference. 0 or -errno, and then the inode
+   * is gone.
+   */
   private give(dentry: Dentry, inode: Inode): i32 {
     let error = 0;
     // The directory was removed, or somebody else made the name meanwhile.
@@ -445,7 +461,8 @@ export class TmpDirectory extends TmpInode {
     return 0;
   }
 
-  // ---- The union ---------------------------------------------------------------------------------------
+  // ---- The union
+  // ---------------------------------------------------------------------------------------
 
   prepareWrite(dentry: Dentry, keepData: bool): i32 {
     const inode = dentry.inode!;
@@ -478,7 +495,10 @@ export class TmpDirectory extends TmpInode {
     return true;
   }
 
-  /** An inode of ours of the same type and attributes, empty if it is a file. Null when memory is short. */
+  /**
+   * An inode of ours of the same type and attributes, empty if it is a file. Null when memory is
+   * short.
+   */
   private copyUp(inode: Inode, keepData: bool): TmpInode | null {
     let made: TmpInode;
     if (inode.isRegular()) {

@@ -1,11 +1,12 @@
 /**
- * Open files that have a place in the file system: what `open` of a regular file, directory, or with O_PATH gives. Device
- * files (devfs.ts) and texts of /proc subclass `VfsFile`, too.
+ * Open files that have a place in the file system: what `open` of a regular file, directory, or
+ * with O_PATH gives. Device files (devfs.ts) and texts of /proc subclass `VfsFile`, too.
  *
- * An open file holds its dentry (its path, for openat(2), fchdir(2), /proc/self/fd) and its inode (the dentry's may be
- * replaced, when a union copies the file up).
+ * An open file holds its dentry (its path, for openat(2), fchdir(2), /proc/self/fd) and its inode
+ * (the dentry's may be replaced, when a union copies the file up).
  *
- * The position is changed without a lock: with more CPUs, reads and writes that move it take a Mutex of the file.
+ * The position is changed without a lock: with more CPUs, reads and writes that move it take a
+ * Mutex of the file.
  */
 
 import { addressOf } from "../arch/hw";
@@ -162,7 +163,9 @@ export class DirectoryFile extends VfsFile {
     return -EISDIR;
   }
 
-  /** Positions are the file system's own, so only the beginning and what `d_off` said make sense. */
+  /**
+   * Positions are the file system's own, so only the beginning and what `d_off` said make sense.
+   */
   seek(offset: i64, whence: i32): i64 {
     let target = offset;
     if (whence == SEEK_CUR) target += <i64>this.position;

@@ -1,6 +1,6 @@
 /**
- * Operations on names: open, mkdir, unlink, rename and their kin, for any file system. Paths have been loaded into a `Walk`
- * (path-walk.ts); `base` is where a relative one starts.
+ * Operations on names: open, mkdir, unlink, rename and their kin, for any file system. Paths have
+ * been loaded into a `Walk` (path-walk.ts); `base` is where a relative one starts.
  *
  *     vfsOpen(walk, base, flags, mode)           a File (usize, a new reference) or -errno
  *     vfsOpenPath("/bin/init", O_RDONLY)         the same for the kernel's own use
@@ -9,7 +9,8 @@
  *     vfsSetAttributes, vfsTruncate              of a dentry
  *     currentDirectory(), setCurrentDirectory(dentry), creationMask(), setCreationMask(mask)
  *
- * All return 0 or a value, or -errno, and may sleep. There are no permissions to check: the application is root.
+ * All return 0 or a value, or -errno, and may sleep. There are no permissions to check: the
+ * application is root.
  */
 import {
   EBUSY,
@@ -59,7 +60,8 @@ export const RENAME_NOREPLACE: u32 = 1 << 0;
 /** O_NOCTTY, O_CREAT, O_EXCL, O_TRUNC, O_CLOEXEC say how to open, and are not kept. */
 const OPEN_ONLY_FLAGS: u32 = 0o2001700;
 
-// ---- The process's view ----------------------------------------------------------------------------------
+// ---- The process's view
+// ----------------------------------------------------------------------------------
 
 let current: Dentry | null = null;
 let mask: u32 = 0o022;
@@ -85,7 +87,8 @@ export function setCreationMask(value: u32): void {
   mask = value & 0o777;
 }
 
-// ---- Helpers ---------------------------------------------------------------------------------------------
+// ---- Helpers
+// ---------------------------------------------------------------------------------------------
 
 /** Walks to a file that must exist: 0 and `walk.dentry`, or -errno. */
 export function vfsResolve(walk: Walk, base: Dentry, flags: u32): i32 {
@@ -101,7 +104,9 @@ export function vfsPrepareWrite(dentry: Dentry, keepData: bool): i32 {
   return parent.inode!.prepareWrite(dentry, keepData);
 }
 
-/** Walks to a name that is to be made. 0, and then `walk.dentry` is a negative dentry; or -errno. */
+/**
+ * Walks to a name that is to be made. 0, and then `walk.dentry` is a negative dentry; or -errno.
+ */
 function resolveNew(walk: Walk, base: Dentry, directory: bool): i32 {
   const error = walk.run(base, 0);
   if (error != 0) return error;
@@ -109,7 +114,10 @@ function resolveNew(walk: Walk, base: Dentry, directory: bool): i32 {
   return walk.trailingSlash && !directory ? -ENOENT : 0;
 }
 
-/** Walks to a name that is to be removed or moved. 0, and then `walk.dentry` is a positive dentry; or -errno. */
+/**
+ * Walks to a name that is to be removed or moved. 0, and then `walk.dentry` is a positive dentry;
+ * or -errno.
+ */
 function resolveOld(walk: Walk, base: Dentry): i32 {
   const error = walk.run(base, 0);
   if (error != 0) return error;
@@ -122,7 +130,8 @@ function resolveOld(walk: Walk, base: Dentry): i32 {
   return dentry.covers ? -EBUSY : 0;
 }
 
-// ---- Opening ---------------------------------------------------------------------------------------------
+// ---- Opening
+// ---------------------------------------------------------------------------------------------
 
 /** `flags` are open(2)'s, `mode` the permissions of a new file before the mask. */
 export function vfsOpen(walk: Walk, base: Dentry, flags: u32, mode: u32): usize {
@@ -204,7 +213,8 @@ export function vfsOpenPath(path: string, flags: u32): usize {
   return file;
 }
 
-// ---- Making names ----------------------------------------------------------------------------------------
+// ---- Making names
+// ----------------------------------------------------------------------------------------
 
 /** Makes a file, device node, FIFO or socket: `mode` has the type. */
 export function vfsMakeNode(walk: Walk, base: Dentry, mode: u32, rdev: u64): i32 {
@@ -259,7 +269,8 @@ export function vfsLink(old: Dentry, walk: Walk, base: Dentry): i32 {
   return directory.link(dentry, inode);
 }
 
-// ---- Removing and moving names ---------------------------------------------------------------------------
+// ---- Removing and moving names
+// ---------------------------------------------------------------------------
 
 export function vfsUnlink(walk: Walk, base: Dentry): i32 {
   let error = resolveOld(walk, base);
@@ -319,7 +330,8 @@ export function vfsRename(from: Walk, fromBase: Dentry, to: Walk, toBase: Dentry
   if (error == 0 && isBelow(source, target)) error = -ENOTEMPTY;
   if (error == 0) error = sourceParent.rename(source, targetParent, target, flags);
   if (error != 0) return error;
-  // The moved dentry takes the target's place; who has the replaced file open keeps a dentry without a name.
+  // The moved dentry takes the target's place; who has the replaced file open keeps a dentry
+  // without a name.
   dentryDrop(target);
   if (!dentryMove(source, target.parent!, target.name, target.nameLength)) dentryDrop(source);
   return 0;
@@ -331,7 +343,8 @@ function checkReplace(inode: Inode, replaced: Inode | null): i32 {
   return replaced.isDirectory() ? -EISDIR : -ENOTDIR;
 }
 
-// ---- Changing files --------------------------------------------------------------------------------------
+// ---- Changing files
+// --------------------------------------------------------------------------------------
 
 export function vfsSetAttributes(dentry: Dentry, change: Attributes): i32 {
   const error = vfsPrepareWrite(dentry, true);

@@ -3,7 +3,8 @@
  *
  *     parseCommandLine(address)      splits it; the words of the runner come before `--`, the program's behind it
  *
- * QEMU's microvm appends `virtio_mmio.device=…` words to the end, so behind `--` too: they are set apart, the last ones of the line.
+ * QEMU's microvm appends `virtio_mmio.device=…` words to the end, so behind `--` too: they are set
+ * apart, the last ones of the line.
  */
 import { load8 } from "../arch/hw";
 

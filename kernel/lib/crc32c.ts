@@ -1,5 +1,6 @@
 /**
- * CRC-32C (Castagnoli; RFC 3720, appendix B.4), reflected, one table of 256 words made at the first use.
+ * CRC-32C (Castagnoli; RFC 3720, appendix B.4), reflected, one table of 256 words made at the first
+ * use.
  */
 import { load8 } from "../arch/hw";
 
@@ -15,8 +16,8 @@ function makeTable(): void {
 }
 
 /**
- * Continues a checksum over n bytes at an address. Neither the start value nor the result is inverted here: the
- * standard checksum of a text is `~crc32c(0xffffffff, text, n)`.
+ * Continues a checksum over n bytes at an address. Neither the start value nor the result is
+ * inverted here: the standard checksum of a text is `~crc32c(0xffffffff, text, n)`.
  */
 export function crc32c(start: u32, address: u64, n: u64): u32 {
   if (load<u32>(TABLE + 4) == 0) makeTable();

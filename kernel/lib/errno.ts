@@ -1,6 +1,6 @@
 /**
- * Error numbers, as Linux defines them for x86-64 (include/uapi/asm-generic/errno.h). Inside the kernel a function that can fail
- * returns a value >= 0, or the negative number.
+ * Error numbers, as Linux defines them for x86-64 (include/uapi/asm-generic/errno.h). Inside the
+ * kernel a function that can fail returns a value >= 0, or the negative number.
  */
 export const EPERM = 1;
 export const ENOENT = 2;

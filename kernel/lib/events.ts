@@ -1,6 +1,6 @@
 /**
- * Events for whoever runs the machine: one JSON object per line, out of band, to the debug console at I/O port 0xe9
- * (docs/boot-protocol.md). Without that port nothing is sent.
+ * Events for whoever runs the machine: one JSON object per line, out of band, to the debug console
+ * at I/O port 0xe9 (docs/boot-protocol.md). Without that port nothing is sent.
  */
 import { in8, out8 } from "../arch/hw";
 

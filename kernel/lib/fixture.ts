@@ -1,6 +1,6 @@
 /**
- * Files for unit tests, made by the test runner (toolchain/fixtures.ts) and put into fake physical memory. Only tests
- * import this; the kernel has no such import.
+ * Files for unit tests, made by the test runner (toolchain/fixtures.ts) and put into fake physical
+ * memory. Only tests import this; the kernel has no such import.
  */
 
 /** Copies the fixture of that name (a string) to a physical address; returns its size. */

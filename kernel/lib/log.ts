@@ -7,7 +7,8 @@
  *       logEnd();
  *     }
  *
- * A line goes to the sink, byte by byte: the console driver's once there is one, the first serial port before.
+ * A line goes to the sink, byte by byte: the console driver's once there is one, the first serial
+ * port before.
  */
 import * as hw from "../arch/hw";
 
@@ -30,7 +31,10 @@ export function setLogSink(write: (byte: u32) => void): void {
   sink = write;
 }
 
-/** Starts a line of `module`; false when lines of that level are not wanted, and then nothing may be put. */
+/**
+ * Starts a line of `module`; false when lines of that level are not wanted, and then nothing may be
+ * put.
+ */
 export function logBegin(lineLevel: i32, module: string): bool {
   if (lineLevel > level) return false;
   put("virga: ");

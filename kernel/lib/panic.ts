@@ -1,7 +1,9 @@
 /**
- * The end: our own state is wrong. Prints what is known and a backtrace, tells the runner, and powers off.
+ * The end: our own state is wrong. Prints what is known and a backtrace, tells the runner, and
+ * powers off.
  *
- * `panic` never returns. What it does at the end is set by main.ts, so that this module depends on nothing.
+ * `panic` never returns. What it does at the end is set by main.ts, so that this module depends on
+ * nothing.
  */
 import * as hw from "../arch/hw";
 import { LOG_ERROR, log, put, putDecimal, putHex, setLogLevel } from "./log";
@@ -17,7 +19,10 @@ export function setPanicFinish(handler: (reason: string) => void): void {
   finish = handler;
 }
 
-/** Prints the return addresses of a chain of frame records, innermost first; names come from the symbolizer. */
+/**
+ * Prints the return addresses of a chain of frame records, innermost first; names come from the
+ * symbolizer.
+ */
 export function printBacktrace(framePointer: u64): void {
   let frame = framePointer;
   for (let depth = 0; depth < BACKTRACE_LIMIT; depth++) {
@@ -53,7 +58,10 @@ export function panicAt(module: string, reason: string, framePointer: u64): void
   for (;;) hw.halt();
 }
 
-/** A failed `assert`, or an AssemblyScript check: the compiler calls this through the `abort` import. */
+/**
+ * A failed `assert`, or an AssemblyScript check: the compiler calls this through the `abort`
+ * import.
+ */
 export function abortEntry(message: usize, file: usize, line: u32): void {
   put("\nvirga: assertion failed: ");
   if (message) put(changetype<string>(message));

@@ -1,16 +1,19 @@
 /**
- * Random numbers for everything that must not be guessed: getrandom(2), /dev/urandom, addresses, TCP's initial numbers.
+ * Random numbers for everything that must not be guessed: getrandom(2), /dev/urandom, addresses,
+ * TCP's initial numbers.
  *
  *     randomMix(pointer, n)       adds entropy: boot, virtio-rng, RDRAND, interrupts' times
  *     randomBytes(pointer, n)     fills linear memory
  *     randomU64(), randomU32()
  *
- * ChaCha20 (RFC 8439) as a generator with fast key erasure (Bernstein, "Fast-key-erasure random-number generators", 2017):
- * each request runs the cipher under the current key; the first 32 bytes of the stream become the next key, and the rest is handed
- * out. So what has been handed out can't be computed from what is left in memory. Entropy is absorbed by XOR into the key,
- * 32 bytes at a time, each followed by a key erasure.
+ * ChaCha20 (RFC 8439) as a generator with fast key erasure (Bernstein, "Fast-key-erasure
+ * random-number generators", 2017): each request runs the cipher under the current key; the first
+ * 32 bytes of the stream become the next key, and the rest is handed out. So what has been handed
+ * out can't be computed from what is left in memory. Entropy is absorbed by XOR into the key, 32
+ * bytes at a time, each followed by a key erasure.
  *
- * Thread context. Nothing sleeps, so a request is not interrupted by another; with more CPUs each has its own key.
+ * Thread context. Nothing sleeps, so a request is not interrupted by another; with more CPUs each
+ * has its own key.
  */
 import { cpuid, rdrand, readTsc } from "../arch/hw";
 
@@ -49,7 +52,10 @@ function quarterRound(pa: usize, pb: usize, pc: usize, pd: usize): void {
   store<u32>(working + pd, d);
 }
 
-/** The block function (RFC 8439, section 2.3): one block of key stream of the 16-word state at `from`, to `out`. */
+/**
+ * The block function (RFC 8439, section 2.3): one block of key stream of the 16-word state at
+ * `from`, to `out`.
+ */
 export function chachaBlock(from: usize, out: usize): void {
   memory.copy(working, from, BLOCK_SIZE);
   for (let i = 0; i < 10; i++) {
@@ -133,8 +139,9 @@ const RDRAND_WORDS = 8;
 const registers: usize = memory.data(16, 4);
 
 /**
- * First entropy, at boot: the CPU's generator where there is one, and the jitter of the time-stamp counter against memory
- * and host, which is weak where the counter is coarse. Devices add theirs by `randomMix`.
+ * First entropy, at boot: the CPU's generator where there is one, and the jitter of the time-stamp
+ * counter against memory and host, which is weak where the counter is coarse. Devices add theirs by
+ * `randomMix`.
  */
 export function randomInit(): void {
   for (let i = 0; i < JITTER_ROUNDS; i++) {

@@ -1,12 +1,14 @@
 /**
- * Unit tests of kernel modules: they run in Node, on the very wasm code that ships, with a fake of the hardware.
+ * Unit tests of kernel modules: they run in Node, on the very wasm code that ships, with a fake of
+ * the hardware.
  *
  *     test("a freed page merges with its buddy", () => {
  *       expect(pages.free() == before, "all pages are back");
  *     });
  *
- * A test file is `*.test.ts` beside what it tests. Each test runs in a fresh instance of the module, so tests share no
- * state. Functions passed to `test` can't capture variables. `toolchain/unit.ts` is the runner.
+ * A test file is `*.test.ts` beside what it tests. Each test runs in a fresh instance of the
+ * module, so tests share no state. Functions passed to `test` can't capture variables.
+ * `toolchain/unit.ts` is the runner.
  */
 class TestCase {
   constructor(

@@ -1,5 +1,6 @@
 /**
- * A growing text in linear memory, for what the kernel says as a file: put together from parts, without strings.
+ * A growing text in linear memory, for what the kernel says as a file: put together from parts,
+ * without strings.
  *
  *     const text = new TextBuffer();
  *     text.put("MemTotal: ").decimal(kib, 8).put(" kB\n");

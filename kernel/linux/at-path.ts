@@ -32,8 +32,8 @@ function baseOf(directory: i32, allowFile: bool): usize {
 }
 
 /**
- * A walk with the application's path loaded, and `base` set from the directory descriptor: a Walk for the caller to
- * put back, or -errno. `flags` are AT_* (only AT_EMPTY_PATH is looked at).
+ * A walk with the application's path loaded, and `base` set from the directory descriptor: a Walk
+ * for the caller to put back, or -errno. `flags` are AT_* (only AT_EMPTY_PATH is looked at).
  */
 export function startWalk(directory: i32, path: u64, flags: u32): usize {
   const walk = walkGet();

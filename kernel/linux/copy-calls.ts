@@ -1,5 +1,6 @@
 /**
- * System calls that move data from one descriptor to another without the application's buffers: sendfile, copy_file_range, splice.
+ * System calls that move data from one descriptor to another without the application's buffers:
+ * sendfile, copy_file_range, splice.
  *
  * What has pages (regular files) is written straight from them. What hasn't goes through one page.
  */
@@ -45,7 +46,10 @@ function writePiece(out: File, address: u64, n: u64, offset: i64): i64 {
   return offset < 0 ? out.write(io) : out.writeAt(io, offset);
 }
 
-/** Writes [offset, offset + n) of a page source to `out`. Returns bytes, or -errno when there were none. */
+/**
+ * Writes [offset, offset + n) of a page source to `out`. Returns bytes, or -errno when there were
+ * none.
+ */
 function writePages(source: PageSource, offset: u64, n: u64, out: File, outOffset: i64): i64 {
   const size = source.size();
   let left = offset < size ? min(n, size - offset) : 0;
@@ -67,7 +71,10 @@ function writePages(source: PageSource, offset: u64, n: u64, out: File, outOffse
   return done;
 }
 
-/** Moves up to n bytes through a page: reads at `offset` (-1: where the file is), writes at `outOffset`. */
+/**
+ * Moves up to n bytes through a page: reads at `offset` (-1: where the file is), writes at
+ * `outOffset`.
+ */
 function movePieces(from: File, offset: i64, n: u64, out: File, outOffset: i64): i64 {
   const page = allocPages(0);
   if (page == 0) return -ENOMEM;
@@ -111,7 +118,10 @@ function canWrite(file: File): bool {
   return (file.flags & O_ACCMODE) != O_RDONLY;
 }
 
-/** Moves data with references held on both files; an offset of -1 is the file's own position, which moves on. */
+/**
+ * Moves data with references held on both files; an offset of -1 is the file's own position, which
+ * moves on.
+ */
 function transfer(from: File, offset: i64, n: u64, out: File, outOffset: i64): i64 {
   const wanted = min(n, RW_COUNT_MAX);
   fileGet(from);
@@ -149,7 +159,10 @@ export function sys_sendfile(outFd: i32, inFd: i32, offsetAt: u64, n: u64): i64 
   return done;
 }
 
-/** The common part of copy_file_range and splice: offsets in the application's memory, 0 for the file's own. */
+/**
+ * The common part of copy_file_range and splice: offsets in the application's memory, 0 for the
+ * file's own.
+ */
 function copyBetween(from: File, fromAt: u64, out: File, outAt: u64, n: u64): i64 {
   let fromOffset: i64 = -1;
   let outOffset: i64 = -1;

@@ -44,7 +44,10 @@ const O_ASYNC: u32 = 0o20000;
 const O_NOATIME: u32 = 0o1000000;
 /** What F_SETFL may change. */
 const SETTABLE: u32 = O_APPEND | O_NONBLOCK | O_ASYNC | O_DIRECT | O_NOATIME;
-/** Flags of open(2) that are not kept (O_CREAT, O_EXCL, O_NOCTTY, O_TRUNC) or are the descriptor's (O_CLOEXEC). */
+/**
+ * Flags of open(2) that are not kept (O_CREAT, O_EXCL, O_NOCTTY, O_TRUNC) or are the descriptor's
+ * (O_CLOEXEC).
+ */
 const NOT_STATUS: u32 = 0o1700 | O_CLOEXEC;
 
 const CLOSE_RANGE_UNSHARE: u32 = 2;

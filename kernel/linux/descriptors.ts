@@ -7,12 +7,13 @@
  *     fdClose(fd)                    gives the table's reference back
  *     fdNext(from)                   walks the open descriptors in order
  *
- * Three parallel arrays, grown together by doubling: the files, a bitmap of the descriptors in use, and a bitmap of those
- * that close on exec. `lowest` is a descriptor below which all are in use, so finding the lowest free one looks at
- * one word in the common case.
+ * Three parallel arrays, grown together by doubling: the files, a bitmap of the descriptors in use,
+ * and a bitmap of those that close on exec. `lowest` is a descriptor below which all are in use, so
+ * finding the lowest free one looks at one word in the common case.
  *
- * Threads are not preempted here and nothing here sleeps but `fdClose` and `fdReplace` (a file's release), which
- * change the table first. With more CPUs the arrays are published by one pointer, read without a lock, and changed under a Mutex.
+ * Threads are not preempted here and nothing here sleeps but `fdClose` and `fdReplace` (a file's
+ * release), which change the table first. With more CPUs the arrays are published by one pointer,
+ * read without a lock, and changed under a Mutex.
  */
 import { File, filePut } from "../fs/file";
 import { EBADF, EMFILE, ENOMEM } from "../lib/errno";
@@ -22,7 +23,10 @@ import { heapAlloc, heapFree } from "../runtime/heap";
 const INITIAL_CAPACITY: u32 = 64;
 /** Linux's default of fs.nr_open: no table is larger. */
 export const FD_CAPACITY_MAX: u32 = 1048576;
-/** Soft RLIMIT_NOFILE at start. Large enough for a server, small enough for programs that walk all numbers. */
+/**
+ * Soft RLIMIT_NOFILE at start. Large enough for a server, small enough for programs that walk all
+ * numbers.
+ */
 const DEFAULT_LIMIT: u64 = 65536;
 
 /** Per descriptor: the pointer of its File, or 0. */
@@ -37,7 +41,10 @@ let lowest: u32 = 0;
 let openCount: u32 = 0;
 let limit: u64 = DEFAULT_LIMIT;
 
-/** The open file of a descriptor, or null. Borrowed: who sleeps while using it takes a reference first. */
+/**
+ * The open file of a descriptor, or null. Borrowed: who sleeps while using it takes a reference
+ * first.
+ */
 export function fdFile(fd: i32): File | null {
   if (<u32>fd >= capacity) return null;
   return load<File | null>(files + ((<usize>fd) << 2));
@@ -136,8 +143,8 @@ export function fdInstall(file: File, cloexec: bool): i32 {
 }
 
 /**
- * Gives `file` the lowest free descriptor >= `minimum`. The caller's reference is now the table's; it is given back
- * when there is no descriptor: -EMFILE or -ENOMEM.
+ * Gives `file` the lowest free descriptor >= `minimum`. The caller's reference is now the table's;
+ * it is given back when there is no descriptor: -EMFILE or -ENOMEM.
  */
 export function fdInstallFrom(file: File, minimum: u32, cloexec: bool): i32 {
   const fd = lowestFree(max(minimum, lowest));
@@ -151,7 +158,10 @@ export function fdInstallFrom(file: File, minimum: u32, cloexec: bool): i32 {
   return <i32>fd;
 }
 
-/** Takes a file out of the table, with the table's reference, or null when the descriptor is not open. */
+/**
+ * Takes a file out of the table, with the table's reference, or null when the descriptor is not
+ * open.
+ */
 function fdTake(fd: i32): File | null {
   const file = fdFile(fd);
   if (!file) return null;
@@ -164,8 +174,8 @@ function fdTake(fd: i32): File | null {
 }
 
 /**
- * Puts `file` at descriptor `fd`, taking over the caller's reference, and closes what was there. Returns fd, -EBADF when
- * that number can't be, or -ENOMEM. May sleep.
+ * Puts `file` at descriptor `fd`, taking over the caller's reference, and closes what was there.
+ * Returns fd, -EBADF when that number can't be, or -ENOMEM. May sleep.
  */
 export function fdReplace(fd: i32, file: File, cloexec: bool): i32 {
   const error = <u32>fd < limit ? reserve(fd) : -EBADF;

@@ -1,10 +1,12 @@
 /**
- * Loading ELF programs: static, static PIE, and dynamic ones with their interpreter. System V ABI, chapters 4 and 5.
+ * Loading ELF programs: static, static PIE, and dynamic ones with their interpreter. System V ABI,
+ * chapters 4 and 5.
  *
  *     elfLoad(file, base, image)     maps the segments; 0 or -ENOEXEC, -ENOMEM, -EIO
  *
- * Segments are mapped from the page cache, privately, as mmap(2) would do it; what lies behind a segment's file data in its
- * last page is zeroed, the rest of its memory is anonymous. Everything in the headers is a claim and is checked.
+ * Segments are mapped from the page cache, privately, as mmap(2) would do it; what lies behind a
+ * segment's file data in its last page is zeroed, the rest of its memory is anonymous. Everything
+ * in the headers is a claim and is checked.
  */
 import { addressOf, userCopy } from "../arch/hw";
 import { File } from "../fs/file";
@@ -166,8 +168,8 @@ function mapSegment(file: File, source: PageSource, segment: ProgramHeader, bias
     );
   }
   if (end > mapped) mapRegion(mapped, end - mapped, protection, VMA_MAY_WRITE, null, 0);
-  // The rest of the last page of file data is memory of the program, zero to the page's end: ld.so allocates behind its own data.
-  // (Of a read-only segment nobody looks at it.)
+  // The rest of the last page of file data is memory of the program, zero to the page's end: ld.so
+  // allocates behind its own data. (Of a read-only segment nobody looks at it.)
   if (fileEnd < mapped && (protection & PROT_WRITE) != 0) {
     if (userCopy(fileEnd, addressOf(zeroPage()), mapped - fileEnd) != 0) return -ENOMEM;
   }
@@ -184,7 +186,10 @@ function zeroPage(): usize {
   return zeros;
 }
 
-/** Maps the program in `file`. A position-independent one goes to `base`, or anywhere when that is 0. */
+/**
+ * Maps the program in `file`. A position-independent one goes to `base`, or anywhere when that is
+ * 0.
+ */
 export function elfLoad(file: File, base: u64, image: ElfImage): i32 {
   const error = readHeaders(file);
   if (error != 0) return error;

@@ -1,6 +1,6 @@
 /**
- * Ends: of a thread, of the process by itself, of the process by a signal. The process is all there is, so with it
- * the machine powers off, after a report where there is something to report.
+ * Ends: of a thread, of the process by itself, of the process by a signal. The process is all there
+ * is, so with it the machine powers off, after a report where there is something to report.
  */
 import { addressOf, load64 } from "../arch/hw";
 import { powerOff } from "../arch/x86_64/power";

@@ -1,8 +1,10 @@
 /**
- * System calls on open files: read, write and their kin, lseek, getdents64, ioctl, ftruncate, fsync.
+ * System calls on open files: read, write and their kin, lseek, getdents64, ioctl, ftruncate,
+ * fsync.
  *
- * `read` and `write` are the shortest way from the table to the file: what they look at is needed. A reference is held while
- * the file works, since it may sleep and another thread may close the descriptor.
+ * `read` and `write` are the shortest way from the table to the file: what they look at is needed.
+ * A reference is held while the file works, since it may sleep and another thread may close the
+ * descriptor.
  */
 import {
   File,
@@ -29,7 +31,10 @@ const FIONBIO: u32 = 0x5421;
 const FIONCLEX: u32 = 0x5450;
 const FIOCLEX: u32 = 0x5451;
 const FIOASYNC: u32 = 0x5452;
-/** RWF_HIPRI, DSYNC, SYNC, NOWAIT, APPEND (include/uapi/linux/fs.h): hints that need nothing from files in memory. */
+/**
+ * RWF_HIPRI, DSYNC, SYNC, NOWAIT, APPEND (include/uapi/linux/fs.h): hints that need nothing from
+ * files in memory.
+ */
 const RWF_KNOWN: u32 = 0x1f;
 const RWF_APPEND: u32 = 0x10;
 /** readahead(2) reads at most this far. */
@@ -49,7 +54,8 @@ function writable(fd: i32): File | null {
   return file;
 }
 
-// ---- One buffer ------------------------------------------------------------------------------------------
+// ---- One buffer
+// ------------------------------------------------------------------------------------------
 
 export function sys_read(fd: i32, buffer: u64, n: u64): i64 {
   const file = readable(fd);
@@ -111,7 +117,8 @@ function writeAt(file: File, io: IoVector, offset: i64): i64 {
   return done;
 }
 
-// ---- Many buffers ----------------------------------------------------------------------------------------
+// ---- Many buffers
+// ----------------------------------------------------------------------------------------
 
 export function sys_readv(fd: i32, vectors: u64, count: u64): i64 {
   const file = readable(fd);
@@ -159,7 +166,10 @@ export function sys_pwritev(fd: i32, vectors: u64, count: u64, offset: i64): i64
   return done;
 }
 
-/** The offset comes in two halves, of which the low one has all 64 bits here; -1 means the file's position. */
+/**
+ * The offset comes in two halves, of which the low one has all 64 bits here; -1 means the file's
+ * position.
+ */
 export function sys_preadv2(
   fd: i32,
   vectors: u64,
@@ -196,7 +206,8 @@ function placeInode(fd: i32): Inode | null {
   return place ? place.inode : null;
 }
 
-// ---- Position and size -----------------------------------------------------------------------------------
+// ---- Position and size
+// -----------------------------------------------------------------------------------
 
 export function sys_lseek(fd: i32, offset: i64, whence: i32): i64 {
   const file = fdFile(fd);
@@ -225,7 +236,8 @@ export function sys_fallocate(fd: i32, mode: u32, offset: i64, n: i64): i64 {
   return error;
 }
 
-// ---- Storage ---------------------------------------------------------------------------------------------
+// ---- Storage
+// ---------------------------------------------------------------------------------------------
 
 /** fsync, fdatasync, syncfs. */
 export function sys_fsync(fd: i32): i64 {
@@ -263,7 +275,8 @@ export function sys_readahead(fd: i32, offset: i64, n: u64): i64 {
   return 0;
 }
 
-// ---- Others ----------------------------------------------------------------------------------------------
+// ---- Others
+// ----------------------------------------------------------------------------------------------
 
 export function sys_getdents64(fd: i32, buffer: u64, n: u32): i64 {
   const file = fdFile(fd);

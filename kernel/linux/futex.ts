@@ -1,10 +1,11 @@
 /**
  * futex(2): waiting on a word of the application's memory.
  *
- * Waiters are kept in hash buckets by key. The key of a word is its address; of one in a shared mapping of a file, unless the
- * caller says that it is private, its place in the file, which other mappings may show at other addresses. A bucket is a wait
- * queue; a waiter's key and bit set lie in the thread itself. Supported: WAIT, WAKE,
- * WAIT_BITSET, WAKE_BITSET, REQUEUE, CMP_REQUEUE, WAKE_OP. Missing: the PI operations (LOCK_PI and its kin): ENOSYS.
+ * Waiters are kept in hash buckets by key. The key of a word is its address; of one in a shared
+ * mapping of a file, unless the caller says that it is private, its place in the file, which other
+ * mappings may show at other addresses. A bucket is a wait queue; a waiter's key and bit set lie in
+ * the thread itself. Supported: WAIT, WAKE, WAIT_BITSET, WAKE_BITSET, REQUEUE, CMP_REQUEUE,
+ * WAKE_OP. Missing: the PI operations (LOCK_PI and its kin): ENOSYS.
  */
 import { addressOf } from "../arch/hw";
 import { EAGAIN, EFAULT, EINVAL, ENOSYS } from "../lib/errno";
@@ -51,7 +52,10 @@ function readWord(address: u64): i64 {
 /** Words of a file that keys can tell apart: 128 GiB. */
 const KEY_WORD_BITS: u64 = 35;
 
-/** The key of a futex that may be shared: bit 63, where the page source is in linear memory, the word in the file. */
+/**
+ * The key of a futex that may be shared: bit 63, where the page source is in linear memory, the
+ * word in the file.
+ */
 function sharedKey(address: u64): u64 {
   const area = vmaFind(address);
   if (!area || (area.flags & VMA_SHARED) == 0) return address;
@@ -190,7 +194,10 @@ function wakeOp(
 
 const timeSpec: usize = memory.data(16, 8);
 
-/** The monotonic deadline of a struct timespec: NO_DEADLINE for none, or -errno as a negative i64 in `deadlineError`. */
+/**
+ * The monotonic deadline of a struct timespec: NO_DEADLINE for none, or -errno as a negative i64 in
+ * `deadlineError`.
+ */
 function deadlineOf(timeout: u64, isAbsolute: bool, isRealtime: bool): u64 {
   deadlineError = 0;
   if (timeout == 0) return NO_DEADLINE;
@@ -272,7 +279,10 @@ function ownerDied(address: u64, id: u32): void {
 
 const listWords: usize = memory.data(24, 8);
 
-/** Walks the list of robust futexes of a thread that ends: struct robust_list_head { next, futex_offset, pending }. */
+/**
+ * Walks the list of robust futexes of a thread that ends: struct robust_list_head { next,
+ * futex_offset, pending }.
+ */
 export function robustListExit(task: Task): void {
   const head = task.robustList;
   if (head == 0 || copyFromUser(addressOf(listWords), head, 24) != 0) return;

@@ -1,6 +1,7 @@
 /**
- * Who the process is: its ids, its user (root; there are no others), its names, its rights. Changing an id to what
- * it is succeeds, and so does any other change: there is nothing that it would be checked against.
+ * Who the process is: its ids, its user (root; there are no others), its names, its rights.
+ * Changing an id to what it is succeeds, and so does any other change: there is nothing that it
+ * would be checked against.
  */
 import { ECHILD, EFAULT, EINVAL, EPERM, ESRCH } from "../lib/errno";
 import { currentThread, threadName } from "../sched/thread";

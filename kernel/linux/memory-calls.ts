@@ -1,5 +1,6 @@
 /**
- * System calls on memory: mmap(2), munmap(2), mprotect(2), mremap(2), madvise(2), brk(2), msync(2), mincore(2).
+ * System calls on memory: mmap(2), munmap(2), mprotect(2), mremap(2), madvise(2), brk(2), msync(2),
+ * mincore(2).
  */
 
 import { addressOf, load64, store8 } from "../arch/hw";
@@ -143,7 +144,8 @@ export function sys_mmap(
     source = file.pageSource();
     if (!source) return -ENODEV;
   } else if (type != MAP_PRIVATE) {
-    // Without fork nobody else can see it: it is as good as private, but that it survives MADV_DONTNEED.
+    // Without fork nobody else can see it: it is as good as private, but that it survives
+    // MADV_DONTNEED.
     areaFlags |= VMA_SHARED;
   }
   if (!source && isOvercommit(rights, flags, bytes)) {
@@ -269,7 +271,10 @@ export function sys_brk(wanted: u64): i64 {
   return <i64>wanted;
 }
 
-/** Shared mappings are the page cache's own pages: there is nothing to write back to memory file systems. */
+/**
+ * Shared mappings are the page cache's own pages: there is nothing to write back to memory file
+ * systems.
+ */
 export function sys_msync(address: u64, length: u64, _flags: u64): i64 {
   if (!isAligned(address)) return -EINVAL;
   return isMapped(address, pageAlign(length)) ? 0 : -ENOMEM;

@@ -117,9 +117,13 @@ function storeName(message: Message, user: u64, lengthUser: u64): i32 {
   return addressStore(message.address, user, lengthUser);
 }
 
-// ---- sendmsg -------------------------------------------------------------------------------------------
+// ---- sendmsg
+// -------------------------------------------------------------------------------------------
 
-/** The descriptors of one SCM_RIGHTS message, of which `data` are the numbers. 0 or a negative errno. */
+/**
+ * The descriptors of one SCM_RIGHTS message, of which `data` are the numbers. 0 or a negative
+ * errno.
+ */
 function takeDescriptors(message: Message, data: usize, length: u64): i32 {
   const count = <i32>(length / 4);
   if (count > SCM_MAX_FD) return -EINVAL;
@@ -212,9 +216,13 @@ export function sys_sendmmsg(fd: i32, user: u64, count: u32, flags: u32): i64 {
   return done > 0 ? done : result;
 }
 
-// ---- recvmsg -------------------------------------------------------------------------------------------
+// ---- recvmsg
+// -------------------------------------------------------------------------------------------
 
-/** Gives received files descriptors, and their numbers to the application. Sets the length used; or -EFAULT. */
+/**
+ * Gives received files descriptors, and their numbers to the application. Sets the length used; or
+ * -EFAULT.
+ */
 function storeRights(message: Message, header: MessageHeader, flags: u32): i32 {
   const room = header.control != 0 ? header.controlLength : 0;
   header.controlLength = 0;

@@ -1,5 +1,6 @@
 /**
- * No page is left although all caches have shrunk: the application is ended, with a report of who holds the memory.
+ * No page is left although all caches have shrunk: the application is ended, with a report of who
+ * holds the memory.
  */
 import { powerOff } from "../arch/x86_64/power";
 import { eventSignal } from "../lib/events";

@@ -32,7 +32,10 @@ import { loadUser, storeUser } from "./user-memory";
 const NS_PER_MS: u64 = 1_000_000;
 const SIGSET_SIZE: u64 = 8;
 
-/** What each set of select(2) means in terms of poll: fs/select.c of Linux, and select(2), "Correspondence". */
+/**
+ * What each set of select(2) means in terms of poll: fs/select.c of Linux, and select(2),
+ * "Correspondence".
+ */
 const POLLRDBAND: u32 = 0x080;
 const POLLWRBAND: u32 = 0x200;
 const READ_EVENTS: u32 = POLLRDNORM | POLLRDBAND | POLLIN | POLLHUP | POLLERR;
@@ -181,7 +184,10 @@ function selectSets(n: i32, read: u64, write: u64, except: u64, deadline: u64): 
   return result;
 }
 
-/** Enters each descriptor below `count` that is in a bitmap into the set. Returns how many, -EBADF or -ENOMEM. */
+/**
+ * Enters each descriptor below `count` that is in a bitmap into the set. Returns how many, -EBADF
+ * or -ENOMEM.
+ */
 function bitmapsToEntries(set: PollSet, maps: usize, bytes: usize, count: u32): i32 {
   let total: u32 = 0;
   for (let at: usize = 0; at < bytes; at += 8) total += <u32>popcnt(anyOf(maps + at, bytes));

@@ -7,8 +7,9 @@
  *     pollWait(set, n, always, deadline)       how many are ready, or -EINTR; each entry's `revents` is set
  *     pollSetGive(set)
  *
- * A set is kept with its observers, so the usual small one is used again and again without allocation. Nothing is
- * observed before a first look has found nothing ready. While a thread sleeps, the set holds a reference on each file.
+ * A set is kept with its observers, so the usual small one is used again and again without
+ * allocation. Nothing is observed before a first look has found nothing ready. While a thread
+ * sleeps, the set holds a reference on each file.
  */
 
 import { File, fileGet, filePut, POLLERR, POLLHUP, POLLNVAL, PollObserver } from "../fs/file";
@@ -24,7 +25,9 @@ export const POLLFD_SIZE: usize = 8;
 /** Entries that a pooled set has room for; larger ones are not kept. */
 const POOLED_ENTRIES: u32 = 32;
 const POOL_MAX = 16;
-/** What poll(2) reports whether asked for or not: `pollWait`'s `always`; select(2) has nothing such. */
+/**
+ * What poll(2) reports whether asked for or not: `pollWait`'s `always`; select(2) has nothing such.
+ */
 export const POLL_ALWAYS: u32 = POLLERR | POLLHUP;
 /** A `pollWait` that only looks. */
 export const POLL_NOW: u64 = 0;
@@ -223,8 +226,8 @@ export function pollSetGive(set: PollSet): void {
 }
 
 /**
- * How many of the set's first n entries are ready, sleeping until one is. 0 at the deadline, or -EINTR. Each entry also waits
- * for the events of `always`.
+ * How many of the set's first n entries are ready, sleeping until one is. 0 at the deadline, or
+ * -EINTR. Each entry also waits for the events of `always`.
  */
 export function pollWait(set: PollSet, n: u32, always: u32, deadline: u64): i32 {
   set.always = always;

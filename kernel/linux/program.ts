@@ -34,7 +34,10 @@ const STRINGS_MAX: u64 = STACK_SIZE / 4;
 /** Where a static PIE or the main program goes, without randomness: Linux's ELF_ET_DYN_BASE. */
 const PROGRAM_BASE: u64 = 0x555555554000;
 const STACK_TOP: u64 = 0x7ffffffff000;
-/** Pages of randomness: 28 bits for programs and maps as on Linux; 16 MiB-granular ones for the stack would be wasted. */
+/**
+ * Pages of randomness: 28 bits for programs and maps as on Linux; 16 MiB-granular ones for the
+ * stack would be wasted.
+ */
 const RANDOM_PAGES_MASK: u64 = (1 << 28) - 1;
 const STACK_RANDOM_MASK: u64 = (1 << 22) - 1;
 /** What the heap keeps from the program's end at most. */
@@ -78,7 +81,10 @@ export let programFile: File | null = null;
 const image: ElfImage = changetype<ElfImage>(memory.data(64, 8));
 const interpreterImage: ElfImage = changetype<ElfImage>(memory.data(64, 8));
 
-/** The stack under construction: a kernel copy of its top part, filled downwards, then copied out in one step. */
+/**
+ * The stack under construction: a kernel copy of its top part, filled downwards, then copied out in
+ * one step.
+ */
 let stackTop: u64 = 0;
 let copyBase: usize = 0;
 let copySize: usize = 0;

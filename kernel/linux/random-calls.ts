@@ -18,7 +18,8 @@ export function sys_getrandom(to: u64, n: u64, flags: u32): i64 {
   if ((flags & GRND_RANDOM_INSECURE) == GRND_RANDOM_INSECURE) return -EINVAL;
   const total = min<u64>(n, i32.MAX_VALUE);
   if (total == 0) return 0;
-  // Not static: while a copy sleeps on a page fault, another thread must not be given the same bytes.
+  // Not static: while a copy sleeps on a page fault, another thread must not be given the same
+  // bytes.
   const buffer = heapAlloc(<usize>min(total, STEP));
   if (buffer == 0) return -ENOMEM;
   let done: u64 = 0;

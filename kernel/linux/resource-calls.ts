@@ -244,7 +244,9 @@ const MEMBARRIER_SUPPORTED: u32 =
   MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE |
   MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE;
 
-/** On one CPU, each thread has passed a barrier by the time this one runs. With more, it sends IPIs. */
+/**
+ * On one CPU, each thread has passed a barrier by the time this one runs. With more, it sends IPIs.
+ */
 export function sys_membarrier(command: u32, flags: u32): i64 {
   if (flags != 0) return -EINVAL;
   if (command == MEMBARRIER_CMD_QUERY) return MEMBARRIER_SUPPORTED;

@@ -1,6 +1,7 @@
 /**
- * Which system calls go on after a handler with SA_RESTART: signal(7), "Interruption of system calls and library functions
- * by signal handlers". Those that wait for a time or for several things never do.
+ * Which system calls go on after a handler with SA_RESTART: signal(7), "Interruption of system
+ * calls and library functions by signal handlers". Those that wait for a time or for several things
+ * never do.
  */
 const SYS_POLL: u64 = 7;
 const SYS_RT_SIGRETURN: u64 = 15;

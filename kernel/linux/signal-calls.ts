@@ -1,6 +1,6 @@
 /**
- * System calls on signals: rt_sigaction(2), rt_sigprocmask(2), sigaltstack(2), kill(2), tgkill(2), rt_sigsuspend(2),
- * rt_sigtimedwait(2), rt_sigqueueinfo(2), rt_sigpending(2), pause(2).
+ * System calls on signals: rt_sigaction(2), rt_sigprocmask(2), sigaltstack(2), kill(2), tgkill(2),
+ * rt_sigsuspend(2), rt_sigtimedwait(2), rt_sigqueueinfo(2), rt_sigpending(2), pause(2).
  */
 import { addressOf } from "../arch/hw";
 import { EAGAIN, EFAULT, EINTR, EINVAL, ENOMEM, EPERM, ESRCH, ETIMEDOUT } from "../lib/errno";
@@ -47,7 +47,9 @@ const info: SignalInfo = changetype<SignalInfo>(memory.data(32, 8));
 /** Threads in sigsuspend and pause: only a signal wakes them. */
 const suspended: WaitQueue = changetype<WaitQueue>(memory.data(8, 8));
 
-/** The 64-bit mask at an address of the application, into the thread's scratch word. 0 or -EFAULT. */
+/**
+ * The 64-bit mask at an address of the application, into the thread's scratch word. 0 or -EFAULT.
+ */
 function loadMask(address: u64): i32 {
   return loadUser(maskAt(), address, 8);
 }
@@ -158,7 +160,9 @@ export function sys_tkill(id: i32, signal: i32): i64 {
   return sendToThread(id, signal);
 }
 
-/** The information that the application gives along, for one of the queueinfo calls. 0 or -errno. */
+/**
+ * The information that the application gives along, for one of the queueinfo calls. 0 or -errno.
+ */
 function loadInfo(signal: i32, at: u64): i32 {
   if (signal < 1 || signal > SIGNAL_MAX) return -EINVAL;
   if (loadUser(changetype<usize>(info), at, offsetof<SignalInfo>()) != 0) return -EFAULT;

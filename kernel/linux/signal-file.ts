@@ -1,6 +1,6 @@
 /**
- * signalfd(2): signals that are read instead of delivered. The program blocks them, so they stay pending, and reads
- * them from here.
+ * signalfd(2): signals that are read instead of delivered. The program blocks them, so they stay
+ * pending, and reads them from here.
  *
  *     sys_signalfd4(fd, mask, size, flags)
  *     signalArrived(bit)          from linux/signal.ts, when a signal of `watchedSignals` has become pending
@@ -131,7 +131,9 @@ export function sys_signalfd(fd: i32, mask: u64, size: u64): i64 {
   return sys_signalfd4(fd, mask, size, 0);
 }
 
-/** A new file for the signals of a mask, or, when `fd` is not -1, another mask for an existing one. */
+/**
+ * A new file for the signals of a mask, or, when `fd` is not -1, another mask for an existing one.
+ */
 export function sys_signalfd4(fd: i32, mask: u64, size: u64, flags: u32): i64 {
   if (size != SIGSET_SIZE || (flags & ~(O_CLOEXEC | O_NONBLOCK)) != 0) return -EINVAL;
   if (loadUser(scratch, mask, SIGSET_SIZE) != 0) return -EFAULT;

@@ -1,5 +1,6 @@
 /**
- * Signal numbers and structures of x86-64 Linux: signal(7), sigaction(2), include/uapi/asm-generic/siginfo.h.
+ * Signal numbers and structures of x86-64 Linux: signal(7), sigaction(2),
+ * include/uapi/asm-generic/siginfo.h.
  */
 export const SIGHUP = 1;
 export const SIGINT = 2;

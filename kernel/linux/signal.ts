@@ -7,8 +7,9 @@
  *     signalMaskSwap(mask)                        the thread's mask; returns the old one
  *     nextSignal()                                takes the next deliverable signal out; arch/x86_64/signal-frame.ts delivers
  *
- * Real-time signals queue, ordinary ones are merged while they are pending. A pending, unblocked signal shows as WORK_SIGNAL in
- * its thread, which the way back to the application looks at, and ends an interruptible wait.
+ * Real-time signals queue, ordinary ones are merged while they are pending. A pending, unblocked
+ * signal shows as WORK_SIGNAL in its thread, which the way back to the application looks at, and
+ * ends an interruptible wait.
  */
 
 import { free } from "../runtime/free";
@@ -38,7 +39,10 @@ const FIRST_REALTIME = 32;
 /** SIGKILL and SIGSTOP can't be blocked. */
 export const UNBLOCKABLE: u64 = ((<u64>1) << (SIGKILL - 1)) | ((<u64>1) << (SIGSTOP - 1));
 
-/** Whether the default of a signal is to do nothing. There is no job control: stopping is nothing, too. */
+/**
+ * Whether the default of a signal is to do nothing. There is no job control: stopping is nothing,
+ * too.
+ */
 export function ignoredByDefault(signal: i32): bool {
   return (
     signal == SIGCHLD ||
@@ -143,7 +147,10 @@ export function sendSignalToCurrent(signal: i32): void {
   sendSignalToTask(currentTask(), scratchInfo);
 }
 
-/** A signal for what the running thread has just done. Blocked or ignored, it takes its default: the end. */
+/**
+ * A signal for what the running thread has just done. Blocked or ignored, it takes its default: the
+ * end.
+ */
 export function forceSignal(info: SignalInfo): void {
   const task = currentTask();
   const bit = signalBit(info.signo);
@@ -167,8 +174,8 @@ export function signalMaskSwap(mask: u64): u64 {
 }
 
 /**
- * For calls that wait under another mask (ppoll, pselect, sigsuspend): the old mask comes back when the call returns without a
- * signal (`signalMaskRestore`), or after the signal's handler.
+ * For calls that wait under another mask (ppoll, pselect, sigsuspend): the old mask comes back when
+ * the call returns without a signal (`signalMaskRestore`), or after the signal's handler.
  */
 export function signalMaskTemporary(mask: u64): void {
   const task = currentTask();
@@ -217,7 +224,10 @@ let taken: PendingSignal | null = null;
 /** Another of the same number is still queued. */
 let takenLeft = false;
 
-/** Takes the next signal of `wanted` that is pending for the running thread into `info`; false when there is none. */
+/**
+ * Takes the next signal of `wanted` that is pending for the running thread into `info`; false when
+ * there is none.
+ */
 export function takeSignal(wanted: u64, info: SignalInfo): bool {
   const task = currentTask();
   if ((task.pending & wanted) != 0) {

@@ -1,8 +1,9 @@
 /**
  * The socket system calls, on net/socket/.
  *
- * Each call holds a reference on the socket while it runs, because it may sleep and another thread close the descriptor. The
- * calls that move messages with addresses or control data are in message-calls.ts.
+ * Each call holds a reference on the socket while it runs, because it may sleep and another thread
+ * close the descriptor. The calls that move messages with addresses or control data are in
+ * message-calls.ts.
  */
 import { filePut, O_NONBLOCK } from "../fs/file";
 import {
@@ -42,7 +43,9 @@ const FLAGS: u32 = SOCK_NONBLOCK | SOCK_CLOEXEC;
 /** Why `socketOf` or `socketCreate` returned null. */
 let failure: i32 = 0;
 
-/** The socket of a descriptor, with a reference for the caller; null: `socketFailure()` says why. */
+/**
+ * The socket of a descriptor, with a reference for the caller; null: `socketFailure()` says why.
+ */
 export function socketOf(fd: i32): Socket | null {
   const file = fdFile(fd);
   if (!file) {

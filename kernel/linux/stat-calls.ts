@@ -1,5 +1,6 @@
 /**
- * System calls on what a file is: stat and its kin, access, chmod, chown, utimensat, readlink, statfs, extended attributes.
+ * System calls on what a file is: stat and its kin, access, chmod, chown, utimensat, readlink,
+ * statfs, extended attributes.
  */
 import { Dentry } from "../fs/dentry";
 import { fileGet, filePut } from "../fs/file";
@@ -58,7 +59,8 @@ function resolveAt(directory: i32, path: u64, flags: u32): usize {
   return error;
 }
 
-// ---- stat ------------------------------------------------------------------------------------------------
+// ---- stat
+// ------------------------------------------------------------------------------------------------
 
 function storeStat(stat: Stat, to: u64): i64 {
   const error = storeUser(to, changetype<usize>(stat), STAT_SIZE);
@@ -208,7 +210,8 @@ export function sys_statx(directory: i32, path: u64, flags: u32, mask: u32, to: 
   return error;
 }
 
-// ---- access, readlink ------------------------------------------------------------------------------------
+// ---- access, readlink
+// ------------------------------------------------------------------------------------
 
 export function sys_faccessat2(directory: i32, path: u64, mode: u32, flags: u32): i64 {
   if ((mode & ~ACCESS_ALL) != 0) return -EINVAL;
@@ -255,7 +258,8 @@ export function sys_readlink(path: u64, to: u64, size: i32): i64 {
   return sys_readlinkat(AT_FDCWD, path, to, size);
 }
 
-// ---- Attributes ------------------------------------------------------------------------------------------
+// ---- Attributes
+// ------------------------------------------------------------------------------------------
 
 /** Applies a change, which is freed, to the file that a path names. */
 function changeAt(directory: i32, path: u64, flags: u32, change: Attributes): i64 {
@@ -269,7 +273,9 @@ function changeAt(directory: i32, path: u64, flags: u32, change: Attributes): i6
   return error;
 }
 
-/** Applies a change, which is freed, to an open file. One that has no place takes it without effect. */
+/**
+ * Applies a change, which is freed, to an open file. One that has no place takes it without effect.
+ */
 function changeOpen(fd: i32, change: Attributes): i64 {
   const file = fdFile(fd);
   let error: i64 = file ? 0 : -EBADF;
@@ -334,8 +340,8 @@ export function sys_fchown(fd: i32, uid: u32, gid: u32): i64 {
 }
 
 /**
- * Two times, access and modification, from the application: seconds and a fraction (of `unit` nanoseconds each). 0: both
- * now. Returns the change, or -errno.
+ * Two times, access and modification, from the application: seconds and a fraction (of `unit`
+ * nanoseconds each). 0: both now. Returns the change, or -errno.
  */
 function timeChange(times: u64, unit: i64): usize {
   const change = new Attributes();
@@ -403,7 +409,8 @@ export function sys_utime(path: u64, times: u64): i64 {
   return changeAt(AT_FDCWD, path, 0, change);
 }
 
-// ---- File systems ----------------------------------------------------------------------------------------
+// ---- File systems
+// ----------------------------------------------------------------------------------------
 
 const STATFS_SIZE: usize = 120;
 const NAME_LENGTH: u64 = 255;
@@ -456,7 +463,8 @@ export function sys_fstatfs(fd: i32, to: u64): i64 {
   return place ? storeFileSystem(fileSystemOf(place.dentry), to) : -EINVAL;
 }
 
-// ---- Extended attributes: there are none -----------------------------------------------------------------
+// ---- Extended attributes: there are none
+// -----------------------------------------------------------------
 
 export function sys_getxattr(): i64 {
   return -EOPNOTSUPP;

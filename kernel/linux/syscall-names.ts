@@ -1,6 +1,6 @@
 /**
- * Names of all system calls of x86-64 Linux (arch/x86/entry/syscalls/syscall_64.tbl, up to Linux 6.1), for the log line about one
- * that we don't have.
+ * Names of all system calls of x86-64 Linux (arch/x86/entry/syscalls/syscall_64.tbl, up to Linux
+ * 6.1), for the log line about one that we don't have.
  */
 const COMMA = 44;
 

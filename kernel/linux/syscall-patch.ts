@@ -6,12 +6,14 @@
  *
  *     stub:  mov $nr, %eax;  lea back(%rip), %rcx;  movabs $entry, %r11;  jmp *%r11
  *
- * A jump and no call, because the site may be in a leaf function that keeps data below its stack pointer. Only code that comes
- * from a file, mapped privately and not writable, is changed, in a private copy of its page: what a program generates it may
- * also read or rewrite. rt_sigreturn is left alone, unwinders know signal frames by its bytes.
+ * A jump and no call, because the site may be in a leaf function that keeps data below its stack
+ * pointer. Only code that comes from a file, mapped privately and not writable, is changed, in a
+ * private copy of its page: what a program generates it may also read or rewrite. rt_sigreturn is
+ * left alone, unwinders know signal frames by its bytes.
  *
- * Other CPUs may execute the site meanwhile, so the first byte becomes int3 until the other four are in place; a thread that
- * runs into it starts the instruction again (`isPatching`). On one CPU nobody can, the order is kept all the same.
+ * Other CPUs may execute the site meanwhile, so the first byte becomes int3 until the other four
+ * are in place; a thread that runs into it starts the instruction again (`isPatching`). On one CPU
+ * nobody can, the order is kept all the same.
  */
 import * as hw from "../arch/hw";
 import { flushPage, PTE_ADDRESS, PTE_PRIVATE, PTE_WRITE } from "../arch/x86_64/paging";
@@ -32,7 +34,10 @@ const STUB_SIZE: u64 = 32;
 /** A jump reaches 2 GiB; one less page is asked for on either side. */
 const REACH: u64 = 0x7fff0000;
 
-/** The page that stubs are made in: its address in the application's half, its frame, and the next free byte. */
+/**
+ * The page that stubs are made in: its address in the application's half, its frame, and the next
+ * free byte.
+ */
 let stubPage: u64 = 0;
 let stubFrame: u64 = 0;
 let stubNext: u64 = PAGE_SIZE;
@@ -95,7 +100,10 @@ function privateFrame(page: u64): u64 {
   return copy;
 }
 
-/** Looks at the site of the `syscall` instruction that the frame comes from, and patches it when it has the form above. */
+/**
+ * Looks at the site of the `syscall` instruction that the frame comes from, and patches it when it
+ * has the form above.
+ */
 export function patchSite(frame: TrapFrame): void {
   const site = frame.rip - SITE_SIZE;
   const page = site & ~(PAGE_SIZE - 1);

@@ -1,9 +1,11 @@
 /**
- * Every system call in one table: number, name, handler. Dispatch, the ENOSYS default and traces read it.
+ * Every system call in one table: number, name, handler. Dispatch, the ENOSYS default and traces
+ * read it.
  *
- * A handler is `sys_name(…): i64` in the file of its family, with as many parameters as the call has (at most six, each
- * u64, i64, u32 or i32: they arrive in registers, so surplus ones are not seen). It returns the result or a negative errno.
- * It runs on the thread's kernel stack and may sleep.
+ * A handler is `sys_name(…): i64` in the file of its family, with as many parameters as the call
+ * has (at most six, each u64, i64, u32 or i32: they arrive in registers, so surplus ones are not
+ * seen). It returns the result or a negative errno. It runs on the thread's kernel stack and may
+ * sleep.
  */
 
 import { setSyscallHandler } from "../arch/hw";

@@ -1,5 +1,6 @@
 /**
- * System calls that entry.S does not dispatch by itself: from a site that is not patched yet, and of an unknown number.
+ * System calls that entry.S does not dispatch by itself: from a site that is not patched yet, and
+ * of an unknown number.
  *
  * An unknown call is logged once, with its number and caller, and returns -ENOSYS.
  */
@@ -14,7 +15,10 @@ const SYSCALL_MAX: u64 = 512;
 /** One bit per call: its absence has been logged. */
 const reported: usize = memory.data(512 / 8, 8);
 
-/** From entry.S: a `syscall` instruction. Its site is patched, so that it comes by a jump the next time. */
+/**
+ * From entry.S: a `syscall` instruction. Its site is patched, so that it comes by a jump the next
+ * time.
+ */
 export function syscallInstruction(at: usize): void {
   patchSite(changetype<TrapFrame>(at));
 }

@@ -1,5 +1,6 @@
 /**
- * A thread of the application, as Linux knows it: what goes with its `Thread`, and the one process they make up.
+ * A thread of the application, as Linux knows it: what goes with its `Thread`, and the one process
+ * they make up.
  *
  *     currentTask()            the Task of the running thread
  *     taskFind(id)             by thread id
@@ -26,7 +27,10 @@ export class Task {
   id: u32;
   /** Blocked signals. */
   mask: u64;
-  /** The mask that comes back after the handler of a signal that ended sigsuspend, ppoll, pselect, epoll_pwait. */
+  /**
+   * The mask that comes back after the handler of a signal that ended sigsuspend, ppoll, pselect,
+   * epoll_pwait.
+   */
   savedMask: u64;
   hasSavedMask: bool;
   /** Signals for this thread: bits, and what is known of each. */
@@ -87,7 +91,10 @@ export function taskCreate(thread: Thread): Task {
   return task;
 }
 
-/** Whether a stack pointer is on the thread's alternate stack; one that disarms itself never counts as in use. */
+/**
+ * Whether a stack pointer is on the thread's alternate stack; one that disarms itself never counts
+ * as in use.
+ */
 export function onAlternateStack(task: Task, sp: u64): bool {
   return sp - 1 - task.stackBase < task.stackSize && (task.stackFlags & SS_AUTODISARM) == 0;
 }

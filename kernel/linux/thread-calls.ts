@@ -1,6 +1,6 @@
 /**
- * System calls on threads: clone(2) and clone3(2) for threads, exit(2), exit_group(2), set_tid_address(2), set_robust_list(2),
- * arch_prctl(2), sched_yield(2), rt_sigreturn(2).
+ * System calls on threads: clone(2) and clone3(2) for threads, exit(2), exit_group(2),
+ * set_tid_address(2), set_robust_list(2), arch_prctl(2), sched_yield(2), rt_sigreturn(2).
  *
  * A clone that would make a process (fork, vfork) returns -ENOSYS: one machine runs one process.
  */
@@ -52,12 +52,18 @@ export function currentFrame(): TrapFrame {
   );
 }
 
-/** What a thread of the application runs first: the frame at the top of its stack takes it to its code. */
+/**
+ * What a thread of the application runs first: the frame at the top of its stack takes it to its
+ * code.
+ */
 export function enterApplication(_argument: usize): void {
   enterFrame(changetype<usize>(currentFrame()));
 }
 
-/** Makes a thread of the application, not started yet, with an empty frame. Null when memory is short. */
+/**
+ * Makes a thread of the application, not started yet, with an empty frame. Null when memory is
+ * short.
+ */
 export function applicationThread(name: string): Thread | null {
   const thread = threadAllocate(name);
   if (!thread) return null;
@@ -106,7 +112,9 @@ export function sys_clone(flags: u64, stack: u64, parentTid: u64, childTid: u64,
   return cloneThread(flags & ~0xff, stack, parentTid, childTid, tls);
 }
 
-/** struct clone_args: flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, … */
+/**
+ * struct clone_args: flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, …
+ */
 export function sys_clone3(args: u64, size: u64): i64 {
   if (size < CLONE_ARGS_SIZE_MIN) return -EINVAL;
   if (copyFromUser(addressOf(cloneArgs), args, min<u64>(size, 88)) != 0) return -EFAULT;
@@ -164,7 +172,10 @@ export function sys_get_robust_list(_id: i32, head: u64, size: u64): i64 {
   return storeUser64(size, ROBUST_LIST_HEAD_SIZE);
 }
 
-/** The GS base is the kernel's: programs for x86-64 Linux leave it alone, and one that does not is refused. */
+/**
+ * The GS base is the kernel's: programs for x86-64 Linux leave it alone, and one that does not is
+ * refused.
+ */
 export function sys_arch_prctl(code: u32, address: u64): i64 {
   switch (code) {
     case ARCH_SET_FS:
@@ -182,7 +193,10 @@ export function sys_arch_prctl(code: u32, address: u64): i64 {
   }
 }
 
-/** Restartable sequences: not there. C libraries ask for them at every start and do without, so it is not worth a log line. */
+/**
+ * Restartable sequences: not there. C libraries ask for them at every start and do without, so it
+ * is not worth a log line.
+ */
 export function sys_rseq(): i64 {
   return -ENOSYS;
 }

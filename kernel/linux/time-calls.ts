@@ -1,5 +1,6 @@
 /**
- * System calls about time: reading clocks and sleeping. Timers that send signals are in timer-calls.ts.
+ * System calls about time: reading clocks and sleeping. Timers that send signals are in
+ * timer-calls.ts.
  */
 import { EFAULT, EINTR, EINVAL, EOPNOTSUPP, EPERM, ETIMEDOUT } from "../lib/errno";
 import { thisCpu } from "../sched/cpu";
@@ -24,7 +25,10 @@ export const CLOCK_BOOTTIME_ALARM: i32 = 9;
 export const CLOCK_TAI: i32 = 11;
 export const TIMER_ABSTIME: u32 = 1;
 
-/** A negative clock is the CPU time of a thread, ~id << 3 | this (2 without the bit: of a process): pthread_getcpuclockid(3). */
+/**
+ * A negative clock is the CPU time of a thread, ~id << 3 | this (2 without the bit: of a process):
+ * pthread_getcpuclockid(3).
+ */
 const CPUCLOCK_PERTHREAD: i32 = 4;
 const CPUCLOCK_SCHED: i32 = 2;
 const CPUCLOCK_CLOCK_MASK: i32 = 3;
@@ -125,7 +129,10 @@ export function sys_time(to: u64): i64 {
   return <i64>seconds;
 }
 
-/** struct tms: user and system time of the process, and of its children; returns ticks since the start. */
+/**
+ * struct tms: user and system time of the process, and of its children; returns ticks since the
+ * start.
+ */
 export function sys_times(to: u64): i64 {
   if (to != 0) {
     store<u64>(scratch, processCpuNs() / NS_PER_TICK);

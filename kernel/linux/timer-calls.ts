@@ -1,12 +1,13 @@
 /**
  * Timers that send signals: alarm, setitimer, timer_create and its kin.
  *
- * A SignalTimer has the deadline of its next expiration and, when it is periodic, arms itself again as it fires; periods that
- * have been missed by then count as overruns (timer_getoverrun(2)). The timers of timer_create are in a table by id; ITIMER_REAL, which alarm
- * shares, is one more.
+ * A SignalTimer has the deadline of its next expiration and, when it is periodic, arms itself again
+ * as it fires; periods that have been missed by then count as overruns (timer_getoverrun(2)). The
+ * timers of timer_create are in a table by id; ITIMER_REAL, which alarm shares, is one more.
  *
- * ITIMER_VIRTUAL and ITIMER_PROF run with the process's CPU time, all of which counts as the application's own. That clock is
- * never faster than time itself, so a CpuTimer looks at it again when as much time has passed as is left on it.
+ * ITIMER_VIRTUAL and ITIMER_PROF run with the process's CPU time, all of which counts as the
+ * application's own. That clock is never faster than time itself, so a CpuTimer looks at it again
+ * when as much time has passed as is left on it.
  */
 import { EAGAIN, EFAULT, EINVAL } from "../lib/errno";
 import { free } from "../runtime/free";
@@ -36,7 +37,10 @@ import { loadUser, storeUser32 } from "./user-memory";
 const ITIMER_REAL: u32 = 0;
 const ITIMER_PROF: u32 = 2;
 const ITIMER_COUNT: u32 = 3;
-/** How often a CPU timer looks at its clock at most: the tick of Linux, which has no better resolution here. */
+/**
+ * How often a CPU timer looks at its clock at most: the tick of Linux, which has no better
+ * resolution here.
+ */
 const CPU_TIMER_STEP_NS: u64 = 1_000_000;
 // include/uapi/asm-generic/siginfo.h
 const SIGEV_SIGNAL: i32 = 0;

@@ -1,6 +1,6 @@
 /**
- * The application's struct timespec and struct timeval (16 bytes each: seconds, then nanoseconds or microseconds),
- * as nanoseconds in an i64.
+ * The application's struct timespec and struct timeval (16 bytes each: seconds, then nanoseconds or
+ * microseconds), as nanoseconds in an i64.
  */
 import { EFAULT, EINVAL } from "../lib/errno";
 import { NO_DEADLINE } from "../sched/wait-queue";
@@ -52,7 +52,10 @@ export function storeTimeval(to: u64, ns: i64): i32 {
 export let timerInterval: i64 = 0;
 export let timerValue: i64 = 0;
 
-/** Loads a pair of timespecs (or, `micro`, timevals) into `timerInterval` and `timerValue`. 0, -EFAULT or -EINVAL. */
+/**
+ * Loads a pair of timespecs (or, `micro`, timevals) into `timerInterval` and `timerValue`. 0,
+ * -EFAULT or -EINVAL.
+ */
 export function loadTimerSpec(from: u64, micro: bool): i32 {
   if (loadUser(scratch, from, 32) != 0) return -EFAULT;
   const unit = micro ? NS_PER_MICROSECOND : 1;

@@ -1,6 +1,7 @@
 /**
- * The one place where the kernel touches the application's memory. An address from the application is a claim: what
- * is not mapped, or not in the lower half, gives -EFAULT, never a fault of the kernel.
+ * The one place where the kernel touches the application's memory. An address from the application
+ * is a claim: what is not mapped, or not in the lower half, gives -EFAULT, never a fault of the
+ * kernel.
  */
 import { addressOf, currentThread as currentThreadPointer, load8, userCopy } from "../arch/hw";
 import { EFAULT, ENAMETOOLONG } from "../lib/errno";
@@ -55,8 +56,8 @@ export function storeUser64(to: u64, value: u64): i32 {
 }
 
 /**
- * Copies a zero-terminated text to `to`, which has room for `size` bytes, terminator included. Returns its length
- * without the terminator, -EFAULT, or -ENAMETOOLONG.
+ * Copies a zero-terminated text to `to`, which has room for `size` bytes, terminator included.
+ * Returns its length without the terminator, -EFAULT, or -ENAMETOOLONG.
  */
 export function copyStringFromUser(to: usize, from: u64, size: u64): i64 {
   let done: u64 = 0;

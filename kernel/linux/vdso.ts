@@ -1,6 +1,6 @@
 /**
- * The vDSO: a small shared object that the C library calls for the time, mapped into every program. Its code is
- * arch/x86_64/vdso.c.
+ * The vDSO: a small shared object that the C library calls for the time, mapped into every program.
+ * Its code is arch/x86_64/vdso.c.
  */
 import { copy, vdsoEnd, vdsoStart } from "../arch/hw";
 import { PTE_PRIVATE } from "../arch/x86_64/paging";
@@ -9,7 +9,10 @@ import { allocPages, directMap, PAGE_SIZE, pagePut } from "../mem/page-allocator
 import { entryFlags, mapPage } from "../mem/user-pages";
 import { PROT_EXEC, PROT_READ } from "../mem/vma";
 
-/** Maps it and returns its address, 0 when there is no memory: then the C library makes system calls. */
+/**
+ * Maps it and returns its address, 0 when there is no memory: then the C library makes system
+ * calls.
+ */
 export function vdsoMap(): u64 {
   const bytes = pageAlign(vdsoEnd() - vdsoStart());
   const address = findFree(bytes);

@@ -1,12 +1,14 @@
 /**
- * The application's address space: what mmap(2), munmap(2), mprotect(2), mremap(2), madvise(2) and brk(2) do.
+ * The application's address space: what mmap(2), munmap(2), mprotect(2), mremap(2), madvise(2) and
+ * brk(2) do.
  *
  *     mapRegion(address, bytes, protection, flags, source, pageOffset)
  *     unmapRegion, protectRegion, moveRegion, discardRegion, findFree
  *
- * Areas (mem/vma.ts) say what may be there, page tables (mem/user-pages.ts) what is; pages come by faults
- * (mem/fault.ts). Addresses and sizes are multiples of a page; callers have checked that. Adjacent anonymous areas with
- * the same rights are joined, so that growing memory bit by bit does not fill the tree.
+ * Areas (mem/vma.ts) say what may be there, page tables (mem/user-pages.ts) what is; pages come by
+ * faults (mem/fault.ts). Addresses and sizes are multiples of a page; callers have checked that.
+ * Adjacent anonymous areas with the same rights are joined, so that growing memory bit by bit does
+ * not fill the tree.
  */
 import { File, fileGet, filePut } from "../fs/file";
 import { PageSource } from "../fs/page-source";
@@ -31,7 +33,10 @@ import {
 export const MAP_LOW: u64 = 0x10000;
 export const MAP_END: u64 = 0x7ffffffff000;
 
-/** Where free ranges are looked for, from the top: below the stack. Set by the program's start, with its randomness. */
+/**
+ * Where free ranges are looked for, from the top: below the stack. Set by the program's start, with
+ * its randomness.
+ */
 let mapTop: u64 = 0x7fff00000000;
 /** Pages of all areas, for RLIMIT_AS and /proc/self/statm. */
 let mappedPages: u64 = 0;
@@ -105,8 +110,8 @@ function join(area: Vma): void {
 }
 
 /**
- * Maps a range where nothing is mapped. Takes a reference of its own on the source. Never fails: memory is needed
- * when pages are touched.
+ * Maps a range where nothing is mapped. Takes a reference of its own on the source. Never fails:
+ * memory is needed when pages are touched.
  */
 export function mapRegion(
   address: u64,
@@ -226,7 +231,10 @@ export function flagRegion(address: u64, bytes: u64, set: u32, clear: u32): i32 
   return isMapped(address, bytes) ? 0 : -ENOMEM;
 }
 
-/** Drops the pages of a range; private anonymous memory is zero again afterwards (MADV_DONTNEED). 0 or -ENOMEM. */
+/**
+ * Drops the pages of a range; private anonymous memory is zero again afterwards (MADV_DONTNEED). 0
+ * or -ENOMEM.
+ */
 export function discardRegion(address: u64, bytes: u64): i32 {
   const end = address + bytes;
   let area = vmaFirstFrom(address);
@@ -238,7 +246,9 @@ export function discardRegion(address: u64, bytes: u64): i32 {
   return isMapped(address, bytes) ? 0 : -ENOMEM;
 }
 
-/** Takes the pages of `source` from `firstIndex` on out of all mappings: the file behind it was cut. */
+/**
+ * Takes the pages of `source` from `firstIndex` on out of all mappings: the file behind it was cut.
+ */
 export function discardSource(source: PageSource, firstIndex: u64): void {
   let area = vmaFirstFrom(0);
   while (area) {
@@ -260,7 +270,10 @@ export function growArea(area: Vma, bytes: u64): void {
   join(area);
 }
 
-/** Moves [from, from + bytes), part of one area, to the free range at `to`, with `newBytes` there. 0 or -ENOMEM. */
+/**
+ * Moves [from, from + bytes), part of one area, to the free range at `to`, with `newBytes` there. 0
+ * or -ENOMEM.
+ */
 export function moveRegion(from: u64, bytes: u64, to: u64, newBytes: u64): i32 {
   const area = vmaFind(from);
   if (!area) return -ENOMEM;
@@ -276,7 +289,10 @@ export function pageAlign(bytes: u64): u64 {
   return (bytes + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
 }
 
-/** A free range of `bytes` that lies within `reach` of `address`, below it if possible; 0 when there is none. */
+/**
+ * A free range of `bytes` that lies within `reach` of `address`, below it if possible; 0 when there
+ * is none.
+ */
 export function findFreeNear(bytes: u64, address: u64, reach: u64): u64 {
   const low = address > reach + MAP_LOW ? address - reach : MAP_LOW;
   const below = vmaFindGap(bytes, low, address);

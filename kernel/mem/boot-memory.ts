@@ -1,6 +1,6 @@
 /**
- * Which physical memory is ours: the usable ranges of the memory map, less the kernel's image, the boot module, and the
- * start info while it is still read.
+ * Which physical memory is ours: the usable ranges of the memory map, less the kernel's image, the
+ * boot module, and the start info while it is still read.
  *
  *     0x00000 – 0x0ffff   left alone: real-mode data, start code of further CPUs
  *     0x10000 – 0x9ffff   as the memory map says
@@ -58,7 +58,10 @@ export function bootMemoryEnd(): u64 {
   return min(highest, BOOT_MAP_END);
 }
 
-/** Adds the rest, once the start info has been read: memory below the image, and above the first GiB. */
+/**
+ * Adds the rest, once the start info has been read: memory below the image, and above the first
+ * GiB.
+ */
 export function addRemainingMemory(): void {
   for (let i: u32 = 0; i < memoryMapCount(); i++) {
     if (!memoryMapUsable(i)) continue;

@@ -3,9 +3,10 @@
  *
  *     handleFault(address, error)      FAULT_RESOLVED, or why not
  *
- * One fault maps more than one page where that is likely to save the next. Anonymous memory that is touched in order
- * gets twice as many pages with every fault, up to a 2 MiB page where one fits and memory is ample; a first or a random
- * touch gets one. A file's pages that are in the page cache already are mapped around the fault.
+ * One fault maps more than one page where that is likely to save the next. Anonymous memory that is
+ * touched in order gets twice as many pages with every fault, up to a 2 MiB page where one fits and
+ * memory is ample; a first or a random touch gets one. A file's pages that are in the page cache
+ * already are mapped around the fault.
  */
 import * as hw from "../arch/hw";
 import {
@@ -122,7 +123,10 @@ function fillAnonymous(area: Vma, page: u64): i32 {
   return fillWindow(area, page, window, flags);
 }
 
-/** Maps up to `window` zeroed pages from `page` on, as far as the area and the empty entries of one table go. */
+/**
+ * Maps up to `window` zeroed pages from `page` on, as far as the area and the empty entries of one
+ * table go.
+ */
 function fillWindow(area: Vma, page: u64, window: u32, flags: u64): i32 {
   const entry = walk(page, true);
   if (entry == 0) return FAULT_MEMORY;
@@ -153,7 +157,8 @@ function fillWindow(area: Vma, page: u64, window: u32, flags: u64): i32 {
 function fillFromSource(area: Vma, source: PageSource, page: u64, isWrite: bool): i32 {
   const index = area.pageOffset + ((page - area.start) >> PAGE_SHIFT);
   if (index << PAGE_SHIFT >= source.size()) return FAULT_BUS;
-  // The area may be changed by another thread while this sleeps; the entry is looked at again below.
+  // The area may be changed by another thread while this sleeps; the entry is looked at again
+  // below.
   source.references++;
   const protection = area.protection;
   const isShared = (area.flags & VMA_SHARED) != 0;
@@ -179,7 +184,10 @@ function fillFromSource(area: Vma, source: PageSource, page: u64, isWrite: bool)
   return FAULT_RESOLVED;
 }
 
-/** Maps neighbours that are in the page cache already. They are read-only unless the mapping is shared. */
+/**
+ * Maps neighbours that are in the page cache already. They are read-only unless the mapping is
+ * shared.
+ */
 function mapAround(area: Vma, source: PageSource, page: u64, isShared: bool): void {
   const start = max(area.start, page & ~(AROUND_BYTES - 1));
   const end = min(area.end, (page | (AROUND_BYTES - 1)) + 1);
@@ -212,7 +220,10 @@ function mapCopy(page: u64, frame: u64, protection: u32): i32 {
   return FAULT_RESOLVED;
 }
 
-/** A fault on a page that is there: a write to a page of a file that is mapped privately, or an old translation. */
+/**
+ * A fault on a page that is there: a write to a page of a file that is mapped privately, or an old
+ * translation.
+ */
 function copyOnWrite(area: Vma, page: u64, error: u64): i32 {
   const entry = entryOf(page);
   const value = entry != 0 ? hw.load64(entry) : 0;

@@ -1,9 +1,11 @@
 /**
- * Kernel stacks: slots of linear memory, the lowest page of each unmapped, so that an overflow faults.
+ * Kernel stacks: slots of linear memory, the lowest page of each unmapped, so that an overflow
+ * faults.
  *
  *     | guard | stack ………… top |
  *
- * A stack that is given back stays mapped and is handed out again first: the last used is warm in the cache.
+ * A stack that is given back stays mapped and is handed out again first: the last used is warm in
+ * the cache.
  */
 import * as hw from "../arch/hw";
 import { mapKernelPage } from "../arch/x86_64/paging";
@@ -27,7 +29,8 @@ export function stackAllocate(): usize {
   }
   if (next + SLOT_SIZE > STACKS_END) return 0;
   for (let page: usize = next + PAGE; page < next + SLOT_SIZE; page += PAGE) {
-    // Pages mapped before a failure stay mapped: the slot is tried again, and their entries replaced.
+    // Pages mapped before a failure stay mapped: the slot is tried again, and their entries
+    // replaced.
     if (!mapKernelPage(hw.addressOf(page))) return 0;
   }
   next += SLOT_SIZE;

@@ -7,14 +7,15 @@
  *     pageGet(address) / pagePut(address)      the reference count of one page; the last `pagePut` frees it
  *     directMap(address)           the virtual address of physical memory
  *
- * Physical memory is carved in chunks of the largest order from a frontier that only grows, so that a page
- * nobody has used yet has cost nothing: neither its frame record nor a touch of the host's memory. Free blocks
- * of each order are doubly linked through their frame records:
+ * Physical memory is carved in chunks of the largest order from a frontier that only grows, so that
+ * a page nobody has used yet has cost nothing: neither its frame record nor a touch of the host's
+ * memory. Free blocks of each order are doubly linked through their frame records:
  *
  *     frame record (16 bytes, in an array at the start of each memory range): next, previous, references, order|state
  *
- * Frame records are outside of linear memory (a large machine has more of them than fit), reached by address.
- * Thread context only; with more CPUs, each gets a cache of single pages in front of this.
+ * Frame records are outside of linear memory (a large machine has more of them than fit), reached
+ * by address. Thread context only; with more CPUs, each gets a cache of single pages in front of
+ * this.
  */
 import { load32, store32 } from "../arch/hw";
 
@@ -36,7 +37,10 @@ const NONE: u32 = 0;
 
 const RANGES_MAX = 16;
 
-/** A range of usable memory, in frame numbers; `frontier` is the first frame never handed to the buddy lists. */
+/**
+ * A range of usable memory, in frame numbers; `frontier` is the first frame never handed to the
+ * buddy lists.
+ */
 @unmanaged
 class MemoryRange {
   start: u32;
@@ -90,8 +94,9 @@ function record(frame: u32): u64 {
 }
 
 /**
- * Makes [start, end) usable; unaligned ends are rounded inwards. The frame records are taken from its beginning.
- * Ranges must not overlap. The memory must be reachable through the direct map when it is first handed out.
+ * Makes [start, end) usable; unaligned ends are rounded inwards. The frame records are taken from
+ * its beginning. Ranges must not overlap. The memory must be reachable through the direct map when
+ * it is first handed out.
  */
 export function addMemory(start: u64, end: u64): void {
   let first = <u32>((start + PAGE_SIZE - 1) >> PAGE_SHIFT);
@@ -138,7 +143,10 @@ function removeFree(frame: u32, order: u32): void {
   store32(at + FRAME_STATE, 0);
 }
 
-/** Moves the next piece of untouched memory to the free lists, in aligned blocks. False when there is none. */
+/**
+ * Moves the next piece of untouched memory to the free lists, in aligned blocks. False when there
+ * is none.
+ */
 function advanceFrontier(): bool {
   for (let i = 0; i < rangeCount; i++) {
     const range = rangeAt(i);
@@ -163,7 +171,10 @@ function advanceFrontier(): bool {
   return false;
 }
 
-/** Allocates 2^order pages; their contents are undefined, the first frame has one reference. 0 when there are none. */
+/**
+ * Allocates 2^order pages; their contents are undefined, the first frame has one reference. 0 when
+ * there are none.
+ */
 export function allocPages(order: u32): u64 {
   assert(order <= ORDER_MAX, "larger than the largest block");
   do {
@@ -213,7 +224,10 @@ function recordIfAny(frame: u32): u64 {
   return other.records + <u64>(frame - other.start) * FRAME_SIZE;
 }
 
-/** Takes one more reference on a page that has one. Pages that are not the allocator's are not counted. */
+/**
+ * Takes one more reference on a page that has one. Pages that are not the allocator's are not
+ * counted.
+ */
 export function pageGet(address: u64): void {
   const at = recordIfAny(<u32>(address >> PAGE_SHIFT));
   if (at != 0) store32(at + FRAME_REFERENCES, load32(at + FRAME_REFERENCES) + 1);

@@ -7,7 +7,9 @@ const BATCH: u32 = 64;
 const caches: usize = memory.data(CACHES_MAX * 4, 4);
 let count = 0;
 
-/** `shrink(pages)` frees up to so many pages and returns how many it has freed. It must not sleep. */
+/**
+ * `shrink(pages)` frees up to so many pages and returns how many it has freed. It must not sleep.
+ */
 export function addReclaimer(shrink: (pages: u32) => u32): void {
   assert(count < CACHES_MAX, "there is room for another cache");
   const slot = (<usize>count) << 2;

@@ -7,8 +7,9 @@
  *     protectPages(start, end, protection)
  *     movePages(from, to, bytes)           mremap: entries move, frames stay
  *
- * Flags of an entry beyond the architecture's: PTE_COUNTED, the entry holds a reference on its frame; PTE_PRIVATE, the
- * frame is the mapping's own (anonymous, or a copy made on write), so it may be written when the area may.
+ * Flags of an entry beyond the architecture's: PTE_COUNTED, the entry holds a reference on its
+ * frame; PTE_PRIVATE, the frame is the mapping's own (anonymous, or a copy made on write), so it
+ * may be written when the area may.
  */
 import * as hw from "../arch/hw";
 import {
@@ -66,7 +67,10 @@ export function mapPage(address: u64, frame: u64, flags: u64): bool {
   return true;
 }
 
-/** Maps a 2 MiB page over an empty, aligned range. False when there is no memory, or small pages are there. */
+/**
+ * Maps a 2 MiB page over an empty, aligned range. False when there is no memory, or small pages are
+ * there.
+ */
 export function mapLarge(address: u64, frame: u64, flags: u64): bool {
   const entry = walkLarge(address, true);
   if (entry == 0 || hw.load64(entry) != 0) return false;
@@ -111,14 +115,19 @@ function regionEnd(address: u64, end: u64): u64 {
   return min(end, (address | (LARGE_SIZE - 1)) + 1);
 }
 
-/** Whether the region of `address` is mapped by one large page of which only a part lies in the range. */
+/**
+ * Whether the region of `address` is mapped by one large page of which only a part lies in the
+ * range.
+ */
 function coversPart(value: u64, address: u64, end: u64): bool {
   return (
     (value & PTE_LARGE) != 0 && ((address & (LARGE_SIZE - 1)) != 0 || end - address < LARGE_SIZE)
   );
 }
 
-/** Unmaps [start, end). False when a large page had to be split and there was no memory for that. */
+/**
+ * Unmaps [start, end). False when a large page had to be split and there was no memory for that.
+ */
 export function unmapPages(start: u64, end: u64): bool {
   let unmapped: u64 = 0;
   let last: u64 = 0;
@@ -165,7 +174,10 @@ export function unmapPages(start: u64, end: u64): bool {
   return complete;
 }
 
-/** Gives a page table back when the whole 2 MiB region has become empty, as it has after a large unmap. */
+/**
+ * Gives a page table back when the whole 2 MiB region has become empty, as it has after a large
+ * unmap.
+ */
 function freeEmptyTable(large: u64, lastAddress: u64): void {
   if ((lastAddress & (LARGE_SIZE - 1)) != LARGE_SIZE - 1) return;
   const first = walk(lastAddress & ~(LARGE_SIZE - 1), false);
@@ -221,7 +233,10 @@ function changeRights(value: u64, protection: u32, shared: bool): u64 {
   return kept | entryFlags(protection & (PROT_READ | PROT_WRITE | PROT_EXEC), writable);
 }
 
-/** Moves what is mapped at [from, from + bytes) to `to`, where nothing is. False when out of memory: then nothing moved. */
+/**
+ * Moves what is mapped at [from, from + bytes) to `to`, where nothing is. False when out of memory:
+ * then nothing moved.
+ */
 export function movePages(from: u64, to: u64, bytes: u64): bool {
   for (let offset: u64 = 0; offset < bytes; offset += PAGE_SIZE) {
     const large = walkLarge(from + offset, false);

@@ -6,10 +6,11 @@
  *     vmaInsert(area), vmaRemove(area)
  *     vmaFindGap(size, low, high)  the highest free range below `high`
  *
- * The tree is a treap: a binary search tree by start address that is a heap by random priority, so its expected depth is
- * logarithmic whatever the order of insertion. Every node knows the lowest start, the highest end and the largest gap
- * between areas of its subtree; these depend on the children only, so a split or merge recomputes them on its
- * way, and a gap is found in O(log n). An area's start and end are changed only while it is out of the tree.
+ * The tree is a treap: a binary search tree by start address that is a heap by random priority, so
+ * its expected depth is logarithmic whatever the order of insertion. Every node knows the lowest
+ * start, the highest end and the largest gap between areas of its subtree; these depend on the
+ * children only, so a split or merge recomputes them on its way, and a gap is found in O(log n). An
+ * area's start and end are changed only while it is out of the tree.
  */
 import { File } from "../fs/file";
 import { PageSource } from "../fs/page-source";
@@ -41,7 +42,10 @@ export class Vma {
   file: File | null;
   /** Offset in the source, in pages, of `start`. */
   pageOffset: u64;
-  /** Where the last fault's pages ended, and how many they were: the next one there takes twice as many. */
+  /**
+   * Where the last fault's pages ended, and how many they were: the next one there takes twice as
+   * many.
+   */
   faultEnd: u64;
   faultWindow: u32;
 
@@ -207,7 +211,10 @@ export function vmaLastBelow(address: u64): Vma | null {
   return best;
 }
 
-/** The end of the highest gap of `size` bytes in a subtree and in the free space around it, within [low, high). */
+/**
+ * The end of the highest gap of `size` bytes in a subtree and in the free space around it, within
+ * [low, high).
+ */
 function gapIn(node: Vma | null, size: u64, low: u64, high: u64): u64 {
   if (high < low || high - low < size) return 0;
   if (!node) return high;

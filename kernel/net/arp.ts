@@ -11,7 +11,8 @@
  *     PROBING      still used, while unicast requests ask whether it is still true; PROBES_MAX without an answer:
  *     (gone)       waiting packets are dropped, their senders told; the next packet starts anew
  *
- * An entry is made only by our own need or by a packet for us, so others' chatter can't fill the table (TABLE_MAX).
+ * An entry is made only by our own need or by a packet for us, so others' chatter can't fill the
+ * table (TABLE_MAX).
  */
 import { EHOSTUNREACH } from "../lib/errno";
 import { free } from "../runtime/free";

@@ -1,13 +1,15 @@
 /**
- * The Internet checksum (RFC 1071): the ones' complement of the ones' complement sum of 16-bit words.
+ * The Internet checksum (RFC 1071): the ones' complement of the ones' complement sum of 16-bit
+ * words.
  *
  *     checksumAdd(sum, address, length)        adds bytes to a running sum
  *     checksumPseudo(source, destination, protocol, length)      the sum of TCP's and UDP's pseudo header
  *     checksumFold(sum)                        16 bits, not complemented
  *     checksumFinish(sum)                      the value for the header field
  *
- * The sum is kept in memory order (as a little-endian machine loads words; RFC 1071 2(B): the sum does not care), so
- * the result is stored with `store16` as it is. 64 bits are added at a time, and carries are added back at the end.
+ * The sum is kept in memory order (as a little-endian machine loads words; RFC 1071 2(B): the sum
+ * does not care), so the result is stored with `store16` as it is. 64 bits are added at a time, and
+ * carries are added back at the end.
  */
 import { load8, load16, load32, load64 } from "../arch/hw";
 import { Packet } from "./packet";
@@ -39,14 +41,19 @@ export function checksumAdd(sum: u64, address: u64, length: u32): u64 {
   return total;
 }
 
-/** The sum of the pseudo header; addresses in host order, `length` of transport header and payload. */
+/**
+ * The sum of the pseudo header; addresses in host order, `length` of transport header and payload.
+ */
 export function checksumPseudo(source: u32, destination: u32, protocol: u32, length: u32): u64 {
   return (
     <u64>bswap(source) + <u64>bswap(destination) + ((<u64>protocol) << 8) + bswap<u16>(<u16>length)
   );
 }
 
-/** Folds a running sum to 16 bits: what goes into the field of a packet whose checksum the device completes. */
+/**
+ * Folds a running sum to 16 bits: what goes into the field of a packet whose checksum the device
+ * completes.
+ */
 export function checksumFold(sum: u64): u32 {
   let folded = (sum & 0xffff_ffff) + (sum >> 32);
   folded = (folded & 0xffff) + ((folded >> 16) & 0xffff) + (folded >> 32);
@@ -66,7 +73,8 @@ export function checksumPacket(sum: u64, packet: Packet): u64 {
   let odd = packet.length & 1;
   while (part) {
     let more: u64 = checksumFold(checksumAdd(0, part.data, part.length));
-    // Behind an odd number of bytes, what is added stands in the other half of its words (RFC 1071 2(B)).
+    // Behind an odd number of bytes, what is added stands in the other half of its words (RFC 1071
+    // 2(B)).
     if (odd) more = bswap<u16>(<u16>more);
     total += more;
     if (total < more) total++;

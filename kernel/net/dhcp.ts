@@ -14,7 +14,8 @@
  *     RENEWING, REBINDING   ACK               BOUND
  *     RENEWING, REBINDING   NAK, lease's end  SELECTING     takes the address away, DISCOVER
  *
- * Nothing waits for it: the application runs meanwhile, and its sockets work when the address is there.
+ * Nothing waits for it: the application runs meanwhile, and its sockets work when the address is
+ * there.
  */
 import { load16, store8 } from "../arch/hw";
 import { randomU32 } from "../lib/random";

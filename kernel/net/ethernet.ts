@@ -1,8 +1,8 @@
 /**
  * Ethernet: frames in from a device, frames out to it.
  *
- * A device's `poll` calls `ethernetInput` for every frame, and `devicePoll` says whose frames they are: polling does not
- * nest, so the interface need not be passed through the driver.
+ * A device's `poll` calls `ethernetInput` for every frame, and `devicePoll` says whose frames they
+ * are: polling does not nest, so the interface need not be passed through the driver.
  */
 import { arpInput } from "./arp";
 import { Interface } from "./interface";
@@ -58,7 +58,10 @@ export function ethernetInput(packet: Packet): void {
   }
 }
 
-/** Takes a frame that is complete, and puts it on the ring of the interface's device. 0 or a negative errno. */
+/**
+ * Takes a frame that is complete, and puts it on the ring of the interface's device. 0 or a
+ * negative errno.
+ */
 export function ethernetTransmit(packet: Packet, via: Interface): i32 {
   netStats.framesOut++;
   unflushed++;

@@ -3,10 +3,11 @@
  *
  *     fragmentInput(packet, …)      takes a fragment; returns the whole packet when this was the last one missing
  *
- * The fragments of a packet are kept in the order of their offsets, and become one packet by being linked: nothing is
- * copied. A fragment that overlaps another spoils the packet (that is how such attacks look, and no sender does it;
- * RFC 5722 forbids it for IPv6). What strangers can make us hold is bounded three ways: by packets under reassembly (the
- * oldest goes), by fragments of each, and by time; the total is their product, at most 4 MiB.
+ * The fragments of a packet are kept in the order of their offsets, and become one packet by being
+ * linked: nothing is copied. A fragment that overlaps another spoils the packet (that is how such
+ * attacks look, and no sender does it; RFC 5722 forbids it for IPv6). What strangers can make us
+ * hold is bounded three ways: by packets under reassembly (the oldest goes), by fragments of each,
+ * and by time; the total is their product, at most 4 MiB.
  */
 import { free } from "../runtime/free";
 import { netNow } from "./clock";
@@ -30,10 +31,15 @@ const REASSEMBLIES_MAX: i32 = 32;
 const FRAGMENTS_MAX: i32 = 64;
 
 class Reassembly extends NetTimer {
-  /** Fragments in order of `sequence` (their first byte's offset), linked by `next`. `sequenceEnd`: behind the last byte. */
+  /**
+   * Fragments in order of `sequence` (their first byte's offset), linked by `next`. `sequenceEnd`:
+   * behind the last byte.
+   */
   first: Packet | null = null;
   count: i32 = 0;
-  /** Bytes that have arrived, and the payload's length once the last fragment is there (0: not yet). */
+  /**
+   * Bytes that have arrived, and the payload's length once the last fragment is there (0: not yet).
+   */
   bytes: u32 = 0;
   total: u32 = 0;
   next: Reassembly | null = null;
@@ -118,7 +124,10 @@ function create(packet: Packet, identification: u32): Reassembly {
   return entry;
 }
 
-/** Puts a fragment in its place. False: it overlaps others, or there are too many. An exact copy is dropped and true. */
+/**
+ * Puts a fragment in its place. False: it overlaps others, or there are too many. An exact copy is
+ * dropped and true.
+ */
 function insert(entry: Reassembly, packet: Packet): bool {
   let before: Packet | null = null;
   let after = entry.first;
@@ -146,7 +155,10 @@ function insert(entry: Reassembly, packet: Packet): bool {
   return true;
 }
 
-/** Makes one packet of all; the entry is gone. The result starts with its IP header, which says that it is whole. */
+/**
+ * Makes one packet of all; the entry is gone. The result starts with its IP header, which says that
+ * it is whole.
+ */
 function join(entry: Reassembly): Packet {
   const whole = entry.first!;
   unlink(entry);
@@ -173,8 +185,8 @@ function join(entry: Reassembly): Packet {
 }
 
 /**
- * Takes a fragment that starts with its IP header of `headerLength` bytes; `field` is its fragment field. Returns the
- * whole packet with its header when complete, else null.
+ * Takes a fragment that starts with its IP header of `headerLength` bytes; `field` is its fragment
+ * field. Returns the whole packet with its header when complete, else null.
  */
 export function fragmentInput(packet: Packet, headerLength: u32, field: u32): Packet | null {
   const length = packet.totalLength() - headerLength;

@@ -57,7 +57,9 @@ function someAddress(usual: u32): u32 {
   return choice == 2 ? 0x7f00_0001 : usual;
 }
 
-/** A packet that is mostly right: ARP, or IPv4 with random contents for TCP, UDP, ICMP or another. */
+/**
+ * A packet that is mostly right: ARP, or IPv4 with random contents for TCP, UDP, ICMP or another.
+ */
 function frame(): Packet {
   const packet = packetAlloc()!;
   const length = random(4) == 0 ? random(1400) : random(80);

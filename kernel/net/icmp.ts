@@ -1,8 +1,9 @@
 /**
- * ICMP (RFC 792, RFC 1122 section 3.2.2): answers echo requests, reports our errors, and takes others' to whom they concern.
+ * ICMP (RFC 792, RFC 1122 section 3.2.2): answers echo requests, reports our errors, and takes
+ * others' to whom they concern.
  *
- * What we send unasked is limited by a token bucket, so that nobody can make an amplifier of us; and never answers a
- * broadcast, a fragment but the first, or another ICMP error.
+ * What we send unasked is limited by a token bucket, so that nobody can make an amplifier of us;
+ * and never answers a broadcast, a fragment but the first, or another ICMP error.
  */
 import { copy, store8 } from "../arch/hw";
 import { checksumAdd, checksumFinish, checksumFold, checksumPacket } from "./checksum";
@@ -41,7 +42,10 @@ import {
   isMulticastAddress,
 } from "./wire/ipv4";
 
-/** Errors and echo replies per second, and in one burst: Linux's icmp_msgs_per_sec and icmp_msgs_burst. */
+/**
+ * Errors and echo replies per second, and in one burst: Linux's icmp_msgs_per_sec and
+ * icmp_msgs_burst.
+ */
 const RATE: u64 = 1000;
 const BURST: u64 = 50;
 const TOKEN_NS: u64 = 1_000_000_000 / RATE;
@@ -73,7 +77,10 @@ function mayAnswer(packet: Packet, header: u64): bool {
   return ipv4Protocol(header) != IPPROTO_ICMP;
 }
 
-/** Sends an error about a packet whose IP header is at `header`, with `length` bytes there to be quoted. */
+/**
+ * Sends an error about a packet whose IP header is at `header`, with `length` bytes there to be
+ * quoted.
+ */
 function sendError(type: u32, code: u32, header: u64, length: u32): void {
   if (!takeToken()) return;
   const packet = packetAlloc();
@@ -90,7 +97,9 @@ function sendError(type: u32, code: u32, header: u64, length: u32): void {
   ipv4Output(packet, ipv4Destination(header), ipv4Source(header), IPPROTO_ICMP);
 }
 
-/** A received packet, which starts with its transport header and stays the caller's, is for nobody. */
+/**
+ * A received packet, which starts with its transport header and stays the caller's, is for nobody.
+ */
 export function icmpUnreachable(packet: Packet, code: u32): void {
   if (packet.networkLength == 0) {
     // Over the loopback there is no IP header to quote, and the transports are at hand.
@@ -111,7 +120,10 @@ export function icmpUnreachable(packet: Packet, code: u32): void {
   sendError(ICMP_UNREACHABLE, code, header, packet.length + packet.networkLength);
 }
 
-/** Reassembly was given up: `first` is the first fragment, with its IP header; it stays the caller's. */
+/**
+ * Reassembly was given up: `first` is the first fragment, with its IP header; it stays the
+ * caller's.
+ */
 export function icmpTimeExceeded(first: Packet): void {
   if (!mayAnswer(first, first.data)) return;
   sendError(ICMP_TIME_EXCEEDED, ICMP_REASSEMBLY_TIMEOUT, first.data, first.length);

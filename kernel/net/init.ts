@@ -3,7 +3,8 @@
  *
  *     netInit(device, text, length)     after the scheduler and timers; `text`: the value of `ip=` on the command line
  *
- * Nothing here waits: with DHCP the application runs while the address is on its way, and what listens then answers.
+ * Nothing here waits: with DHCP the application runs while the address is on its way, and what
+ * listens then answers.
  */
 import { load8 } from "../arch/hw";
 import { EINVAL } from "../lib/errno";
@@ -74,8 +75,9 @@ function textIs(text: u64, length: u32, word: string): bool {
 }
 
 /**
- * Brings up the loopback, and the device's interface as `text` (at an address, `length` bytes; empty: dhcp) says: `dhcp`, `none`,
- * or `address/prefix,gateway`. 0, or -EINVAL when it says something else; the interface then stays down.
+ * Brings up the loopback, and the device's interface as `text` (at an address, `length` bytes;
+ * empty: dhcp) says: `dhcp`, `none`, or `address/prefix,gateway`. 0, or -EINVAL when it says
+ * something else; the interface then stays down.
  */
 export function netInit(device: NetDevice | null, text: u64, length: u32): i32 {
   netSetNow(monotonicNs());

@@ -1,10 +1,11 @@
 /**
- * Network interfaces: the loopback, and one per device. Each has one IPv4 address with its network, and at most one gateway.
- * IPv6 will add its own list of addresses beside it.
+ * Network interfaces: the loopback, and one per device. Each has one IPv4 address with its network,
+ * and at most one gateway. IPv6 will add its own list of addresses beside it.
  *
  *     interfaceAdd(device)       at boot                interfaceSetAddress(interface, …)     static configuration, DHCP
  *
- * Every change of an address calls `routesChanged` (route.ts), which drops what is cached about destinations.
+ * Every change of an address calls `routesChanged` (route.ts), which drops what is cached about
+ * destinations.
  */
 import { NetDevice } from "./device";
 import { routesChanged } from "./route";
@@ -56,7 +57,9 @@ export function interfaceAdd(device: NetDevice): Interface | null {
   return added;
 }
 
-/** Sets address, prefix length and gateway (0: none). Address 0 takes the interface's address away. */
+/**
+ * Sets address, prefix length and gateway (0: none). Address 0 takes the interface's address away.
+ */
 export function interfaceSetAddress(
   target: Interface,
   address: u32,
@@ -70,7 +73,9 @@ export function interfaceSetAddress(
   routesChanged();
 }
 
-/** Whether packets to `address` are for this machine: an interface's own address or one of 127/8. */
+/**
+ * Whether packets to `address` are for this machine: an interface's own address or one of 127/8.
+ */
 export function isLocalAddress(address: u32): bool {
   if (address >> 24 == 127) return true;
   if (address == 0) return false;

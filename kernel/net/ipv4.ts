@@ -5,12 +5,14 @@
  *     ipv4Input(packet, interface)                          Ethernet's way in
  *     ipv4DrainLoopback()                                   delivers what was sent to this machine itself
  *
- * Out: the route is looked up per packet in a small cache; where it is resolved, the IP header is six stores and the frame
- * header three. Packets that no router would cut (all of TCP) carry DF and identification 0 (RFC 6864). What is larger than
- * the path's MTU is cut into fragments, if it may be.
+ * Out: the route is looked up per packet in a small cache; where it is resolved, the IP header is
+ * six stores and the frame header three. Packets that no router would cut (all of TCP) carry DF and
+ * identification 0 (RFC 6864). What is larger than the path's MTU is cut into fragments, if it may
+ * be.
  *
- * A packet to ourselves gets no header at all: it is queued and handed to its transport by `ipv4DrainLoopback`, which whoever
- * entered the stack calls when it is done. So TCP's input never runs inside its output.
+ * A packet to ourselves gets no header at all: it is queued and handed to its transport by
+ * `ipv4DrainLoopback`, which whoever entered the stack calls when it is done. So TCP's input never
+ * runs inside its output.
  */
 import { copy, store16, store32, store64 } from "../arch/hw";
 import { EMSGSIZE, ENETUNREACH, ENOBUFS } from "../lib/errno";
@@ -63,10 +65,14 @@ const loopQueue: PacketQueue = changetype<PacketQueue>(memory.data(16, 8));
 /** What may wait for delivery on the loopback. */
 const LOOP_QUEUE_MAX: u32 = 4096;
 let draining = false;
-/** Identifications of packets that may be cut; the start is of no importance, there is one sender of our address. */
+/**
+ * Identifications of packets that may be cut; the start is of no importance, there is one sender of
+ * our address.
+ */
 let identification: u32 = 0;
 
-// ---- Out -----------------------------------------------------------------------------------------------
+// ---- Out
+// -----------------------------------------------------------------------------------------------
 
 /** The address that packets to `destination` are sent from; 0 when there is no route. */
 export function ipv4SourceFor(destination: u32): u32 {
@@ -80,7 +86,10 @@ export function ipv4MtuFor(destination: u32): u32 {
   return route ? route.mtu : MTU_DEFAULT;
 }
 
-/** Bytes of TCP payload that one packet to `destination` may carry for the device to cut (`Packet.segmentSize`); 0: none. */
+/**
+ * Bytes of TCP payload that one packet to `destination` may carry for the device to cut
+ * (`Packet.segmentSize`); 0: none.
+ */
 export function ipv4SegmentationMaxFor(destination: u32): u32 {
   const route = routeTo(destination);
   if (!route) return 0;
@@ -96,7 +105,8 @@ function completeChecksum(packet: Packet, start: u64): void {
   const length = <u32>(packet.data + packet.length - from);
   const at = from + packet.checksumOffset;
   const sum = checksumFinish(checksumAdd(0, from, length));
-  // UDP: a sum that comes out as 0 is sent as 0xffff, which is the same number; 0 means none (RFC 768).
+  // UDP: a sum that comes out as 0 is sent as 0xffff, which is the same number; 0 means none (RFC
+  // 768).
   store16(at, sum == 0 && packet.protocol != IPPROTO_TCP ? 0xffff : sum);
   packet.flags &= ~PACKET_CHECKSUM_PARTIAL;
 }
@@ -133,10 +143,10 @@ function loopOutput(packet: Packet): i32 {
 }
 
 /**
- * Takes a packet that starts with its transport header, and sends it. A partial checksum (PACKET_CHECKSUM_PARTIAL) has
- * `checksumStart` counted from the transport header; it is adjusted and, where the device can't, completed here. A packet
- * with `segmentSize` has `headerLength` counted from there, too.
- * 0 or a negative errno; the packet is gone in both cases.
+ * Takes a packet that starts with its transport header, and sends it. A partial checksum
+ * (PACKET_CHECKSUM_PARTIAL) has `checksumStart` counted from the transport header; it is adjusted
+ * and, where the device can't, completed here. A packet with `segmentSize` has `headerLength`
+ * counted from there, too. 0 or a negative errno; the packet is gone in both cases.
  */
 export function ipv4Output(packet: Packet, source: u32, destination: u32, protocol: u32): i32 {
   packet.source = source;
@@ -188,7 +198,10 @@ export function ipv4Output(packet: Packet, source: u32, destination: u32, protoc
   return ethernetTransmit(packet, via);
 }
 
-/** Takes a packet larger than the MTU and sends it in pieces (RFC 791 section 3.2). TCP's are never: its segments fit. */
+/**
+ * Takes a packet larger than the MTU and sends it in pieces (RFC 791 section 3.2). TCP's are never:
+ * its segments fit.
+ */
 function fragmentOutput(packet: Packet, route: Route): i32 {
   const total = packet.length;
   if (total + IPV4_HEADER > IPV4_MAX || packet.protocol == IPPROTO_TCP) {
@@ -241,7 +254,10 @@ function routedOutput(packet: Packet, route: Route): i32 {
   return ethernetTransmit(packet, route.via);
 }
 
-/** Takes a packet that starts with its transport header, and broadcasts it on one link, from `source`: for DHCP. */
+/**
+ * Takes a packet that starts with its transport header, and broadcasts it on one link, from
+ * `source`: for DHCP.
+ */
 export function ipv4BroadcastOn(via: Interface, packet: Packet, source: u32, protocol: u32): i32 {
   if (packet.flags & PACKET_CHECKSUM_PARTIAL) completeChecksum(packet, packet.data);
   const length = packet.length + IPV4_HEADER;
@@ -259,7 +275,8 @@ export function ipv4BroadcastOn(via: Interface, packet: Packet, source: u32, pro
   return ethernetOutput(packet, via, MAC_BROADCAST, ETHERTYPE_IPV4);
 }
 
-// ---- In ------------------------------------------------------------------------------------------------
+// ---- In
+// ------------------------------------------------------------------------------------------------
 
 /** Cuts a packet, whose buffers may be several, to `length` bytes. */
 export function packetTrim(packet: Packet, length: u32): void {
@@ -295,7 +312,10 @@ function headerIsValid(packet: Packet, header: u64): bool {
   return !isLoopbackAddress(source) && !isMulticastAddress(source) && source != IPV4_BROADCAST;
 }
 
-/** Whether an interface takes packets to `destination`; one without an address takes all, for DHCP's unicast answers. */
+/**
+ * Whether an interface takes packets to `destination`; one without an address takes all, for DHCP's
+ * unicast answers.
+ */
 function accepts(via: Interface, destination: u32): bool {
   if (via.address == 0) return true;
   if (isLoopbackAddress(destination)) return false;
@@ -350,8 +370,8 @@ export function loopbackPending(): bool {
 }
 
 /**
- * Delivers what was sent to ourselves, and what that makes us send to ourselves, and so on. Called by whoever entered the
- * stack, outside of any connection's processing; it does not nest.
+ * Delivers what was sent to ourselves, and what that makes us send to ourselves, and so on. Called
+ * by whoever entered the stack, outside of any connection's processing; it does not nest.
  */
 export function ipv4DrainLoopback(): void {
   if (draining) return;

@@ -11,27 +11,41 @@
  *       | headroom 128   | length bytes … | free       |
  *                        fragment → next buffer of the same packet (mergeable receive buffers only)
  *
- * Each layer moves `data`: the device's header, Ethernet, IPv4 and transport headers go into the headroom on the way
- * out and are pulled on the way in, so a payload is written once. The bytes of a packet are reached by 64-bit address.
+ * Each layer moves `data`: the device's header, Ethernet, IPv4 and transport headers go into the
+ * headroom on the way out and are pulled on the way in, so a payload is written once. The bytes of
+ * a packet are reached by 64-bit address.
  *
- * Ownership: a packet has one owner at a time, handed on by calls whose comment says "takes". References are for
- * the one case of two owners: TCP keeps a segment for retransmission while the device still reads it.
- * Thread context only. One pool for the machine; with more CPUs, each has a list of its own in front of it.
+ * Ownership: a packet has one owner at a time, handed on by calls whose comment says "takes".
+ * References are for the one case of two owners: TCP keeps a segment for retransmission while the
+ * device still reads it. Thread context only. One pool for the machine; with more CPUs, each has a
+ * list of its own in front of it.
  */
 import { allocPages, directMap, freePages, PAGE_SIZE } from "../mem/page-allocator";
 import { free } from "../runtime/free";
 
-/** Room in front of the payload: 12 (virtio) + 14 (Ethernet) + 20 (IPv4) + 60 (TCP with options) fit. */
+/**
+ * Room in front of the payload: 12 (virtio) + 14 (Ethernet) + 20 (IPv4) + 60 (TCP with options)
+ * fit.
+ */
 export const PACKET_HEADROOM: u32 = 128;
 export const PACKET_BUFFER_SIZE: u32 = 2048;
 /** The most that an IPv4 packet can hold. */
 export const PACKET_LARGE_MAX: u32 = 65535;
 
-/** Received: the transport checksum is known to be right (the device looked, or the packet never left this machine). */
+/**
+ * Received: the transport checksum is known to be right (the device looked, or the packet never
+ * left this machine).
+ */
 export const PACKET_CHECKSUM_VALID: u32 = 1 << 0;
-/** To be sent: the transport checksum field holds the pseudo header's sum; whoever sends completes it. */
+/**
+ * To be sent: the transport checksum field holds the pseudo header's sum; whoever sends completes
+ * it.
+ */
 export const PACKET_CHECKSUM_PARTIAL: u32 = 1 << 1;
-/** Received as a link-layer broadcast or multicast: it is never answered by an ICMP error (RFC 1122 3.2.2). */
+/**
+ * Received as a link-layer broadcast or multicast: it is never answered by an ICMP error (RFC 1122
+ * 3.2.2).
+ */
 export const PACKET_BROADCAST: u32 = 1 << 2;
 
 @unmanaged
@@ -40,7 +54,9 @@ export class Packet {
   next: Packet | null;
   /** The following buffer of the same packet, for received ones. */
   fragment: Packet | null;
-  /** Address of the buffer, of the packet's first byte, and the bytes of this packet in this buffer. */
+  /**
+   * Address of the buffer, of the packet's first byte, and the bytes of this packet in this buffer.
+   */
   buffer: u64;
   data: u64;
   length: u32;
@@ -51,9 +67,14 @@ export class Packet {
   // ---- Offloads, for the device ----
   /** TCP payload bytes per segment when the device is to cut the packet (TSO); 0: send as it is. */
   segmentSize: u16;
-  /** With `segmentSize`: bytes of all headers together, counted from `data` as the device sees it. */
+  /**
+   * With `segmentSize`: bytes of all headers together, counted from `data` as the device sees it.
+   */
   headerLength: u16;
-  /** With PACKET_CHECKSUM_PARTIAL: the sum starts here (distance from `data` as the device sees it), and is stored … */
+  /**
+   * With PACKET_CHECKSUM_PARTIAL: the sum starts here (distance from `data` as the device sees it),
+   * and is stored …
+   */
   checksumStart: u16;
   /** … at this distance from its start. */
   checksumOffset: u16;
@@ -170,7 +191,9 @@ let freeCount: u32 = 0;
 let smallCount: u32 = 0;
 /** The last attempt to get memory for more failed. */
 let isExhausted = false;
-/** No more small packets than this: half a GiB of a flood's packets must not end the application. */
+/**
+ * No more small packets than this: half a GiB of a flood's packets must not end the application.
+ */
 let smallMax: u32 = 16384;
 
 /** Small packets there are, and how many of them are free. */
@@ -183,16 +206,17 @@ export function packetFreeCount(): u32 {
 }
 
 /**
- * Whether packets are nearly used up. What would be queued for long is dropped then, so that the rest of the traffic, and with
- * it the acknowledgments and reads that free packets, goes on.
+ * Whether packets are nearly used up. What would be queued for long is dropped then, so that the
+ * rest of the traffic, and with it the acknowledgments and reads that free packets, goes on.
  */
 export function packetsAreShort(): bool {
   return freeCount < POOL_RESERVE && (smallCount + POOL_RESERVE > smallMax || isExhausted);
 }
 
 /**
- * How short of small packets the machine is: 0: not at all; 1: half of those there may be are held by somebody; 2: three
- * quarters. Whoever holds packets for long (TCP) then holds fewer, or none would be left to receive into.
+ * How short of small packets the machine is: 0: not at all; 1: half of those there may be are held
+ * by somebody; 2: three quarters. Whoever holds packets for long (TCP) then holds fewer, or none
+ * would be left to receive into.
  */
 export function packetPressure(): u32 {
   const held = smallCount - freeCount;
@@ -233,8 +257,8 @@ function poolPacket(buffer: u64): Packet {
 }
 
 /**
- * Gives up to `pages` pages of the pool back, as far as both their packets are free and some stay. Returns how many. For
- * mem/reclaim.ts.
+ * Gives up to `pages` pages of the pool back, as far as both their packets are free and some stay.
+ * Returns how many. For mem/reclaim.ts.
  */
 export function packetReclaim(pages: u32): u32 {
   let kept: Packet | null = null;
@@ -282,7 +306,9 @@ export function packetAlloc(): Packet | null {
   return packet;
 }
 
-/** An empty packet with room for `bytes` (at most PACKET_LARGE_MAX) behind the headroom, or null. */
+/**
+ * An empty packet with room for `bytes` (at most PACKET_LARGE_MAX) behind the headroom, or null.
+ */
 export function packetAllocLarge(bytes: u32): Packet | null {
   if (bytes <= PACKET_BUFFER_SIZE - PACKET_HEADROOM) return packetAlloc();
   if (bytes > PACKET_LARGE_MAX) return null;

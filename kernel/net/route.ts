@@ -1,13 +1,14 @@
 /**
- * Where a packet goes: for each destination the interface, source address, next hop and path MTU, and, once the next hop's
- * hardware address is known, the frame header ready to be stored.
+ * Where a packet goes: for each destination the interface, source address, next hop and path MTU,
+ * and, once the next hop's hardware address is known, the frame header ready to be stored.
  *
  *     routeTo(destination)       the cached route, or a new one; null: unreachable
  *     routesChanged()            addresses or gateways have changed: forget all
  *     routeResolved(…)           ARP has learnt a hardware address
  *
- * The cache is direct-mapped: two busy destinations that share a place evict each other and cost a slow lookup per packet, no
- * more. Routes are values looked up per packet; nobody keeps one across a call that may change them.
+ * The cache is direct-mapped: two busy destinations that share a place evict each other and cost a
+ * slow lookup per packet, no more. Routes are values looked up per packet; nobody keeps one across
+ * a call that may change them.
  */
 import {
   Interface,
@@ -20,11 +21,17 @@ import {
 import { isMulticastAddress } from "./wire/ipv4";
 
 const CACHE_SIZE: u32 = 64;
-/** RFC 791: every host takes packets of this size; Linux's default for the least path MTU it believes is 552. */
+/**
+ * RFC 791: every host takes packets of this size; Linux's default for the least path MTU it
+ * believes is 552.
+ */
 const PATH_MTU_MIN: u32 = 552;
 
 export const ROUTE_LOCAL: u32 = 1 << 0;
-/** To everyone on the link, or to a multicast group: the frame's destination follows from the address alone. */
+/**
+ * To everyone on the link, or to a multicast group: the frame's destination follows from the
+ * address alone.
+ */
 export const ROUTE_GROUP: u32 = 1 << 1;
 /** `macHigh` and `macLow` hold the frame header. */
 export const ROUTE_RESOLVED: u32 = 1 << 2;
@@ -37,9 +44,15 @@ export class Route {
   source: u32;
   nextHop: u32;
   mtu: u32;
-  /** The sum of what is the same in every header to there: version, DF, TTL 64, both addresses (memory order). */
+  /**
+   * The sum of what is the same in every header to there: version, DF, TTL 64, both addresses
+   * (memory order).
+   */
   headerSum: u32;
-  /** Destination hardware address and the first two bytes of ours; then the other four. As they are stored. */
+  /**
+   * Destination hardware address and the first two bytes of ours; then the other four. As they are
+   * stored.
+   */
   macHigh: u64;
   macLow: u32;
   /** Interface. */
@@ -93,7 +106,9 @@ function half(value: u32): u32 {
   return (value & 0xffff) + (value >> 16);
 }
 
-/** The part of the header checksum that does not depend on the packet: 0x45, DF, TTL 64, addresses. */
+/**
+ * The part of the header checksum that does not depend on the packet: 0x45, DF, TTL 64, addresses.
+ */
 function constantSum(source: u32, destination: u32): u32 {
   return 0x0045 + 0x0040 + 0x0040 + half(bswap(source)) + half(bswap(destination));
 }
@@ -144,7 +159,10 @@ export function routesChanged(): void {
   memory.fill(cache, 0, CACHE_SIZE * offsetof<Route>());
 }
 
-/** `mac` is what `nextHop` has on that interface: enters it in all cached routes over it. 0: it is not known any more. */
+/**
+ * `mac` is what `nextHop` has on that interface: enters it in all cached routes over it. 0: it is
+ * not known any more.
+ */
 export function routeResolved(via: Interface, nextHop: u32, mac: u64): void {
   for (let i: u32 = 0; i < CACHE_SIZE; i++) {
     const route = changetype<Route>(cache + <usize>i * offsetof<Route>());
@@ -160,8 +178,9 @@ export function routeResolved(via: Interface, nextHop: u32, mac: u64): void {
 }
 
 /**
- * A router says that packets to `destination` may not be larger than `mtu` (RFC 1191). True when that is news. It is
- * forgotten when the route leaves the cache, which is how a path that has become better is found again.
+ * A router says that packets to `destination` may not be larger than `mtu` (RFC 1191). True when
+ * that is news. It is forgotten when the route leaves the cache, which is how a path that has
+ * become better is found again.
  */
 export function routeSetPathMtu(destination: u32, mtu: u32): bool {
   const route = routeTo(destination);

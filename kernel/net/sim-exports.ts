@@ -1,9 +1,11 @@
 /**
- * The network simulator's side of TCP (test/sim): one instance of this module is one host. Node plays the wire, the clock and
- * the application, by these functions; nothing of this is part of the kernel.
+ * The network simulator's side of TCP (test/sim): one instance of this module is one host. Node
+ * plays the wire, the clock and the application, by these functions; nothing of this is part of the
+ * kernel.
  *
- * Bytes go through one buffer in linear memory (`simBuffer`). Segments that TCP sends are kept in a queue, from which Node
- * takes them; they are as a device would get them: checksum partial, larger than the MSS where segmentation is left to it.
+ * Bytes go through one buffer in linear memory (`simBuffer`). Segments that TCP sends are kept in a
+ * queue, from which Node takes them; they are as a device would get them: checksum partial, larger
+ * than the MSS where segmentation is left to it.
  */
 import { addressOf, copy } from "../arch/hw";
 import { IoVector } from "../fs/io-vector";
@@ -84,7 +86,10 @@ export function simInit(random: u64, address: u32, memoryBytes: u64): void {
 
 let descriptorSize: usize = 0;
 
-/** Lets the pools and tables that only grow take what they begin with, so that a leak can be told from it. */
+/**
+ * Lets the pools and tables that only grow take what they begin with, so that a leak can be told
+ * from it.
+ */
 function warmUp(c: Connection): void {
   c.arm(1);
   c.remove();
@@ -156,8 +161,8 @@ export function simSegmentSize(): u32 {
 }
 
 /**
- * A segment of the buffer arrives; `valid`: its checksum need not be looked at. `pieces` > 1: in that many buffers, as
- * mergeable receive buffers do.
+ * A segment of the buffer arrives; `valid`: its checksum need not be looked at. `pieces` > 1: in
+ * that many buffers, as mergeable receive buffers do.
  */
 export function simInput(
   length: u32,

@@ -1,6 +1,6 @@
 /**
- * For the unit tests of the stack: a device whose sent frames are kept, and to which frames can be given; and helpers that
- * build them. Not part of the kernel.
+ * For the unit tests of the stack: a device whose sent frames are kept, and to which frames can be
+ * given; and helpers that build them. Not part of the kernel.
  */
 import { addMemory } from "../mem/page-allocator";
 import { NetDevice } from "./device";

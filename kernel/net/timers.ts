@@ -5,10 +5,11 @@
  *     netTimersRun()           calls expired() of every timer whose time has come (netNow())
  *     netTimersNext()          when to call it next: NEVER when no timer is armed
  *
- * A binary heap ordered by `key`. TCP moves its timers with every segment, nearly always to a later deadline, and so
- * arming later, or cancelling, only notes the deadline: the timer stays where it is in the heap, and finds out when its old
- * key comes up. The invariant is key <= deadline for every timer in the heap. That makes the frequent case one store, for a
- * needless wakeup now and then.
+ * A binary heap ordered by `key`. TCP moves its timers with every segment, nearly always to a later
+ * deadline, and so arming later, or cancelling, only notes the deadline: the timer stays where it
+ * is in the heap, and finds out when its old key comes up. The invariant is key <= deadline for
+ * every timer in the heap. That makes the frequent case one store, for a needless wakeup now and
+ * then.
  */
 import { netNow } from "./clock";
 
@@ -23,7 +24,10 @@ export abstract class NetTimer {
   heapIndex: i32 = NOT_QUEUED;
   key: u64 = 0;
 
-  /** The deadline has passed; the timer is not armed any more and may be armed again. Must not sleep. */
+  /**
+   * The deadline has passed; the timer is not armed any more and may be armed again. Must not
+   * sleep.
+   */
   abstract expired(): void;
 
   @inline

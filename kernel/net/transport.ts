@@ -1,5 +1,6 @@
 /**
- * From the network layer up: which transport gets a packet, and who hears of an error. The one place that knows all transports.
+ * From the network layer up: which transport gets a packet, and who hears of an error. The one
+ * place that knows all transports.
  */
 import { ECONNREFUSED, EHOSTUNREACH, EMSGSIZE, ENETUNREACH, ENOPROTOOPT } from "../lib/errno";
 import { randomU64 } from "../lib/random";
@@ -40,7 +41,10 @@ export function transportInput(packet: Packet): void {
   }
 }
 
-/** The errno of an ICMP destination unreachable's code (RFC 1122 4.2.3.9, and Linux's table of them). */
+/**
+ * The errno of an ICMP destination unreachable's code (RFC 1122 4.2.3.9, and Linux's table of
+ * them).
+ */
 export function unreachableErrno(code: u32): i32 {
   switch (code) {
     case ICMP_NET_UNREACHABLE:
@@ -57,8 +61,8 @@ export function unreachableErrno(code: u32): i32 {
 }
 
 /**
- * A packet of ours did not arrive: `header` is its transport header, of which at least 8 bytes are there. `hard` errors end
- * a connection attempt; soft ones are only remembered.
+ * A packet of ours did not arrive: `header` is its transport header, of which at least 8 bytes are
+ * there. `hard` errors end a connection attempt; soft ones are only remembered.
  */
 export function transportError(
   protocol: u32,
@@ -77,7 +81,10 @@ export function transportError(
   }
 }
 
-/** A packet, which starts with its IP header and stays the caller's, could not be handed to its next hop. */
+/**
+ * A packet, which starts with its IP header and stays the caller's, could not be handed to its next
+ * hop.
+ */
 export function transportUnreachable(packet: Packet, errno: i32): void {
   if (packet.length < IPV4_HEADER + 8) return;
   transportError(
@@ -90,7 +97,10 @@ export function transportUnreachable(packet: Packet, errno: i32): void {
   );
 }
 
-/** The path to a destination takes smaller packets than was thought; `header` as in `transportError`. */
+/**
+ * The path to a destination takes smaller packets than was thought; `header` as in
+ * `transportError`.
+ */
 export function transportPathMtu(
   protocol: u32,
   source: u32,

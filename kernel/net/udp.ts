@@ -8,8 +8,9 @@
  *     endpoint.queue                        datagrams that have arrived, each starting with its payload
  *     udpClose(endpoint)
  *
- * Endpoints are found by local port in a hash table; among those on one port, the most specific wins: connected, then
- * bound to the address, then to all. Endpoints sharing a port (SO_REUSEPORT) get datagrams by a hash of the sender.
+ * Endpoints are found by local port in a hash table; among those on one port, the most specific
+ * wins: connected, then bound to the address, then to all. Endpoints sharing a port (SO_REUSEPORT)
+ * get datagrams by a hash of the sender.
  */
 import { EACCES, EADDRINUSE, EADDRNOTAVAIL, EINVAL, EMSGSIZE, ENETUNREACH } from "../lib/errno";
 import { randomU32 } from "../lib/random";
@@ -47,7 +48,10 @@ export const EPHEMERAL_FIRST: u32 = 32768;
 export const EPHEMERAL_LAST: u32 = 60999;
 /** Linux's net.core.rmem_default. */
 const RECEIVE_LIMIT_DEFAULT: u32 = 212992;
-/** What a queued packet costs beyond its payload, so that a flood of empty datagrams is bounded, too. */
+/**
+ * What a queued packet costs beyond its payload, so that a flood of empty datagrams is bounded,
+ * too.
+ */
 const PACKET_OVERHEAD: u32 = 256;
 
 const BUCKETS: u32 = 64;
@@ -181,8 +185,8 @@ export function udpClose(endpoint: UdpEndpoint): void {
 }
 
 /**
- * Takes a packet that holds the payload, and sends it, from `from` if that is not 0 and one of our addresses. 0 or a
- * negative errno.
+ * Takes a packet that holds the payload, and sends it, from `from` if that is not 0 and one of our
+ * addresses. 0 or a negative errno.
  */
 export function udpSend(
   endpoint: UdpEndpoint,

@@ -3,16 +3,18 @@
  *
  *     heapAlloc(size) → pointer        heapFree(pointer)        heapUsableSize(pointer)
  *
- * Small objects come from size classes. A slab is one page: a 16-byte header, then objects of one class; free
- * ones are linked through their first word. Slabs with room form a list per class. Objects above half a page
- * get a span of whole pages with the same header in front; free spans are kept in an address-ordered list and
- * merge with their neighbours. So the header at the start of a pointer's page always tells what it is.
+ * Small objects come from size classes. A slab is one page: a 16-byte header, then objects of one
+ * class; free ones are linked through their first word. Slabs with room form a list per class.
+ * Objects above half a page get a span of whole pages with the same header in front; free spans are
+ * kept in an address-ordered list and merge with their neighbours. So the header at the start of a
+ * pointer's page always tells what it is.
  *
  *     page: | magic kind class | freeCount | next | freeList | object | object | …
  *
- * Linear memory only grows (hw.growLinear). The heap is entered from thread context alone, never from an
- * interrupt handler, and threads are not preempted inside the kernel; so it needs no lock on one CPU. With
- * more CPUs there is one heap per CPU, and a remote free goes through the owner's incoming queue.
+ * Linear memory only grows (hw.growLinear). The heap is entered from thread context alone, never
+ * from an interrupt handler, and threads are not preempted inside the kernel; so it needs no lock
+ * on one CPU. With more CPUs there is one heap per CPU, and a remote free goes through the owner's
+ * incoming queue.
  */
 import { growLinear } from "../arch/hw";
 import { VERIFY } from "../lib/verify";
@@ -194,7 +196,10 @@ export function heapAlloc(size: usize): usize {
   return object;
 }
 
-/** Gives back what `heapAlloc` returned. A pointer that is not such is a bug, and found out in debug builds. */
+/**
+ * Gives back what `heapAlloc` returned. A pointer that is not such is a bug, and found out in debug
+ * builds.
+ */
 export function heapFree(pointer: usize): void {
   const header = changetype<PageHeader>(pointer & ~PAGE_MASK);
   if (header.magic == MAGIC_SPAN) {

@@ -1,9 +1,9 @@
-// The AssemblyScript compiler's own entry points, bound to the kernel heap. Decorated functions are not standard
-// TypeScript, so the formatter leaves this file out; nothing else belongs here.
+// The AssemblyScript compiler's own entry points, bound to the kernel heap. Decorated functions are
+// not standard TypeScript, so the formatter leaves this file out; nothing else belongs here.
 //
-// An object of a managed class (one with virtual methods, an array, a string) has the header that the compiler
-// expects, 20 bytes, of which only the class id and the size are used. There is no collector: whoever owns an
-// object releases it with `free` (runtime/free.ts).
+// An object of a managed class (one with virtual methods, an array, a string) has the header that
+// the compiler expects, 20 bytes, of which only the class id and the size are used. There is no
+// collector: whoever owns an object releases it with `free` (runtime/free.ts).
 
 import { BLOCK_OVERHEAD, OBJECT, TOTAL_OVERHEAD } from "rt/common";
 import { heapAlloc, heapFree, heapUsableSize } from "./heap";

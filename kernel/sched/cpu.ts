@@ -50,8 +50,9 @@ if (offsetof<Cpu>("work") != 24 || offsetof<Cpu>("interruptWork") != 28) {
 }
 
 /**
- * The boot CPU's page, at a fixed place of linear memory (below MEMORY_BASE in toolchain/compile-wasm.ts, above the boot stack).
- * What every system call touches is in one page, so that it takes one entry of the TLB:
+ * The boot CPU's page, at a fixed place of linear memory (below MEMORY_BASE in
+ * toolchain/compile-wasm.ts, above the boot stack). What every system call touches is in one page,
+ * so that it takes one entry of the TLB:
  *
  *     0x8000  handlers of the system calls (entry.S)
  *     0x8e80  the Cpu object

@@ -1,9 +1,10 @@
 /**
- * What a CPU does before it halts. Subsystems that are polled (the network) enter a function; it returns whether it
- * has found something to do, and when it has not, it leaves its device ready to interrupt.
+ * What a CPU does before it halts. Subsystems that are polled (the network) enter a function; it
+ * returns whether it has found something to do, and when it has not, it leaves its device ready to
+ * interrupt.
  *
- * And what it does before it runs another thread: output that was put off in the hope of more from the thread that now
- * sleeps (`setOutputWaits`) is sent.
+ * And what it does before it runs another thread: output that was put off in the hope of more from
+ * the thread that now sleeps (`setOutputWaits`) is sent.
  */
 const POLLERS_MAX = 4;
 const pollers: usize = memory.data(POLLERS_MAX * 4, 4);

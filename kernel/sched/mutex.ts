@@ -1,15 +1,16 @@
 /**
- * A mutex without a spinlock: the lock-free algorithm of Gidenstam and Papatriantafilou, "LFthreads" (2007), in the form
- * that needs only an atomic counter and a queue of waiters.
+ * A mutex without a spinlock: the lock-free algorithm of Gidenstam and Papatriantafilou,
+ * "LFthreads" (2007), in the form that needs only an atomic counter and a queue of waiters.
  *
- * `count` is the number of threads that hold or want the lock. Who raises it from 0 has the lock. Everybody else
- * queues and sleeps. Who unlocks and finds others counted hands the lock to the longest waiter: ownership passes in
- * the unlock, so the woken thread need not compete for it.
+ * `count` is the number of threads that hold or want the lock. Who raises it from 0 has the lock.
+ * Everybody else queues and sleeps. Who unlocks and finds others counted hands the lock to the
+ * longest waiter: ownership passes in the unlock, so the woken thread need not compete for it.
  *
- * The paper's responsibility hand-off covers the moment when a locker on another CPU has counted itself but has not
- * queued yet. On one CPU, where kernel code is not preempted, counting and queueing can't be told apart from outside,
- * so that moment does not exist, and the queue is a plain WaitQueue. With more CPUs it becomes a multi-producer
- * queue and the hand-off word of the paper joins `count`; callers see no difference.
+ * The paper's responsibility hand-off covers the moment when a locker on another CPU has counted
+ * itself but has not queued yet. On one CPU, where kernel code is not preempted, counting and
+ * queueing can't be told apart from outside, so that moment does not exist, and the queue is a
+ * plain WaitQueue. With more CPUs it becomes a multi-producer queue and the hand-off word of the
+ * paper joins `count`; callers see no difference.
  *
  * Not recursive. Held only across what may sleep; never taken by an interrupt handler.
  */

@@ -1,15 +1,17 @@
 /**
  * The run queue of one CPU: threads ordered by decayed run time, the smallest first.
  *
- * Fairness by exponentially decaying run time: what a thread has run counts for less the longer ago it was, with a time
- * constant of TAU. Decaying every thread's value all the time would cost O(n); instead a new run is
- * counted for more the later it happens, which orders threads the same way: a run of d ns at time t adds
+ * Fairness by exponentially decaying run time: what a thread has run counts for less the longer ago
+ * it was, with a time constant of TAU. Decaying every thread's value all the time would cost O(n);
+ * instead a new run is counted for more the later it happens, which orders threads the same way: a
+ * run of d ns at time t adds
  *
  *     d * PRIORITY_NORMAL / priority * 2^(t / TAU)
  *
- * 2^x is a shift by the whole part of x and a straight line in between. An epoch is 32 TAU; when a new one begins, the
- * values of all threads in the queue are divided by 2^32 (which keeps their order), and those of sleepers when
- * they wake. A sleeper so keeps its claim, but only for a few TAU.
+ * 2^x is a shift by the whole part of x and a straight line in between. An epoch is 32 TAU; when a
+ * new one begins, the values of all threads in the queue are divided by 2^32 (which keeps their
+ * order), and those of sleepers when they wake. A sleeper so keeps its claim, but only for a few
+ * TAU.
  *
  * The queue is a binary heap of pointers, O(log n); a thread knows its place (queueIndex, from 1).
  */

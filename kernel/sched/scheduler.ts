@@ -1,5 +1,6 @@
 /**
- * Who runs: ready threads by fairness (sched/run-queue.ts), switches, preemption, and what a CPU does when nobody can.
+ * Who runs: ready threads by fairness (sched/run-queue.ts), switches, preemption, and what a CPU
+ * does when nobody can.
  *
  *     schedulerInit()             makes the code that boots a thread
  *     makeReady(thread)           a blocked thread can run again
@@ -7,11 +8,12 @@
  *     yieldNow() / preempt()      stay ready, let others run
  *     threadExit()                does not return
  *
- * There is no idle thread: a thread that sleeps looks for the next one itself, polls the network, runs timers and
- * halts the CPU on its own stack, and when it is itself the next one, nothing has been switched at all.
+ * There is no idle thread: a thread that sleeps looks for the next one itself, polls the network,
+ * runs timers and halts the CPU on its own stack, and when it is itself the next one, nothing has
+ * been switched at all.
  *
- * All of it runs in thread context, and handlers of interrupts too (arch/x86_64/traps.ts), so nothing here needs
- * interrupts off but the last look before the halt.
+ * All of it runs in thread context, and handlers of interrupts too (arch/x86_64/traps.ts), so
+ * nothing here needs interrupts off but the last look before the halt.
  */
 import * as hw from "../arch/hw";
 import { runPendingInterrupts, setHardwareTimer } from "../arch/x86_64/apic";

@@ -5,9 +5,10 @@
  *     threadAllocate()                         the bare thread, for clone (linux/thread-calls.ts)
  *     currentThread()
  *
- * A thread has a kernel stack in linear memory, below it an unmapped guard page, and at its top, when it is in a system
- * call or a trap of the application, the TrapFrame. The stack pointer of a thread that does not run points to what
- * switch_stacks (entry.S) saved. Ending a thread is the scheduler's: `threadExit` in sched/scheduler.ts.
+ * A thread has a kernel stack in linear memory, below it an unmapped guard page, and at its top,
+ * when it is in a system call or a trap of the application, the TrapFrame. The stack pointer of a
+ * thread that does not run points to what switch_stacks (entry.S) saved. Ending a thread is the
+ * scheduler's: `threadExit` in sched/scheduler.ts.
  */
 import * as hw from "../arch/hw";
 import { IoVector } from "../fs/io-vector";
@@ -140,7 +141,10 @@ export function threadAllocate(name: string): Thread | null {
 /** Number of u64 that switch_stacks pops before it returns. */
 const SWITCH_REGISTERS = 6;
 
-/** Prepares the stack so that the first switch to the thread enters `threadEntry`, `reserved` bytes below the top. */
+/**
+ * Prepares the stack so that the first switch to the thread enters `threadEntry`, `reserved` bytes
+ * below the top.
+ */
 export function threadPrepare(thread: Thread, reserved: u64): void {
   // A function is entered with the stack pointer 8 below a multiple of 16.
   let sp = thread.stackTop - reserved - 16;

@@ -6,8 +6,9 @@
  *       if (error != 0) return error;
  *     }
  *
- * Threads are not preempted inside the kernel, and interrupt handlers run when no kernel code is under way (see
- * arch/x86_64/traps.ts), so between the check and `wait` nothing else runs on this CPU.
+ * Threads are not preempted inside the kernel, and interrupt handlers run when no kernel code is
+ * under way (see arch/x86_64/traps.ts), so between the check and `wait` nothing else runs on this
+ * CPU.
  */
 import { EINTR, ETIMEDOUT } from "../lib/errno";
 import { WORK_SIGNAL } from "./cpu";

@@ -7,8 +7,8 @@
  *     monotonicNs(), realtimeNs()
  *
  * The scale lies at a fixed place of linear memory, because the vDSO
- * (arch/x86_64/vdso.c) reads it too. A change of the frequency keeps monotonic time continuous: the base moves along. The
- * vDSO reads `sequence` before and after; it is odd while the fields change.
+ * (arch/x86_64/vdso.c) reads it too. A change of the frequency keeps monotonic time continuous: the
+ * base moves along. The vDSO reads `sequence` before and after; it is odd while the fields change.
  */
 import * as hw from "../arch/hw";
 

@@ -1,6 +1,6 @@
 /**
- * KVM's paravirtual clock (Linux, Documentation/virt/kvm/x86/msr.rst and cpuid.rst): the host tells how its TSC
- * runs, so nothing has to be calibrated.
+ * KVM's paravirtual clock (Linux, Documentation/virt/kvm/x86/msr.rst and cpuid.rst): the host tells
+ * how its TSC runs, so nothing has to be calibrated.
  *
  *     pvclockInit() → bool         false when the hypervisor has none
  *     pvclockTscHz()               frequency of the TSC
@@ -69,7 +69,8 @@ export function pvclockTscHz(): u64 {
   const fraction = <u64>hw.volatileLoad32(page + TSC_TO_NS);
   const shift = <i32>(<i8>hw.volatileLoad8(page + TSC_SHIFT));
   if (fraction == 0) return 0;
-  // ns = (ticks << shift) * fraction >> 32, so a second takes 10^9 * 2^32 / fraction ticks, shifted back.
+  // ns = (ticks << shift) * fraction >> 32, so a second takes 10^9 * 2^32 / fraction ticks, shifted
+  // back.
   const hz = (NS_PER_SECOND << 32) / fraction;
   return shift >= 0 ? hz >> shift : hz << -shift;
 }

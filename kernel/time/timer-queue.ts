@@ -6,18 +6,21 @@
  *     setTimerHardware(program)   what sets the hardware's one-shot timer
  *     timerHardwareFired()        from its interrupt handler: it is no longer set
  *
- * A pairing heap (Fredman, Sedgewick, Sleator and Tarjan, 1986) through links in the timers: arming takes no memory, so
- * it can't fail. Most timers are time limits that are cancelled before they are due. Such a timer is a leaf under the root:
- * inserted by one comparison and removed by unlinking, both O(1); taking the earliest is O(log n) amortised.
+ * A pairing heap (Fredman, Sedgewick, Sleator and Tarjan, 1986) through links in the timers: arming
+ * takes no memory, so it can't fail. Most timers are time limits that are cancelled before they are
+ * due. Such a timer is a leaf under the root: inserted by one comparison and removed by unlinking,
+ * both O(1); taking the earliest is O(log n) amortised.
  *
  *     root ──child──▶ a ──next──▶ b ──next──▶ c         a.previous = root, b.previous = a …
  *                     │
  *                     └─child──▶ d
  *
- * The hardware is set only when a timer becomes the earliest and the hardware is set to later than that. One set
- * for a timer that has been cancelled goes off for nothing: cheaper than setting it again each time.
+ * The hardware is set only when a timer becomes the earliest and the hardware is set to later than
+ * that. One set for a timer that has been cancelled goes off for nothing: cheaper than setting it
+ * again each time.
  *
- * Thread context, no sleeping. One queue as there is one CPU; more CPUs have one each, in Cpu, and a timer remembers its own.
+ * Thread context, no sleeping. One queue as there is one CPU; more CPUs have one each, in Cpu, and
+ * a timer remembers its own.
  */
 import { Timer } from "./timer";
 
@@ -37,7 +40,10 @@ export function setTimerHardware(program: (deadline: u64) => void): void {
   if (first) programFor(first.deadline);
 }
 
-/** The hardware's timer has gone off and is not set any more. Interrupt context: `timersRun` does the rest. */
+/**
+ * The hardware's timer has gone off and is not set any more. Interrupt context: `timersRun` does
+ * the rest.
+ */
 export function timerHardwareFired(): void {
   atomic.store<u64>(hardwareDeadline, NEVER);
 }
@@ -55,8 +61,9 @@ export function timersNextDeadline(): u64 {
 }
 
 /**
- * Fires the timers due at `now`, and sets the hardware for the next one. Thread context; what the timers do does not sleep. A timer
- * that is armed again for `now` or earlier while this runs fires again at once: periodic ones must step beyond.
+ * Fires the timers due at `now`, and sets the hardware for the next one. Thread context; what the
+ * timers do does not sleep. A timer that is armed again for `now` or earlier while this runs fires
+ * again at once: periodic ones must step beyond.
  */
 export function timersRun(now: u64): void {
   let first = root;
@@ -93,7 +100,10 @@ export function timerRemove(timer: Timer): void {
   if (children) root = meld(root!, children);
 }
 
-/** Joins two heaps by their roots, which have no siblings: the later becomes the first child of the other. */
+/**
+ * Joins two heaps by their roots, which have no siblings: the later becomes the first child of the
+ * other.
+ */
 function meld(a: Timer, b: Timer): Timer {
   const first = b.deadline < a.deadline ? b : a;
   const second = first == a ? b : a;
@@ -111,7 +121,9 @@ function isolate(timer: Timer): void {
   timer.heapPrevious = null;
 }
 
-/** Makes one heap of a list of siblings: melds them in pairs from the left, then the pairs into one. */
+/**
+ * Makes one heap of a list of siblings: melds them in pairs from the left, then the pairs into one.
+ */
 function mergePairs(first: Timer | null): Timer | null {
   let pairs: Timer | null = null;
   let rest = first;

@@ -4,7 +4,8 @@
  *     timer.arm(deadline)     monotonic nanoseconds (time/clock.ts); an armed timer is moved
  *     timer.cancel()          nothing happens if it is not armed
  *
- * The object belongs to whoever made it and must not be armed when it is freed. A timer fires once; `fire` may arm it again.
+ * The object belongs to whoever made it and must not be armed when it is freed. A timer fires once;
+ * `fire` may arm it again.
  */
 import { timerInsert, timerRemove } from "./timer-queue";
 
@@ -19,10 +20,16 @@ export abstract class Timer {
   /** The sibling before this one, or the parent of a first child; null for the root. */
   heapPrevious: Timer | null = null;
 
-  /** Called in thread context at or after the deadline, with the timer no longer armed. Must not sleep. */
+  /**
+   * Called in thread context at or after the deadline, with the timer no longer armed. Must not
+   * sleep.
+   */
   abstract fire(): void;
 
-  /** Lets the timer fire at `deadline`, whatever it was set to before. A deadline in the past fires soon. */
+  /**
+   * Lets the timer fire at `deadline`, whatever it was set to before. A deadline in the past fires
+   * soon.
+   */
   arm(deadline: u64): void {
     if (this.armed) timerRemove(this);
     this.armed = true;

@@ -1,4 +1,7 @@
-/** What will happen: a binary heap of actions by time, those of the same time in the order they were entered. */
+/**
+ * What will happen: a binary heap of actions by time, those of the same time in the order they were
+ * entered.
+ */
 interface Event {
   time: number;
   order: number;

@@ -1,6 +1,6 @@
 /**
- * One host: an instance of the kernel's TCP (kernel/net/sim-exports.ts) with its own memory and timers, on the simulation's
- * clock. Connections and listeners are pointers into its memory.
+ * One host: an instance of the kernel's TCP (kernel/net/sim-exports.ts) with its own memory and
+ * timers, on the simulation's clock. Connections and listeners are pointers into its memory.
  */
 import { createFakeHardware } from "../../toolchain/fake-hardware.ts";
 import type { EventQueue } from "./events.ts";

@@ -1,7 +1,9 @@
 /**
- * `virga sim [--seed N] [--seeds COUNT] [--scenario NAME] [--trace]`: the network stack against itself over a bad wire.
+ * `virga sim [--seed N] [--seeds COUNT] [--scenario NAME] [--trace]`: the network stack against
+ * itself over a bad wire.
  *
- * Without --seed, COUNT seeds from 1 on. A failure prints its seed; with that seed, every segment can be traced.
+ * Without --seed, COUNT seeds from 1 on. A failure prints its seed; with that seed, every segment
+ * can be traced.
  */
 import { parseArgs } from "node:util";
 import { loadModule, simulate } from "./run.ts";

@@ -1,6 +1,7 @@
 /**
- * An application at one end of a connection. It writes a stream whose bytes follow from its number and position, reads and
- * checks the other end's, and acts only when it is told that something has changed, so that a wakeup that is missing is a hang.
+ * An application at one end of a connection. It writes a stream whose bytes follow from its number
+ * and position, reads and checks the other end's, and acts only when it is told that something has
+ * changed, so that a wakeup that is missing is a hang.
  */
 import type { EventQueue } from "./events.ts";
 import type { Host } from "./host.ts";
@@ -28,7 +29,10 @@ export interface PeerOptions {
   /** Largest write and read. */
   writeMax: number;
   readMax: number;
-  /** Nothing is read before this time after the start, and between reads there is a pause of up to so many nanoseconds. */
+  /**
+   * Nothing is read before this time after the start, and between reads there is a pause of up to
+   * so many nanoseconds.
+   */
   readFrom?: number;
   readPause?: number;
   /** Resets the connection when so many bytes have been received. */

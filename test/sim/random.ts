@@ -1,4 +1,7 @@
-/** Seeded random numbers (sfc32): the only source of chance in a simulation, so that a seed replays it. */
+/**
+ * Seeded random numbers (sfc32): the only source of chance in a simulation, so that a seed replays
+ * it.
+ */
 /** The finalizer of MurmurHash3, on a step of the golden ratio. */
 function mix(value: number): number {
   let h = (value + 0x9e3779b9) | 0;

@@ -1,5 +1,6 @@
 /**
- * One simulation: a seed decides the scenario, the wire and everything that happens. The same seed, the same run.
+ * One simulation: a seed decides the scenario, the wire and everything that happens. The same seed,
+ * the same run.
  */
 import { mkdirSync, readFileSync } from "node:fs";
 import path from "node:path";

@@ -1,6 +1,6 @@
 /**
- * What the two hosts do in a simulation. A scenario sets the applications up, and says after the run what must have come
- * of it. Each runs on every kind of wire.
+ * What the two hosts do in a simulation. A scenario sets the applications up, and says after the
+ * run what must have come of it. Each runs on every kind of wire.
  */
 import type { SimExports } from "./host.ts";
 import { type Peer, type PeerOptions, SimFailure } from "./peer.ts";
@@ -114,7 +114,9 @@ function conversation(world: World, roundsMax = 60): [PeerOptions, PeerOptions] 
   return [client, server];
 }
 
-/** One end leaves in the middle: the other sees everything up to a point, or an error, and both end. */
+/**
+ * One end leaves in the middle: the other sees everything up to a point, or an error, and both end.
+ */
 const reset: Scenario = {
   name: "reset",
   setup(world) {
@@ -193,7 +195,8 @@ const simultaneousOpen: Scenario = {
     }
   },
   check(world) {
-    // On a slow wire or a bad one, the first SYN may meet a reset before the other end has begun; here both begin at once.
+    // On a slow wire or a bad one, the first SYN may meet a reset before the other end has begun;
+    // here both begin at once.
     checkWhole(world);
   },
 };
@@ -287,7 +290,8 @@ const forgery: Scenario = {
     const rate = random.scale(0.001, 0.2);
     wire.onSegment = (segment) => {
       if ((flagsOf(segment) & SYN) !== 0 || !random.chance(rate)) return;
-      // A reset with exactly the next sequence number is genuine for all that TCP can know: stay away from it.
+      // A reset with exactly the next sequence number is genuine for all that TCP can know: stay
+      // away from it.
       const far = random.pick([-1_000_000_000, -100_000, 100_000_000, 1_000_000_000]);
       const flags = random.pick([RST, RST | ACK, SYN, SYN | ACK, ACK, FIN | ACK, 0]);
       wire.send(undefined, forge(segment, flags, far + random.between(-1000, 1000)));
@@ -321,7 +325,10 @@ const poor: Scenario = {
   check: checkWhole,
 };
 
-/** The other end vanishes without a word: keepalive, the retransmission limit or the user timeout notice. */
+/**
+ * The other end vanishes without a word: keepalive, the retransmission limit or the user timeout
+ * notice.
+ */
 const vanish: Scenario = {
   name: "vanish",
   setup(world) {

@@ -1,6 +1,6 @@
 /**
- * TCP segments as bytes, for what the wire does with them: cut (as a device that segments), complete checksums, strip
- * options, describe. Written apart from the kernel's code on purpose.
+ * TCP segments as bytes, for what the wire does with them: cut (as a device that segments),
+ * complete checksums, strip options, describe. Written apart from the kernel's code on purpose.
  */
 export const FIN = 1;
 export const SYN = 2;
@@ -110,8 +110,8 @@ export function makeSyn(
 }
 
 /**
- * What somebody who sees the traffic, or guesses, may send to disturb it: a copy of a segment with other flags and numbers a
- * little off. It must change nothing (RFC 5961).
+ * What somebody who sees the traffic, or guesses, may send to disturb it: a copy of a segment with
+ * other flags and numbers a little off. It must change nothing (RFC 5961).
  */
 export function forge(segment: Segment, flags: number, offset: number): Segment {
   const bytes = segment.bytes.slice(0, headerSize(segment.bytes));

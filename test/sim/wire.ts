@@ -1,6 +1,6 @@
 /**
- * The wire between two hosts: each direction loses, repeats, damages, delays and reorders segments, and has a bandwidth and
- * a queue, as its options say.
+ * The wire between two hosts: each direction loses, repeats, damages, delays and reorders segments,
+ * and has a bandwidth and a queue, as its options say.
  */
 import type { EventQueue } from "./events.ts";
 import type { Host } from "./host.ts";

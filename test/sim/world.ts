@@ -1,5 +1,6 @@
 /**
- * Two hosts, a wire, applications, and one clock. `run` goes on until everything has ended, and says what was wrong.
+ * Two hosts, a wire, applications, and one clock. `run` goes on until everything has ended, and
+ * says what was wrong.
  */
 import { EventQueue } from "./events.ts";
 import { Host, type SimExports } from "./host.ts";
@@ -74,8 +75,9 @@ export class World {
   }
 
   /**
-   * Connects a client and gives the server's end of whatever it accepts the other options. Connections are told apart by order,
-   * which is why only scenarios with equal servers have several.
+   * Connects a client and gives the server's end of whatever it accepts the other options.
+   * Connections are told apart by order, which is why only scenarios with equal servers have
+   * several.
    */
   connect(
     clientOptions: PeerOptions,
@@ -102,7 +104,9 @@ export class World {
     });
   }
 
-  /** Runs until all peers have finished and both hosts have no connection left, but in TIME_WAIT. */
+  /**
+   * Runs until all peers have finished and both hosts have no connection left, but in TIME_WAIT.
+   */
   run(): void {
     const busy = () =>
       this.peers.some((peer) => !peer.finished) ||

@@ -1,6 +1,7 @@
 /*
- * One boot of one program in QEMU, to its end or a time limit: what the console said, which events came, how it
- * ended. The machine is the runner's own (cli/qemu), so what is tested is what users start.
+ * One boot of one program in QEMU, to its end or a time limit: what the console said, which events
+ * came, how it ended. The machine is the runner's own (cli/qemu), so what is tested is what users
+ * start.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -47,7 +48,9 @@ export interface BootResult {
 }
 
 export interface RunningBoot {
-  /** Resolves with the first event that `wanted` accepts, or null when the machine ends without one. */
+  /**
+   * Resolves with the first event that `wanted` accepts, or null when the machine ends without one.
+   */
   waitFor(wanted: (event: MachineEvent) => boolean): Promise<MachineEvent | null>;
   readonly ended: Promise<BootResult>;
   stop(): Promise<void>;

@@ -24,7 +24,10 @@ export function readChecks(text: string): CheckReport {
   return { passed, failed, planned, lastGroup };
 }
 
-/** What is wrong beyond failed checks: the program ended early, or its count does not add up; null if nothing is. */
+/**
+ * What is wrong beyond failed checks: the program ended early, or its count does not add up; null
+ * if nothing is.
+ */
 export function incompleteness(report: CheckReport): string | null {
   if (report.planned === null) return `it did not come to its end; last group: ${report.lastGroup}`;
   const seen = report.passed + report.failed.length;

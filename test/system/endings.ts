@@ -1,6 +1,6 @@
 /*
- * What test/guest/crash.c and hello.c have to look like from outside: a table of arguments, the end that is
- * expected, and what the console must and must not say.
+ * What test/guest/crash.c and hello.c have to look like from outside: a table of arguments, the end
+ * that is expected, and what the console must and must not say.
  */
 import type { MachineType } from "../../cli/qemu/index.ts";
 
@@ -64,7 +64,9 @@ export interface HelloCase {
   readonly args: readonly string[];
 }
 
-/** Every machine, both ways to get the root, little and much memory, and words that need quoting. */
+/**
+ * Every machine, both ways to get the root, little and much memory, and words that need quoting.
+ */
 export const HELLO_CASES: readonly HelloCase[] = [
   { name: "microvm-disk", machine: "microvm", root: "disk", memoryMib: 24, args: [] },
   { name: "microvm-module", machine: "microvm", root: "module", memoryMib: 128, args: ["a", "b"] },

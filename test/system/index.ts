@@ -1,6 +1,6 @@
 /*
- * The system phase: compiles the guest programs, puts them into one root, boots each, two at a time; then the node
- * tests that need virtual machines (*.system.ts).
+ * The system phase: compiles the guest programs, puts them into one root, boots each, two at a
+ * time; then the node tests that need virtual machines (*.system.ts).
  */
 import { buildKernel } from "../../cli/modules.ts";
 import { findTestFiles, runNodeTests } from "../node-tests.ts";

@@ -1,6 +1,7 @@
 /*
- * The guest programs of test/guest and how they are compiled: each against two C libraries, static and dynamic, as
- * fixed-address and position-independent programs, since each of these starts in another way.
+ * The guest programs of test/guest and how they are compiled: each against two C libraries, static
+ * and dynamic, as fixed-address and position-independent programs, since each of these starts in
+ * another way.
  *
  * A binary is compiled again only if its sources, the compiler or the flags have changed.
  */
@@ -78,7 +79,9 @@ function hashOf(source: string, words: readonly string[]): string {
 
 const versions = new Map<string, string>();
 
-/** What a compiler says it is; empty when it is not there, which compiling will then tell better. */
+/**
+ * What a compiler says it is; empty when it is not there, which compiling will then tell better.
+ */
 function compilerVersion(command: string): string {
   let version = versions.get(command);
   if (version === undefined) {

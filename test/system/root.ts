@@ -1,6 +1,6 @@
 /*
- * One root file system with all guest programs and the libraries they need, so that a hundred boots share one image.
- * The programs are in /test under their names.
+ * One root file system with all guest programs and the libraries they need, so that a hundred boots
+ * share one image. The programs are in /test under their names.
  */
 import { isMusl, walkLibraries } from "../../cli/elf/index.ts";
 import { hostSource } from "../../cli/elf/source.ts";

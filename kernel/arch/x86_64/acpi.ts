@@ -1,6 +1,6 @@
 /**
- * ACPI tables (ACPI 6.5, chapter 5): finding them, and what we read of them. Reading costs boot time, so nothing is read
- * before somebody asks.
+ * ACPI tables (ACPI 6.5, chapter 5): finding them, and what we read of them. Reading costs boot
+ * time, so nothing is read before somebody asks.
  *
  *     acpiInit(rsdp)                    notes where the start info says the root pointer is; 0: to be searched
  *     acpiTable(signature) → address    a table whose length and checksum hold; 0 when there is none
@@ -8,7 +8,8 @@
  *     acpiMadt()                        enters I/O APICs, overrides and CPUs (once)
  *     MCFG is read by dev/pci.ts, FADT and DSDT by power.ts
  *
- * Tables are the firmware's: every length in them is a claim, and is checked against the table's end before it is used.
+ * Tables are the firmware's: every length in them is a claim, and is checked against the table's
+ * end before it is used.
  */
 
 import { directMap } from "../../mem/page-allocator";

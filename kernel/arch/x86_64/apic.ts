@@ -1,10 +1,11 @@
 /**
- * The local APIC: end of interrupt, the one-shot timer, and the interrupts that wait for their handlers. Intel SDM
- * volume 3, chapter 11.
+ * The local APIC: end of interrupt, the one-shot timer, and the interrupts that wait for their
+ * handlers. Intel SDM volume 3, chapter 11.
  *
- * An interrupt that finds the kernel at work only sets its bit in the CPU's `pending` words (traps.ts); its handler runs
- * at the next point where no kernel code is under way: before the return to the application, or when the CPU is
- * about to idle. Until then the APIC has not been told its end, so it holds back interrupts of the same priority.
+ * An interrupt that finds the kernel at work only sets its bit in the CPU's `pending` words
+ * (traps.ts); its handler runs at the next point where no kernel code is under way: before the
+ * return to the application, or when the CPU is about to idle. Until then the APIC has not been
+ * told its end, so it holds back interrupts of the same priority.
  */
 
 import { Cpu, thisCpu } from "../../sched/cpu";
@@ -139,7 +140,10 @@ function takePending(cpu: Cpu): u32 {
   return 0;
 }
 
-/** Runs the handlers of all interrupts that came while the kernel was at work, the highest priority first. */
+/**
+ * Runs the handlers of all interrupts that came while the kernel was at work, the highest priority
+ * first.
+ */
 export function runPendingInterrupts(): void {
   const cpu = thisCpu();
   while (cpu.interruptWork != 0) {

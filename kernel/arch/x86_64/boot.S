@@ -1,7 +1,8 @@
 /*
- * Boot through PVH: QEMU -kernel, Firecracker and Xen jump here in 32-bit protected mode without paging,
- * %ebx = physical address of the start info (Xen's docs/misc/pvh.pandoc). We build the first page tables,
- * enter long mode and continue in TypeScript, which replaces the tables by final ones (arch/x86_64/paging.ts).
+ * Boot through PVH: QEMU -kernel, Firecracker and Xen jump here in 32-bit protected mode without
+ * paging, %ebx = physical address of the start info (Xen's docs/misc/pvh.pandoc). We build the
+ * first page tables, enter long mode and continue in TypeScript, which replaces the tables by final
+ * ones (arch/x86_64/paging.ts).
  *
  *   identity         first GiB, for the switch itself
  *   direct map       first GiB at 0xffff800000000000

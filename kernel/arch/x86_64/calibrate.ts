@@ -4,10 +4,11 @@
  *     calibrationStart()       at the very start
  *     calibrationFinish()      as late as possible before somebody wants the time
  *
- * A hypervisor that knows says so by CPUID. Otherwise both are compared with channel 2 of the 8254 timer, which counts
- * down from its start once: at 1.193182 MHz it takes 54.9 ms to the end. Nothing waits for it: boot
- * itself is the interval. Only when boot took less than MEASURE_MIN does the finish wait for the rest, and when
- * it took longer than the timer counts (a busy host), the finish starts it again and waits for MEASURE_MIN.
+ * A hypervisor that knows says so by CPUID. Otherwise both are compared with channel 2 of the 8254
+ * timer, which counts down from its start once: at 1.193182 MHz it takes 54.9 ms to the end.
+ * Nothing waits for it: boot itself is the interval. Only when boot took less than MEASURE_MIN does
+ * the finish wait for the rest, and when it took longer than the timer counts (a busy host), the
+ * finish starts it again and waits for MEASURE_MIN.
  */
 
 import { clockSetFrequency, clockStart } from "../../time/clock";
@@ -22,7 +23,10 @@ const PIT_CHANNEL2_ONE_SHOT: u32 = 0xb0;
 const PIT_CHANNEL2_LATCH: u32 = 0x80;
 /** Bit 0: channel 2 counts; bit 1: the speaker. */
 const SYSTEM_CONTROL_B: u32 = 0x61;
-/** Read-back: the status of channel 2 is to be read next; its bit 7 is the output, high once the count is through. */
+/**
+ * Read-back: the status of channel 2 is to be read next; its bit 7 is the output, high once the
+ * count is through.
+ */
 const PIT_CHANNEL2_STATUS: u32 = 0xe8;
 const PIT_OUTPUT_HIGH: u32 = 0x80;
 const PIT_START: u32 = 0xffff;

@@ -1,5 +1,6 @@
 /**
- * Segments and gates: GDT, task state segment with IST stacks, IDT. Intel SDM volume 3, chapters 3, 6 and 7.
+ * Segments and gates: GDT, task state segment with IST stacks, IDT. Intel SDM volume 3, chapters 3,
+ * 6 and 7.
  */
 
 import { Cpu } from "../../sched/cpu";
@@ -51,7 +52,10 @@ function loadTable(base: usize, size: usize): void {
   store<u64>(pointer + 8, hw.addressOf(base));
 }
 
-/** Sets up the tables of the boot CPU and its %gs base. Before this, any trap is fatal without a word. */
+/**
+ * Sets up the tables of the boot CPU and its %gs base. Before this, any trap is fatal without a
+ * word.
+ */
 export function descriptorsInit(cpu: Cpu): void {
   store<u64>(gdt + 8, GDT_CODE);
   store<u64>(gdt + 16, GDT_DATA);

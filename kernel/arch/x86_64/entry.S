@@ -1,15 +1,15 @@
 /*
- * Entries into the kernel and ways out of it. The application runs in ring 0 as well, uses the red zone below
- * its stack pointer and knows nothing of us, so nothing may be pushed on its stack: every gate of the IDT
- * lands on an IST stack, and from there the frame is moved
+ * Entries into the kernel and ways out of it. The application runs in ring 0 as well, uses the red
+ * zone below its stack pointer and knows nothing of us, so nothing may be pushed on its stack:
+ * every gate of the IDT lands on an IST stack, and from there the frame is moved
  *
  *   - to the top of the thread's kernel stack, when the application was interrupted;
  *   - below the interrupted stack pointer, when the kernel was.
  *
- * Which of the two it was is told by the interrupted stack pointer: kernel stacks lie in the upper half, so its
- * sign says it. (The instruction pointer would not do: between an entry's first instruction and its stack
- * switch the kernel's code runs on the application's stack. Such a thread counts as in the application, and
- * its kernel stack is indeed empty.)
+ * Which of the two it was is told by the interrupted stack pointer: kernel stacks lie in the upper
+ * half, so its sign says it. (The instruction pointer would not do: between an entry's first
+ * instruction and its stack switch the kernel's code runs on the application's stack. Such a thread
+ * counts as in the application, and its kernel stack is indeed empty.)
  *
  * The frame (struct TrapFrame, arch/x86_64/trap-frame.ts), from low to high addresses:
  *   r15 r14 r13 r12 rbp rbx r11 r10 r9 r8 rax rcx rdx rsi rdi  vector error  rip cs rflags rsp ss
@@ -146,12 +146,14 @@ enter_frame:
         jmp trap_return
 
 /*
- * System calls. A patched site has jumped to its stub, which set %eax and put the return address into %rcx, as the `syscall`
- * instruction does; so both entries are one. %rax, %rcx and %r11 are the caller's to lose. The arguments are where C wants
- * them but for the fourth, so the handler is called straight from its table (linux/syscall-table.ts fills it).
+ * System calls. A patched site has jumped to its stub, which set %eax and put the return address
+ * into %rcx, as the `syscall` instruction does; so both entries are one. %rax, %rcx and %r11 are
+ * the caller's to lose. The arguments are where C wants them but for the fourth, so the handler is
+ * called straight from its table (linux/syscall-table.ts fills it).
  *
- * Saved is what the handler may change; C keeps rbx, rbp and r12 to r15. The rest of the frame is filled in only on the slow
- * way (syscall_slow), and beforehand for the few handlers that look at it: those come through syscall_with_frame.
+ * Saved is what the handler may change; C keeps rbx, rbp and r12 to r15. The rest of the frame is
+ * filled in only on the slow way (syscall_slow), and beforehand for the few handlers that look at
+ * it: those come through syscall_with_frame.
  */
         .macro save_call
         mov %rsp, %r11
@@ -224,7 +226,10 @@ syscall_exit_end:
         call syscall_unknown
         jmp syscall_done
 
-/* In the table, for calls that look at the frame (clone, rt_sigreturn): they leave by loading it whole. */
+/*
+ * In the table, for calls that look at the frame (clone, rt_sigreturn): they leave by loading it
+ * whole.
+ */
 syscall_with_frame:
         add $8, %rsp                    /* the return address of the call above */
         fill_frame
@@ -234,9 +239,10 @@ syscall_with_frame:
         jmp 3f
 
 /*
- * Work may arrive by an interrupt behind the check above. No `cli` guards against that, it would cost every call: the
- * interrupt's handler sees that it came between syscall_exit_start and syscall_exit_end, where the frame and the registers
- * that C keeps are still whole, and sends the thread here (arch/x86_64/traps.ts).
+ * Work may arrive by an interrupt behind the check above. No `cli` guards against that, it would
+ * cost every call: the interrupt's handler sees that it came between syscall_exit_start and
+ * syscall_exit_end, where the frame and the registers that C keeps are still whole, and sends the
+ * thread here (arch/x86_64/traps.ts).
  *
  * Signals, a switch: the whole frame is filled in, and loaded. The work itself is TypeScript's.
  */
@@ -249,8 +255,8 @@ syscall_slow:
         jmp trap_return
 
 /*
- * switch_stacks(save, load): stores this thread's stack pointer at *save and continues on `load`, which
- * switch_stacks (or the first start of a thread, see sched/thread.ts) left there.
+ * switch_stacks(save, load): stores this thread's stack pointer at *save and continues on `load`,
+ * which switch_stacks (or the first start of a thread, see sched/thread.ts) left there.
  */
         .globl switch_stacks
 switch_stacks:
@@ -271,8 +277,9 @@ switch_stacks:
         ret
 
 /*
- * user_copy(dst, src, n): copies to or from the application's memory; returns how many bytes were not copied.
- * A fault in here that can't be resolved continues at user_access_fixup (mem/fault.ts), n left in %rdx.
+ * user_copy(dst, src, n): copies to or from the application's memory; returns how many bytes were
+ * not copied. A fault in here that can't be resolved continues at user_access_fixup (mem/fault.ts),
+ * n left in %rdx.
  */
         .globl user_copy, user_access_start, user_access_end, user_access_fixup
         .balign 16

@@ -1,6 +1,7 @@
 /*
- * The `hw` imports of the TypeScript kernel: what the language can't say. Each is a few instructions and is
- * inlined; what it means is documented in kernel/arch/hw.ts, which declares them.
+ * The `hw` imports of the TypeScript kernel: what the language can't say. Each is a few
+ * instructions and is inlined; what it means is documented in kernel/arch/hw.ts, which declares
+ * them.
  */
 #ifndef HW_H_
 #define HW_H_
@@ -54,8 +55,9 @@ HW void w2c_hw_fence(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
 HW void w2c_hw_compilerBarrier(void) { __asm__ volatile("" ::: "memory"); }
 
 /*
- * Words in a loop and not `rep movs`: under software emulation an iteration of a string instruction costs as
- * much as four plain instructions. The asm keeps clang from turning the loops back into memcpy and memset.
+ * Words in a loop and not `rep movs`: under software emulation an iteration of a string instruction
+ * costs as much as four plain instructions. The asm keeps clang from turning the loops back into
+ * memcpy and memset.
  */
 typedef uint64_t __attribute__((aligned(1), may_alias)) word;
 
@@ -227,7 +229,10 @@ HW void w2c_hw_setSyscallHandler(u32 number, u32 function, u32 needs_frame) {
 void thread_entry(void);
 DEFINE_SYMBOL(threadEntry, thread_entry)
 
-/* Linear memory grows by mapping pages into its window: that is TypeScript again (mem/kernel-window.ts). */
+/*
+ * Linear memory grows by mapping pages into its window: that is TypeScript again
+ * (mem/kernel-window.ts).
+ */
 u32 w2c_kernel_growLinearMemory(u32 bytes);
 HW u32 w2c_hw_growLinear(u32 bytes) { return w2c_kernel_growLinearMemory(bytes); }
 

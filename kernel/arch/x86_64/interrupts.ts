@@ -5,10 +5,10 @@
  *     interruptDispatch(vector)                         from the trap code, which sends the EOI afterwards
  *     interruptFree(vector)                             once nothing can raise it any more
  *
- * A handler acknowledges its device, records and wakes threads; all work is done in threads. It runs with interrupts
- * off and never sleeps. Vectors below 0x30 are exceptions and the 8259's; those from 0xf0 belong to the local APIC
- * (timer, IPIs, spurious). The table is shared by all CPUs; it is written in thread context, before a device can raise
- * the vector.
+ * A handler acknowledges its device, records and wakes threads; all work is done in threads. It
+ * runs with interrupts off and never sleeps. Vectors below 0x30 are exceptions and the 8259's;
+ * those from 0xf0 belong to the local APIC (timer, IPIs, spurious). The table is shared by all
+ * CPUs; it is written in thread context, before a device can raise the vector.
  */
 const FIRST_VECTOR: u32 = 0x30;
 const LAST_VECTOR: u32 = 0xef;

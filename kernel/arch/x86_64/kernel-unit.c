@@ -1,14 +1,17 @@
 /*
- * The one C translation unit of the kernel: the intrinsics, then the generated code, so that an intrinsic
- * called from TypeScript is inlined to its instruction; then the two doors from assembly into TypeScript.
+ * The one C translation unit of the kernel: the intrinsics, then the generated code, so that an
+ * intrinsic called from TypeScript is inlined to its instruction; then the two doors from assembly
+ * into TypeScript.
  */
 #include "wasm-rt.h"
 #include "hw.h"
 
 #include "kernel.c"
 
-/* clang calls these by name for larger copies. Volatile-free, simple, and good on what they are used for:
- * small structures; pages and user memory go through hw_copy and hw_fill. */
+/*
+ * clang calls these by name for larger copies. Volatile-free, simple, and good on what they are
+ * used for: small structures; pages and user memory go through hw_copy and hw_fill.
+ */
 void *memcpy(void *restrict dst, const void *restrict src, size_t n) {
   copy_words((uint64_t)dst, (uint64_t)src, n);
   return dst;
@@ -68,8 +71,11 @@ uint64_t syscall_unknown(uint64_t frame) {
   return w2c_kernel_syscallUnknown((uint32_t)(frame - LINEAR_MEMORY));
 }
 
-/* What entry.S calls through; a handler that needs the whole frame is behind syscall_with_frame. The first table is in the
- * boot CPU's page (sched/cpu.ts): what every call touches shares a page, and so an entry of the TLB. */
+/*
+ * What entry.S calls through; a handler that needs the whole frame is behind syscall_with_frame.
+ * The first table is in the boot CPU's page (sched/cpu.ts): what every call touches shares a page,
+ * and so an entry of the TLB.
+ */
 #define syscall_handlers ((uint64_t *)(LINEAR_MEMORY + 0x8000))
 uint64_t syscall_frame_handlers[SYSCALL_COUNT];
 

@@ -7,9 +7,9 @@
  *     mapKernelPage, mapDevice                for the kernel's own use
  *     flushPage, flushAll                     forget cached translations
  *
- * The application runs in ring 0, so the user bit is never set; write and execute permission hold all the same
- * (CR0.WP, EFER.NXE). Tables are reached through the direct map. Tables of the application's half are freed when a
- * range is unmapped whole; the kernel's never are.
+ * The application runs in ring 0, so the user bit is never set; write and execute permission hold
+ * all the same (CR0.WP, EFER.NXE). Tables are reached through the direct map. Tables of the
+ * application's half are freed when a range is unmapped whole; the kernel's never are.
  */
 
 import { panic } from "../../lib/panic";
@@ -55,7 +55,10 @@ function tableAllocate(): u64 {
   return page;
 }
 
-/** The entry at `shift` (39, 30, 21 or 12) for an address, or 0. A large page above that level ends the walk: 0. */
+/**
+ * The entry at `shift` (39, 30, 21 or 12) for an address, or 0. A large page above that level ends
+ * the walk: 0.
+ */
 function entryAt(address: u64, shift: u64, create: bool): u64 {
   let table = root;
   for (let level: u64 = 39; level != shift; level -= 9) {
@@ -82,7 +85,10 @@ export function walkLarge(address: u64, create: bool): u64 {
   return entryAt(address, 21, create);
 }
 
-/** Replaces a large page by a table of small ones with the same rights. False when there is no memory for it. */
+/**
+ * Replaces a large page by a table of small ones with the same rights. False when there is no
+ * memory for it.
+ */
 export function splitLarge(address: u64): bool {
   const entry = entryAt(address, 21, false);
   const value = hw.load64(entry);
@@ -115,7 +121,9 @@ function mapOrPanic(address: u64, physical: u64, flags: u64): void {
   hw.store64(entry, physical | flags | PTE_PRESENT);
 }
 
-/** Maps a fresh page of memory at an address of the kernel, writable. False when memory is short. */
+/**
+ * Maps a fresh page of memory at an address of the kernel, writable. False when memory is short.
+ */
 export function mapKernelPage(address: u64): bool {
   const entry = walk(address, true);
   if (entry == 0) return false;
@@ -125,7 +133,10 @@ export function mapKernelPage(address: u64): bool {
   return true;
 }
 
-/** Maps registers of a device, uncached. `physical` need not be aligned. Returns the virtual address of it. */
+/**
+ * Maps registers of a device, uncached. `physical` need not be aligned. Returns the virtual address
+ * of it.
+ */
 export function mapDevice(physical: u64, bytes: u64): u64 {
   const first = physical & ~(PAGE_SIZE - 1);
   const base = deviceNext;
@@ -157,8 +168,9 @@ function mapImage(start: u64, end: u64, flags: u64): void {
 }
 
 /**
- * Builds the final tables for what is mapped at this point and switches to them: the direct map of [0, memoryEnd),
- * linear memory, and the image with the rights of its parts. The boot tables reach the first GiB.
+ * Builds the final tables for what is mapped at this point and switches to them: the direct map of
+ * [0, memoryEnd), linear memory, and the image with the rights of its parts. The boot tables reach
+ * the first GiB.
  */
 export function pagingInit(memoryEnd: u64): void {
   root = tableAllocate();

@@ -5,8 +5,8 @@
  *     setBeforePowerOff(finish)      what has to be done first: output that waits
  *     reboot()        ACPI reset register, keyboard controller, chip set, triple fault: whichever works first
  *
- * S5 needs a number that only the firmware's code knows: the package \_S5 in the DSDT. It is a constant, so it is
- * found by its bytes, without an AML interpreter (ACPI 6.5, 7.4.2 and 20.2.5).
+ * S5 needs a number that only the firmware's code knows: the package \_S5 in the DSDT. It is a
+ * constant, so it is found by its bytes, without an AML interpreter (ACPI 6.5, 7.4.2 and 20.2.5).
  */
 import {
   addressOf,
@@ -46,7 +46,8 @@ const FADT_SLEEP_CONTROL: u64 = 244; // generic address, 12 bytes
 const FADT_FLAG_RESET: u32 = 1 << 10;
 const FADT_FLAG_HW_REDUCED: u32 = 1 << 20;
 
-// Generic address structure, section 5.2.3.2: space u8, bit width u8, bit offset u8, access size u8, address u64.
+// Generic address structure, section 5.2.3.2: space u8, bit width u8, bit offset u8, access size
+// u8, address u64.
 const SPACE_MEMORY: u32 = 0;
 const SPACE_IO: u32 = 1;
 
@@ -99,7 +100,8 @@ export function findSleepTypes(from: u64, end: u64): bool {
       before == AML_NAME_OP ||
       (before == AML_ROOT_CHARACTER && at - 2 >= from && load8(at - 2) == AML_NAME_OP);
     if (!isName || load8(at + 4) != AML_PACKAGE_OP || at + 5 >= end) continue;
-    // The package length has 1 to 4 bytes, the first one says how many; then the number of elements.
+    // The package length has 1 to 4 bytes, the first one says how many; then the number of
+    // elements.
     const lengthBytes = 1 + (<u64>load8(at + 5) >> 6);
     const first = at + 5 + lengthBytes + 1;
     const a = amlByte(first, end);
@@ -171,7 +173,9 @@ const emptyIdt: usize = memory.data(16, 8);
 /** No canonical address: the access is an exception wherever memory is. */
 const NOWHERE: u64 = 0x8000_0000_0000_0000;
 
-/** With no interrupt table, the first exception can't be delivered, nor the double fault it becomes. */
+/**
+ * With no interrupt table, the first exception can't be delivered, nor the double fault it becomes.
+ */
 function tripleFault(): void {
   loadIdt(addressOf(emptyIdt));
   volatileLoad8(NOWHERE);
@@ -179,7 +183,8 @@ function tripleFault(): void {
 
 /** Ways to a reset without ACPI, the most civil first. */
 function resetByHardware(): void {
-  // QEMU's i8042 and Firecracker's, which ends there. A port that is not there reads 0xff: no use waiting for it.
+  // QEMU's i8042 and Firecracker's, which ends there. A port that is not there reads 0xff: no use
+  // waiting for it.
   for (let i = 0; i < 1000 && (in8(KEYBOARD_COMMAND) & KEYBOARD_INPUT_FULL) != 0; i++) {}
   out8(KEYBOARD_COMMAND, KEYBOARD_RESET);
   out8(RESET_CONTROL, RESET_CONTROL_SYSTEM);

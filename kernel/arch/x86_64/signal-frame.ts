@@ -1,6 +1,7 @@
 /**
- * Delivering signals: the frame that a handler runs on, and the return from it. The layout is Linux's rt_sigframe
- * (arch/x86/include/asm/sigframe.h, asm/sigcontext.h), because unwinders, debuggers and JVMs read it:
+ * Delivering signals: the frame that a handler runs on, and the return from it. The layout is
+ * Linux's rt_sigframe (arch/x86/include/asm/sigframe.h, asm/sigcontext.h), because unwinders,
+ * debuggers and JVMs read it:
  *
  *     restorer | ucontext: flags link stack mcontext mask | siginfo | … | vector state, 64-byte aligned
  *
@@ -123,12 +124,16 @@ export function deliverSignals(frame: TrapFrame): void {
   }
 }
 
-/** A call that the signal has interrupted goes on afterwards, where the handler and the call want it. */
+/**
+ * A call that the signal has interrupted goes on afterwards, where the handler and the call want
+ * it.
+ */
 function restartCall(frame: TrapFrame, action: SignalAction): void {
   if (frame.vector != VECTOR_SYSCALL || <i64>frame.rax != -EINTR) return;
   if ((action.flags & SA_RESTART) == 0 || !isRestartable(frame.error)) return;
   frame.rax = frame.error;
-  // Back to the `syscall` instruction, which a patched site still has in front of its return address.
+  // Back to the `syscall` instruction, which a patched site still has in front of its return
+  // address.
   frame.rip -= 2;
 }
 
@@ -216,7 +221,10 @@ function pushFrame(frame: TrapFrame, action: SignalAction): bool {
   return true;
 }
 
-/** rt_sigreturn(2): continues where the handler's frame says. The stack pointer is behind the restorer's address. */
+/**
+ * rt_sigreturn(2): continues where the handler's frame says. The stack pointer is behind the
+ * restorer's address.
+ */
 export function signalReturn(frame: TrapFrame): void {
   const s = scratch;
   const task = currentTask();

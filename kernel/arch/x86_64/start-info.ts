@@ -1,6 +1,7 @@
 /**
- * What the hypervisor hands over at a PVH start: struct hvm_start_info (Xen, include/public/arch-x86/hvm/start_info.h).
- * Everything is read through the direct map of the first GiB, before that memory is given to the page allocator.
+ * What the hypervisor hands over at a PVH start: struct hvm_start_info (Xen,
+ * include/public/arch-x86/hvm/start_info.h). Everything is read through the direct map of the first
+ * GiB, before that memory is given to the page allocator.
  */
 
 import { directMap } from "../../mem/page-allocator";

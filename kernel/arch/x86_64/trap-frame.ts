@@ -1,6 +1,6 @@
 /**
- * What an entry into the kernel saves, in the order of entry.S: the frame of a trap or of a system call, on the
- * kernel stack of the thread.
+ * What an entry into the kernel saves, in the order of entry.S: the frame of a trap or of a system
+ * call, on the kernel stack of the thread.
  */
 @unmanaged
 export class TrapFrame {

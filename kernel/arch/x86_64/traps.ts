@@ -1,10 +1,11 @@
 /**
  * Traps: exceptions and interrupts, from entry.S into TypeScript and back.
  *
- * Contexts. An entry runs with interrupts off. When the application was interrupted, or the kernel while it idles with its
- * halt (interrupts are off around that, so this can't be), handlers run at once, in the context of the interrupted
- * thread, whose kernel stack is empty. When the kernel was interrupted, an interrupt only leaves a mark
- * (apic.ts, deferInterrupt). So handlers never run amid other kernel code and may call whatever does not sleep.
+ * Contexts. An entry runs with interrupts off. When the application was interrupted, or the kernel
+ * while it idles with its halt (interrupts are off around that, so this can't be), handlers run at
+ * once, in the context of the interrupted thread, whose kernel stack is empty. When the kernel was
+ * interrupted, an interrupt only leaves a mark (apic.ts, deferInterrupt). So handlers never run
+ * amid other kernel code and may call whatever does not sleep.
  */
 
 import { put, putDecimal, putHex } from "../../lib/log";

@@ -1,7 +1,8 @@
 /*
- * The vDSO: what the C library calls for the time, linked as a shared object of its own (toolchain/link.ts) and mapped
- * into the program. It runs in the application, on its stack. The clock's scale lies at a fixed place in the kernel's
- * linear memory (time/clock.ts), which ring 0 code reads directly. Clocks that count CPU time go through the system call.
+ * The vDSO: what the C library calls for the time, linked as a shared object of its own
+ * (toolchain/link.ts) and mapped into the program. It runs in the application, on its stack. The
+ * clock's scale lies at a fixed place in the kernel's linear memory (time/clock.ts), which ring 0
+ * code reads directly. Clocks that count CPU time go through the system call.
  */
 typedef unsigned int u32;
 typedef unsigned long u64;

@@ -1,6 +1,7 @@
 /**
- * The x87, SSE and AVX registers of the application's threads. The kernel uses none of them, so they stay in the CPU
- * during system calls and are saved only when another thread of the application gets the CPU.
+ * The x87, SSE and AVX registers of the application's threads. The kernel uses none of them, so
+ * they stay in the CPU during system calls and are saved only when another thread of the
+ * application gets the CPU.
  */
 
 import { allocPages, directMap, freePages } from "../../mem/page-allocator";
@@ -54,7 +55,10 @@ export function vectorStateSize(): u32 {
   return areaSize;
 }
 
-/** An area with the state that a new program has; its address, or 0. It takes one page: the state is up to 2.7 KB. */
+/**
+ * An area with the state that a new program has; its address, or 0. It takes one page: the state is
+ * up to 2.7 KB.
+ */
 export function vectorStateAllocate(): u64 {
   const page = allocPages(0);
   if (page == 0) return 0;
@@ -72,8 +76,8 @@ export function vectorStateReset(): void {
 }
 
 /**
- * The exceptions that have happened and are not masked, in the bits of the status registers (Intel SDM volume 1, 8.1.3
- * and 10.2.3), of a saved state: of the x87 unit or of SSE.
+ * The exceptions that have happened and are not masked, in the bits of the status registers (Intel
+ * SDM volume 1, 8.1.3 and 10.2.3), of a saved state: of the x87 unit or of SSE.
  */
 export function vectorExceptions(area: u64, isX87: bool): u32 {
   if (isX87) return hw.load16(area + FSW_OFFSET) & ~hw.load16(area) & 0x3f;
@@ -98,7 +102,10 @@ export function loadVectorState(area: u64): void {
 
 const XSAVE_HEADER: u64 = 512;
 
-/** Makes a state that the application may have changed safe to load: only features we have, no reserved bits. */
+/**
+ * Makes a state that the application may have changed safe to load: only features we have, no
+ * reserved bits.
+ */
 export function vectorStateSanitize(area: u64): void {
   const mask = hw.load32(area + MXCSR_OFFSET + 4);
   hw.store32(area + MXCSR_OFFSET, hw.load32(area + MXCSR_OFFSET) & (mask != 0 ? mask : 0xffbf));

@@ -1,7 +1,7 @@
 /*
- * What wasm2c's output expects of its runtime, cut down to one static instance on bare metal: types, traps,
- * memcpy and friends. The linear memory needs no descriptor, it lies at a constant address (see
- * toolchain/wasm-to-c.ts for the other half).
+ * What wasm2c's output expects of its runtime, cut down to one static instance on bare metal:
+ * types, traps, memcpy and friends. The linear memory needs no descriptor, it lies at a constant
+ * address (see toolchain/wasm-to-c.ts for the other half).
  */
 #ifndef WASM_RT_H_
 #define WASM_RT_H_
@@ -11,7 +11,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The address of wasm pointer 0: the bottom of the top 2 GiB, so that a field is one disp32 away. */
+/*
+ * The address of wasm pointer 0: the bottom of the top 2 GiB, so that a field is one disp32 away.
+ */
 #define LINEAR_MEMORY 0xffffffff80000000ull
 
 #define LIKELY(x) __builtin_expect(!!(x), 1)
@@ -41,7 +43,10 @@ typedef enum {
   WASM_RT_TRAP_UNALIGNED,
 } wasm_rt_trap_t;
 
-/* A wasm trap is a bug of the kernel: the undefined instruction ends in the panic report, with a backtrace. */
+/*
+ * A wasm trap is a bug of the kernel: the undefined instruction ends in the panic report, with a
+ * backtrace.
+ */
 #define wasm_rt_trap(code) __builtin_trap()
 
 /* Size in wasm pages of 64 KiB, when the kernel starts. */
@@ -50,7 +55,10 @@ typedef wasm_rt_memory_t wasm_rt_shared_memory_t;
 typedef struct { uint32_t size; } wasm_rt_funcref_table_t;
 typedef const char *wasm_rt_func_type_t;
 
-/* The function table's index is checked in debug builds; what it holds was type-checked by the compiler. */
+/*
+ * The function table's index is checked in debug builds; what it holds was type-checked by the
+ * compiler.
+ */
 #ifdef VIRGA_DEBUG
 #define TABLE_INDEX(index, count) \
   ((index) != 0 && (index) < (count) ? (index) : (__builtin_trap(), 0))

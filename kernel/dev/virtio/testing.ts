@@ -49,7 +49,10 @@ export class ModelDevice {
     return count;
   }
 
-  /** Descriptor `index` of chain `which`, in the ring or in the indirect table that the chain is; its address. */
+  /**
+   * Descriptor `index` of chain `which`, in the ring or in the indirect table that the chain is;
+   * its address.
+   */
   descriptor(which: i32, index: u32): u64 {
     let desc = this.queue.desc + <u64>this.heads[which] * 16;
     let table = this.queue.desc;
@@ -77,7 +80,9 @@ export class ModelDevice {
     return hw.load16(this.queue.desc + <u64>this.heads[which] * 16 + 12);
   }
 
-  /** Gives back chain `which` with `length` bytes written; an interrupt when the driver wants one. */
+  /**
+   * Gives back chain `which` with `length` bytes written; an interrupt when the driver wants one.
+   */
   giveBack(which: i32, length: u32): void {
     const queue = this.queue;
     const entry = queue.used + 4 + <u64>(this.usedIndex & queue.mask) * 8;
@@ -106,7 +111,9 @@ export class FakeTransport extends VirtioTransport {
   config: StaticArray<u8> = new StaticArray<u8>(CONFIG_SIZE);
   handler: ((context: usize) => void) | null = null;
   context: usize = 0;
-  /** Features that the driver agreed on, as the device saw them; refused when not a subset of these. */
+  /**
+   * Features that the driver agreed on, as the device saw them; refused when not a subset of these.
+   */
   accepted: u64 = u64.MAX_VALUE;
 
   readStatus(): u32 {

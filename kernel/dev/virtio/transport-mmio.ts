@@ -3,10 +3,11 @@
  *
  *     mmioProbe(physical, irq) → transport, or null when no device is there
  *
- * One interrupt line for all queues of a device. It is routed edge triggered, as both hypervisors raise it: QEMU holds the
- * line up while InterruptStatus is not 0, Firecracker pulses it. So the handler acknowledges first and then
- * wakes: a used buffer that comes before the acknowledgement is seen by whoever was woken, one that comes
- * after it makes a new edge. It acknowledges both causes without asking which: a read would cost another exit.
+ * One interrupt line for all queues of a device. It is routed edge triggered, as both hypervisors
+ * raise it: QEMU holds the line up while InterruptStatus is not 0, Firecracker pulses it. So the
+ * handler acknowledges first and then wakes: a used buffer that comes before the acknowledgement is
+ * seen by whoever was woken, one that comes after it makes a new edge. It acknowledges both causes
+ * without asking which: a read would cost another exit.
  */
 
 import { volatileLoad8, volatileLoad16, volatileLoad32, volatileStore32 } from "../../arch/hw";
@@ -153,12 +154,13 @@ function mmioInterrupt(context: usize): void {
 }
 
 /**
- * The device whose registers are at `physical` and whose interrupt arrives at GSI `irq`; null when none is there or it
- * can't be used.
+ * The device whose registers are at `physical` and whose interrupt arrives at GSI `irq`; null when
+ * none is there or it can't be used.
  */
 export function mmioProbe(physical: u64, irq: u32): MmioTransport | null {
   const registers = mapDevice(physical, CONFIG);
-  // A place without a device has id 0 (section 4.2.2.2); asked first, because most places are empty.
+  // A place without a device has id 0 (section 4.2.2.2); asked first, because most places are
+  // empty.
   const deviceId = volatileLoad32(registers + DEVICE_ID);
   if (deviceId == 0 || volatileLoad32(registers + MAGIC) != MAGIC_VALUE) return null;
   const version = volatileLoad32(registers + VERSION);

@@ -1,11 +1,12 @@
 /**
- * virtio over PCI (virtio 1.2, section 4.1), modern devices and the modern face of transitional ones.
+ * virtio over PCI (virtio 1.2, section 4.1), modern devices and the modern face of transitional
+ * ones.
  *
  *     pciProbe(device) → transport, or null when it is no virtio device or can't be used
  *
- * Vendor capabilities say in which BAR, and where there, the common configuration, the notification area and the
- * device's own configuration are. Each queue that someone listens to has an MSI-X vector of its own, so an interrupt needs no
- * acknowledgement and no register access.
+ * Vendor capabilities say in which BAR, and where there, the common configuration, the notification
+ * area and the device's own configuration are. Each queue that someone listens to has an MSI-X
+ * vector of its own, so an interrupt needs no acknowledgement and no register access.
  */
 
 import {
@@ -36,7 +37,10 @@ import { VirtioTransport } from "./transport";
 import { Virtqueue } from "./virtqueue";
 
 const VENDOR_VIRTIO: u32 = 0x1af4;
-/** Device ids: transitional ones from 0x1000 (the type is the subsystem id), modern ones 0x1040 + type. */
+/**
+ * Device ids: transitional ones from 0x1000 (the type is the subsystem id), modern ones 0x1040 +
+ * type.
+ */
 const TRANSITIONAL_FIRST: u32 = 0x1000;
 const MODERN_FIRST: u32 = 0x1040;
 const MODERN_LAST: u32 = 0x107f;
@@ -203,7 +207,10 @@ export function pciVirtioId(pci: PciDevice): u32 {
   return pciRead16(pci, PCI_SUBSYSTEM_ID);
 }
 
-/** Takes over a function that is a virtio device; null when it has no modern interface. It keeps `pci`. */
+/**
+ * Takes over a function that is a virtio device; null when it has no modern interface. It keeps
+ * `pci`.
+ */
 export function pciProbe(pci: PciDevice): PciTransport | null {
   pciEnable(pci);
   const transport = new PciTransport(pci);

@@ -1,6 +1,6 @@
 /**
- * How a virtio device is reached: the part that PCI and MMIO do differently, and the set-up that all devices share
- * (virtio 1.2, section 3.1).
+ * How a virtio device is reached: the part that PCI and MMIO do differently, and the set-up that
+ * all devices share (virtio 1.2, section 3.1).
  *
  *     negotiate(wanted, …)         reset, then agree on features: 0, or -errno
  *     queueCreate(index, sizeMax)  a virtqueue that the device knows; null when there is none
@@ -42,7 +42,8 @@ export abstract class VirtioTransport {
   /** Tells the device where the queue is, and the queue how to notify. */
   abstract queueEnable(queue: Virtqueue, index: u32): i32;
   /**
-   * Interrupts of queue `index` call `handler` (in interrupt context). Enables nothing: `Virtqueue.interruptsOn` does.
+   * Interrupts of queue `index` call `handler` (in interrupt context). Enables nothing:
+   * `Virtqueue.interruptsOn` does.
    */
   abstract listen(index: u32, handler: (context: usize) => void, context: usize): i32;
   abstract configLoad8(offset: u32): u32;
@@ -55,7 +56,10 @@ export abstract class VirtioTransport {
     return (this.features & feature) != 0;
   }
 
-  /** Two halves that belong together: read again when the configuration changed in between (section 2.5.1). */
+  /**
+   * Two halves that belong together: read again when the configuration changed in between (section
+   * 2.5.1).
+   */
   configLoad64(offset: u32): u64 {
     let value: u64 = 0;
     for (let i = 0; i < CONFIG_READS_MAX; i++) {
@@ -75,8 +79,9 @@ export abstract class VirtioTransport {
   }
 
   /**
-   * Resets the device and agrees on those of `wanted` that it offers; virtio 1.x is a must. Of them, `dependent` are
-   * left out when the device does not offer `condition`, without which we have no use for them.
+   * Resets the device and agrees on those of `wanted` that it offers; virtio 1.x is a must. Of
+   * them, `dependent` are left out when the device does not offer `condition`, without which we
+   * have no use for them.
    */
   negotiate(wanted: u64, dependent: u64 = 0, condition: u64 = 0): i32 {
     if (!this.reset()) return this.fail("does not reset");
@@ -94,7 +99,10 @@ export abstract class VirtioTransport {
     return 0;
   }
 
-  /** A queue of at most `sizeMax` descriptors; its memory is the queue's own. The device does not know it yet. */
+  /**
+   * A queue of at most `sizeMax` descriptors; its memory is the queue's own. The device does not
+   * know it yet.
+   */
   queueCreate(index: u32, sizeMax: u32): Virtqueue | null {
     const most = this.queueSizeMax(index);
     if (most == 0) return null;
@@ -126,7 +134,10 @@ export abstract class VirtioTransport {
   }
 }
 
-/** Creates queue `index` and enables it with `handler` as its interrupt handler. Null when that can't be. */
+/**
+ * Creates queue `index` and enables it with `handler` as its interrupt handler. Null when that
+ * can't be.
+ */
 export function virtioQueue(
   transport: VirtioTransport,
   index: u32,

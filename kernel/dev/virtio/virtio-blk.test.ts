@@ -37,7 +37,10 @@ function usePages(stride: u64): void {
   }
 }
 
-/** The device ends the request it took first, with `status`; `segments` is how many it must have had. */
+/**
+ * The device ends the request it took first, with `status`; `segments` is how many it must have
+ * had.
+ */
 function complete(segments: u32, status: u32): void {
   const last = device.descriptor(0, segments + 1);
   expect(last != 0 && device.descriptor(0, segments + 2) == 0, "header, segments, status");

@@ -4,14 +4,17 @@
  *     virtioBlkProbe(transport) → VirtioBlk      set up and live, or null
  *     read(sector, pages, pageCount)             one request per up to seg_max segments; many threads at once
  *
- * A request lives in a page of its own: header, status, and a table of indirect descriptors, so that a request of any
- * number of segments takes one place on the ring; short ones go on the ring directly, which is cheaper for the device.
+ * A request lives in a page of its own: header, status, and a table of indirect descriptors, so
+ * that a request of any number of segments takes one place on the ring; short ones go on the ring
+ * directly, which is cheaper for the device.
  *
  *     0 header (16 bytes) | 16 status | 64 indirect table, 16 bytes each …
  *
- * Waiting: first a spin, since an interrupt and two context switches cost more than most requests take, and only then
- * sleep; at once when another thread could use the CPU. Whoever looks at the ring completes all requests that are through and wakes their threads if they sleep.
- * Thread context; threads are not preempted in the kernel, so what is between two sleeps is a critical section.
+ * Waiting: first a spin, since an interrupt and two context switches cost more than most requests
+ * take, and only then sleep; at once when another thread could use the CPU. Whoever looks at the
+ * ring completes all requests that are through and wakes their threads if they sleep. Thread
+ * context; threads are not preempted in the kernel, so what is between two sleeps is a critical
+ * section.
  */
 import * as hw from "../../arch/hw";
 import { EIO } from "../../lib/errno";
@@ -146,8 +149,9 @@ export class VirtioBlk extends BlockDevice {
   }
 
   /**
-   * Puts a request for as many of the pages as one takes on the ring; `pageCount` of it says how many. It is to be
-   * given to `readFinish`. Null when out of memory. May sleep when the ring is full.
+   * Puts a request for as many of the pages as one takes on the ring; `pageCount` of it says how
+   * many. It is to be given to `readFinish`. Null when out of memory. May sleep when the ring is
+   * full.
    */
   readBegin(sector: u64, pages: usize, pageCount: u32): BlockRequest | null {
     const request = this.takeRequest();

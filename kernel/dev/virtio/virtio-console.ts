@@ -1,13 +1,15 @@
 /**
- * The virtio console (virtio 1.2, section 5.3), port 0 alone: VIRTIO_CONSOLE_F_MULTIPORT is not taken.
+ * The virtio console (virtio 1.2, section 5.3), port 0 alone: VIRTIO_CONSOLE_F_MULTIPORT is not
+ * taken.
  *
  *     virtioConsoleProbe(transport)
  *     virtioConsoleWrite(address, n)           copies and returns; waits only when all buffers are on their way
  *     virtioConsoleListen(received)            input from now on: `received` gets every piece, in thread context
  *     virtioConsolePoll()                      hands over input that has come
  *
- * Output goes through BUFFERS pages in turn, so the device works while the application goes on. Thread context; the
- * panic report uses it as well, from wherever it happens, which is why waiting is polling here.
+ * Output goes through BUFFERS pages in turn, so the device works while the application goes on.
+ * Thread context; the panic report uses it as well, from wherever it happens, which is why waiting
+ * is polling here.
  */
 import * as hw from "../../arch/hw";
 import { allocPages, directMap, PAGE_SIZE } from "../../mem/page-allocator";

@@ -3,7 +3,8 @@
  *
  *     virtio_mmio.device=<size>@<base>:<irq>[:<id>]        512@0xfeb00e00:12   4K@0xd0000000:5
  *
- * The format is that of Linux (Documentation/admin-guide/kernel-parameters.txt, virtio_mmio.device).
+ * The format is that of Linux (Documentation/admin-guide/kernel-parameters.txt,
+ * virtio_mmio.device).
  */
 const PREFIX = "virtio_mmio.device=";
 
@@ -52,7 +53,9 @@ function expectCode(text: string, code: i32): bool {
   return true;
 }
 
-/** Parses such a word into `mmioWordBase` and `mmioWordIrq`; false when it is another or malformed. */
+/**
+ * Parses such a word into `mmioWordBase` and `mmioWordIrq`; false when it is another or malformed.
+ */
 export function parseMmioWord(text: string): bool {
   if (!text.startsWith(PREFIX) || !parseNumber(text, PREFIX.length)) return false;
   const suffix = codeAt(text, end) | 0x20;

@@ -17,8 +17,8 @@ export const QUEUE_RECEIVE: u32 = 0;
 export const QUEUE_TRANSMIT: u32 = 1;
 
 /**
- * The header in front of each packet, section 5.1.6: flags u8, gso_type u8, hdr_len u16, gso_size u16, csum_start u16,
- * csum_offset u16, num_buffers u16. Reached as one u64 and one u32.
+ * The header in front of each packet, section 5.1.6: flags u8, gso_type u8, hdr_len u16, gso_size
+ * u16, csum_start u16, csum_offset u16, num_buffers u16. Reached as one u64 and one u32.
  */
 export const NET_HEADER_SIZE: u32 = 12;
 export const NET_HEADER_FLAGS: u64 = 0;

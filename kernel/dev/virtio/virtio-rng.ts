@@ -1,11 +1,12 @@
 /**
- * The virtio entropy device (virtio 1.2, section 5.4): one queue, whose buffers it fills with random bytes.
+ * The virtio entropy device (virtio 1.2, section 5.4): one queue, whose buffers it fills with
+ * random bytes.
  *
  *     virtioRngProbe(transport)      asks for bytes, and waits for nothing
  *     virtioRngRequest()             asks for more
  *
- * The device answers while the rest of the kernel boots; its interrupt handler mixes the bytes into the kernel's random
- * generator (lib/random.ts), which is all they are for. Thread context.
+ * The device answers while the rest of the kernel boots; its interrupt handler mixes the bytes into
+ * the kernel's random generator (lib/random.ts), which is all they are for. Thread context.
  */
 import { addressOf, copy, fill } from "../../arch/hw";
 import { randomMix } from "../../lib/random";

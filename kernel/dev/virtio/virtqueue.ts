@@ -11,8 +11,9 @@
  *     avail  | flags u16 | idx u16 | ring u16 × size | used_event u16 |     written by the driver
  *     used   | flags u16 | idx u16 | { id u32, len u32 } × size | avail_event u16 |    written by the device
  *
- * idx and the events are free-running 16-bit counters; entry i is at i mod size. Free descriptors are linked by `next`.
- * A token (not 0) is the driver's own mark for a buffer and comes back with it.
+ * idx and the events are free-running 16-bit counters; entry i is at i mod size. Free descriptors
+ * are linked by `next`. A token (not 0) is the driver's own mark for a buffer and comes back with
+ * it.
  *
  * Ordering. Nothing here is a lock: driver and device each write memory of their own.
  *  - Ring entry before avail.idx (publish), used.idx before used entry (usedCount): on x86 stores and loads each keep their
@@ -79,7 +80,10 @@ export class Virtqueue {
   /** Next used entry to look at. */
   private usedIndex: u16;
 
-  /** Puts one buffer on the ring; there must be a free descriptor. `flags`: VIRTQ_DESC_F_WRITE, _INDIRECT or 0. */
+  /**
+   * Puts one buffer on the ring; there must be a free descriptor. `flags`: VIRTQ_DESC_F_WRITE,
+   * _INDIRECT or 0.
+   */
   push(address: u64, length: u32, flags: u32, token: usize): void {
     assert(this.freeCount > 0, "a free descriptor");
     const head = this.freeHead;
@@ -123,7 +127,10 @@ export class Virtqueue {
     this.availIndex = index + 1;
   }
 
-  /** Lets the device see all that was pushed, and notifies it unless it said that it looks by itself. */
+  /**
+   * Lets the device see all that was pushed, and notifies it unless it said that it looks by
+   * itself.
+   */
   kick(): void {
     const index = this.availIndex;
     if (index == this.published) return;
@@ -195,7 +202,10 @@ export class Virtqueue {
     else hw.volatileStore16(this.avail, VIRTQ_AVAIL_F_NO_INTERRUPT);
   }
 
-  /** Asks for an interrupt with the next used buffer. False when there is one already, for which none will come. */
+  /**
+   * Asks for an interrupt with the next used buffer. False when there is one already, for which
+   * none will come.
+   */
   interruptsOn(): bool {
     if (this.eventIndex) hw.volatileStore16(this.usedEvent, this.usedIndex);
     else hw.volatileStore16(this.avail, 0);
@@ -259,7 +269,10 @@ export class Virtqueue {
   }
 }
 
-/** A queue of `size` (a power of two) descriptors, which no device knows yet; null when out of memory. */
+/**
+ * A queue of `size` (a power of two) descriptors, which no device knows yet; null when out of
+ * memory.
+ */
 export function virtqueueCreate(size: u32, eventIndex: bool): Virtqueue | null {
   assert(size > 0 && size <= 0x8000 && (size & (size - 1)) == 0, "a power of two");
   const queue = new Virtqueue();
@@ -275,7 +288,10 @@ export function virtqueueDestroy(queue: Virtqueue): void {
   free(queue);
 }
 
-/** Writes one descriptor of an indirect table (section 2.7.5.3) that lies at `table`; chained to the next unless last. */
+/**
+ * Writes one descriptor of an indirect table (section 2.7.5.3) that lies at `table`; chained to the
+ * next unless last.
+ */
 export function indirectStore(
   table: u64,
   index: u32,

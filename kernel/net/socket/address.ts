@@ -5,7 +5,8 @@
  *     addressLoad(a, user, length)                  0, -EFAULT, -EINVAL
  *     addressStore(a, user, lengthUser)             as accept(2) and its kin return one
  *
- * One object per call, because a copy may sleep. It is the parsed fields, then the bytes as the application sees them:
+ * One object per call, because a copy may sleep. It is the parsed fields, then the bytes as the
+ * application sees them:
  *
  *     sockaddr_in   0 family   2 port (big-endian)   4 address (big-endian)   8 zero, up to 16
  *     sockaddr_un   0 family   2 path, up to 108 bytes; a first byte of 0: an abstract name, which may hold any bytes
@@ -26,7 +27,9 @@ export class SocketAddress {
   /** IPv4, in host order. */
   port: u32;
   address: u32;
-  /** Bytes of a unix(7) name: a path without its terminator, or an abstract name with its leading 0. */
+  /**
+   * Bytes of a unix(7) name: a path without its terminator, or an abstract name with its leading 0.
+   */
   pathLength: u32;
 
   /** Pointer to the bytes of struct sockaddr. */
@@ -105,8 +108,8 @@ export function addressLoad(address: SocketAddress, user: u64, length: u32): i32
 }
 
 /**
- * Gives an address to the application: at most as many bytes as the u32 at `lengthUser` says, which then says how
- * long it really is. `user` 0: not wanted. 0, -EFAULT, or -EINVAL.
+ * Gives an address to the application: at most as many bytes as the u32 at `lengthUser` says, which
+ * then says how long it really is. `user` 0: not wanted. 0, -EFAULT, or -EINVAL.
  */
 export function addressStore(address: SocketAddress, user: u64, lengthUser: u64): i32 {
   if (user == 0) return 0;

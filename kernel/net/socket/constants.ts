@@ -1,5 +1,6 @@
 /**
- * Numbers of the socket interface (include/uapi/asm-generic/socket.h, linux/in.h, linux/tcp.h, linux/socket.h).
+ * Numbers of the socket interface (include/uapi/asm-generic/socket.h, linux/in.h, linux/tcp.h,
+ * linux/socket.h).
  */
 export const AF_UNSPEC: u32 = 0;
 export const AF_UNIX: u32 = 1;

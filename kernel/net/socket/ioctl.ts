@@ -1,5 +1,6 @@
 /**
- * ioctl(2) of sockets: bytes waiting, non-blocking mode, and what programs ask about interfaces (netdevice(7)).
+ * ioctl(2) of sockets: bytes waiting, non-blocking mode, and what programs ask about interfaces
+ * (netdevice(7)).
  *
  *     struct ifreq: 0 name (16 bytes)   16 a union: struct sockaddr, or a number; 40 bytes in all
  */
@@ -159,7 +160,10 @@ function fillRequest(request: u32, ifreq: usize): i64 {
   }
 }
 
-/** SIOCGIFCONF: struct ifconf is an int length, then a pointer at 8. Only interfaces with an address are listed. */
+/**
+ * SIOCGIFCONF: struct ifconf is an int length, then a pointer at 8. Only interfaces with an address
+ * are listed.
+ */
 function interfaceList(argument: u64): i64 {
   const ifconf = heapAlloc(16);
   const ifreq = heapAlloc(IFREQ_SIZE);

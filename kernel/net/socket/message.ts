@@ -1,6 +1,6 @@
 /**
- * What goes with a message beside its bytes: the other end's address, control data, and flags. One per call of sendmsg,
- * recvmsg, sendto, recvfrom; plain read, write, send and recv do without.
+ * What goes with a message beside its bytes: the other end's address, control data, and flags. One
+ * per call of sendmsg, recvmsg, sendto, recvfrom; plain read, write, send and recv do without.
  */
 import { File, fileGet, filePut } from "../../fs/file";
 import { free } from "../../runtime/free";
@@ -15,7 +15,9 @@ export class Message {
   flags: u32;
   /** Descriptors that travel along: the sender's, or the received ones. */
   rights: Rights | null;
-  /** IP_PKTINFO: which of our addresses a datagram came to, or is to come from; 0: not asked for. */
+  /**
+   * IP_PKTINFO: which of our addresses a datagram came to, or is to come from; 0: not asked for.
+   */
   localAddress: u32;
 }
 
@@ -37,7 +39,10 @@ export function messageDestroy(message: Message): void {
   free(message);
 }
 
-/** Open files on their way between processes' descriptor tables (SCM_RIGHTS); each counts as a reference. */
+/**
+ * Open files on their way between processes' descriptor tables (SCM_RIGHTS); each counts as a
+ * reference.
+ */
 export class Rights {
   count: i32 = 0;
   files: StaticArray<File | null>;

@@ -1,5 +1,6 @@
 /**
- * setsockopt(2) and getsockopt(2): options of socket(7) that all kinds of sockets share, and those whose value is no number.
+ * setsockopt(2) and getsockopt(2): options of socket(7) that all kinds of sockets share, and those
+ * whose value is no number.
  */
 import { EDOM, EFAULT, EINVAL, ENOENT, ENOPROTOOPT } from "../../lib/errno";
 import { loadUser, storeUser, storeUser32 } from "../../linux/user-memory";
@@ -44,7 +45,10 @@ import { TcpSocket } from "./tcp-socket";
 const NS_PER_SECOND: u64 = 1_000_000_000;
 const US_PER_SECOND: i64 = 1_000_000;
 const SECONDS_MAX: i64 = 9_000_000_000;
-/** The largest value that is copied in or out; longer ones are cut, as their tails are never looked at. */
+/**
+ * The largest value that is copied in or out; longer ones are cut, as their tails are never looked
+ * at.
+ */
 const VALUE_MAX: u32 = 256;
 const CUBIC = "cubic";
 

@@ -1,12 +1,13 @@
 /**
- * What all sockets have in common: options, waiting, the calls that a kind may or may not have. TCP, UDP and unix(7) sockets are
- * its subclasses.
+ * What all sockets have in common: options, waiting, the calls that a kind may or may not have.
+ * TCP, UDP and unix(7) sockets are its subclasses.
  *
- * Waiting: a thread that would block polls the network, looks again, and sleeps in `readers` or `writers`; the protocol calls
- * `changed` when something becomes ready, which tells epoll and wakes them. The queues are made when first needed,
- * because most sockets of a server never block.
+ * Waiting: a thread that would block polls the network, looks again, and sleeps in `readers` or
+ * `writers`; the protocol calls `changed` when something becomes ready, which tells epoll and wakes
+ * them. The queues are made when first needed, because most sockets of a server never block.
  *
- * A caller holds a reference on the socket for the length of a call (linux/socket-calls.ts, linux/file-calls.ts).
+ * A caller holds a reference on the socket for the length of a call (linux/socket-calls.ts,
+ * linux/file-calls.ts).
  */
 import {
   File,

@@ -60,7 +60,8 @@ export function tcpSetOption(socket: TcpSocket, level: u32, name: u32, value: i3
     case SO_BROADCAST:
       socket.broadcast = value != 0;
       return 0;
-    // Linux doubles what is asked for, for its own overhead, and getsockopt tells the doubled value.
+    // Linux doubles what is asked for, for its own overhead, and getsockopt tells the doubled
+    // value.
     case SO_SNDBUF:
     case SO_SNDBUFFORCE:
       c.setSendLimit(<u32>max(value, 0));

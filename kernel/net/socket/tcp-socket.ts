@@ -5,9 +5,10 @@
  *     listen          `listener` takes connections, whose options come from `connection`
  *     connect         `connection` connects; accept makes a socket around a listener's child
  *
- * The frequent calls (read, write, on a connection with data or room) go straight to the connection and do not sleep. A copy
- * that faults on the application's memory may sleep; the connection is `busy` then, and another thread that comes waits
- * in `turn`. Blocking calls poll the network before they sleep.
+ * The frequent calls (read, write, on a connection with data or room) go straight to the connection
+ * and do not sleep. A copy that faults on the application's memory may sleep; the connection is
+ * `busy` then, and another thread that comes waits in `turn`. Blocking calls poll the network
+ * before they sleep.
  */
 import { POLLHUP, POLLIN, POLLRDNORM } from "../../fs/file";
 import { IoVector } from "../../fs/io-vector";
@@ -356,7 +357,10 @@ export class TcpSocket extends Socket {
     return n;
   }
 
-  /** Nothing there, or not all that was asked for: polls, and waits if it may. `got`: bytes so far, or -EAGAIN. */
+  /**
+   * Nothing there, or not all that was asked for: polls, and waits if it may. `got`: bytes so far,
+   * or -EAGAIN.
+   */
   private receiveSlow(c: Connection, io: IoVector, flags: u32, got: i64): i64 {
     if (this.listener) return -ENOTCONN;
     const passed = flags & (MSG_PEEK | MSG_TRUNC);
@@ -443,7 +447,8 @@ export class TcpSocket extends Socket {
   shutdown(how: u32): i32 {
     const listener = this.listener;
     if (listener) {
-      // Linux: a listening socket that is shut down for reading stops to listen, and wakes those in accept.
+      // Linux: a listening socket that is shut down for reading stops to listen, and wakes those in
+      // accept.
       if (how == SHUT_WR) return 0;
       this.listener = null;
       netEnter();

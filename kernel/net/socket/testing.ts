@@ -1,5 +1,6 @@
 /**
- * For the unit tests of sockets: buffers in linear memory, and non-blocking sockets of each kind. Not part of the kernel.
+ * For the unit tests of sockets: buffers in linear memory, and non-blocking sockets of each kind.
+ * Not part of the kernel.
  */
 import { addressOf } from "../../arch/hw";
 import { O_NONBLOCK } from "../../fs/file";

@@ -149,7 +149,10 @@ export class UdpSocket extends Socket {
     return result;
   }
 
-  /** Waits until there is a datagram. 0: there is one, or reading has been shut down; or a negative errno. */
+  /**
+   * Waits until there is a datagram. 0: there is one, or reading has been shut down; or a negative
+   * errno.
+   */
   private waitForDatagram(flags: u32): i32 {
     const endpoint = this.endpoint;
     const mayBlock = this.mayBlock(flags);

@@ -1,5 +1,6 @@
 /**
- * The file that a unix(7) socket with a path has: bind makes it, connect finds its inode, and unlink(2) takes it away as any other.
+ * The file that a unix(7) socket with a path has: bind makes it, connect finds its inode, and
+ * unlink(2) takes it away as any other.
  */
 import { Inode, inodeGet } from "../../fs/inode";
 import { WALK_FOLLOW, Walk, walkGet, walkPut } from "../../fs/path-walk";

@@ -1,14 +1,17 @@
 /**
- * unix(7) sockets: streams, datagrams and sequenced packets between sockets of this machine, with descriptors (SCM_RIGHTS).
+ * unix(7) sockets: streams, datagrams and sequenced packets between sockets of this machine, with
+ * descriptors (SCM_RIGHTS).
  *
  *     stream, seqpacket    listen, connect makes a second socket and queues it; accept takes it. Each end sends into the
  *                          other's queue
  *     datagram             sends into the queue of the socket that has the address, or that it is connected to
  *
- * A queue holds packets (net/packet.ts): a datagram each, or bytes of a stream, where a short write joins the one before. The
- * sender of a datagram may have a name; it travels in the packet's headroom, as does the pointer to its Rights, in `owner`.
+ * A queue holds packets (net/packet.ts): a datagram each, or bytes of a stream, where a short write
+ * joins the one before. The sender of a datagram may have a name; it travels in the packet's
+ * headroom, as does the pointer to its Rights, in `owner`.
  *
- * A socket with a path is found by the inode of its file (unix-file.ts), one with an abstract name by that.
+ * A socket with a path is found by the inode of its file (unix-file.ts), one with an abstract name
+ * by that.
  */
 import { addressOf, copy } from "../../arch/hw";
 import {
@@ -121,7 +124,10 @@ let findError: i32 = 0;
 export class UnixSocket extends Socket {
   nextSocket: UnixSocket | null = null;
   previousSocket: UnixSocket | null = null;
-  /** Copy of the name, from the heap; the end that accept returns has its listener's without owning it. */
+  /**
+   * Copy of the name, from the heap; the end that accept returns has its listener's without owning
+   * it.
+   */
   name: usize = 0;
   nameLength: u32 = 0;
   isNameOwner: bool = false;

@@ -44,8 +44,8 @@ export function acknowledged(c: Connection, ack: u32): void {
 }
 
 /**
- * Data of `length` bytes has been received in order: every second full segment is acknowledged at the end of the burst
- * (RFC 9293 3.8.6.3), others may wait for an answer to carry it.
+ * Data of `length` bytes has been received in order: every second full segment is acknowledged at
+ * the end of the burst (RFC 9293 3.8.6.3), others may wait for an answer to carry it.
  */
 export function dueAcknowledgment(c: Connection, length: u32, pushed: bool): void {
   if (pushed) c.pushed = true;

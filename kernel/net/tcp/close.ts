@@ -5,8 +5,8 @@
  *     finish             the protocol's part is over          reset: the same, telling the peer
  *     enterTimeWait      a TimeWait record takes over
  *
- * The object outlives the protocol until the application has closed it, and then until the end of the burst (work.ts), so that
- * no caller up the chain is left with a freed one.
+ * The object outlives the protocol until the application has closed it, and then until the end of
+ * the burst (work.ts), so that no caller up the chain is left with a freed one.
  */
 import {
   POLLERR,
@@ -62,7 +62,8 @@ export function finish(c: Connection): void {
   c.closeDeadline = NEVER;
   reassemblyClear(c);
   sackClear(c);
-  // A copy into the buffer may be asleep: then it is released by whoever woke it (Connection.send), or by close.
+  // A copy into the buffer may be asleep: then it is released by whoever woke it (Connection.send),
+  // or by close.
   if (!c.busy) bufferRelease(c);
   c.bufferUsed = 0;
   if (c.detached) {
@@ -151,7 +152,10 @@ export function abortConnection(c: Connection): void {
   reset(c);
 }
 
-/** Nobody will read what the peer may still send, and it may never send a FIN (Linux's tcp_fin_timeout). */
+/**
+ * Nobody will read what the peer may still send, and it may never send a FIN (Linux's
+ * tcp_fin_timeout).
+ */
 export function limitFinWait2(c: Connection): void {
   setCloseDeadline(c, netNow() + FIN_WAIT_2_LENGTH);
 }

@@ -1,10 +1,11 @@
 /**
- * Congestion control: slow start (RFC 5681) and CUBIC (RFC 9438), in integers, for the kernel has no floating point.
+ * Congestion control: slow start (RFC 5681) and CUBIC (RFC 9438), in integers, for the kernel has
+ * no floating point.
  *
  *     W(t) = C (t - K)³ + Wmax        C = 0.4 segments/s³, β = 0.7, K = ∛((Wmax - cwnd at the start) / C)
  *
- * Windows are in bytes, time in milliseconds: the cube term in bytes is mss · 4 · d³ / 10¹⁰ with d = t - K in ms. d is held
- * to 10⁵ ms, so that d³ / 1000 · 4 · mss stays far below 2^63.
+ * Windows are in bytes, time in milliseconds: the cube term in bytes is mss · 4 · d³ / 10¹⁰ with d
+ * = t - K in ms. d is held to 10⁵ ms, so that d³ / 1000 · 4 · mss stays far below 2^63.
  */
 import { netNow } from "../clock";
 import { INITIAL_WINDOW, MILLISECOND } from "./config";
@@ -57,7 +58,8 @@ function cubicTarget(c: Connection): u32 {
 
 function congestionAvoidance(c: Connection, acked: u32): void {
   if (c.cubicEpoch == 0) beginEpoch(c);
-  // What Reno with the same β would have (4.3): α = 3 (1 - β) / (1 + β) = 9/17 until it has caught up with Wmax.
+  // What Reno with the same β would have (4.3): α = 3 (1 - β) / (1 + β) = 9/17 until it has caught
+  // up with Wmax.
   const step = (<u64>acked * c.mss) / c.cwnd;
   c.cubicEstimate += <u32>(c.cubicEstimate < c.cubicWindowMax ? (step * 9) / 17 : step);
   const target = max(cubicTarget(c), c.cubicEstimate);
@@ -69,7 +71,10 @@ function congestionAvoidance(c: Connection, acked: u32): void {
   }
 }
 
-/** `acked` bytes were newly acknowledged, of `flight` that were out; no loss is being repaired by fast recovery. */
+/**
+ * `acked` bytes were newly acknowledged, of `flight` that were out; no loss is being repaired by
+ * fast recovery.
+ */
 export function congestionAck(c: Connection, acked: u32, flight: u32): void {
   if (c.cwnd < c.ssthresh) {
     // An application that sends little must not collect window it has never tried (RFC 7661).
@@ -98,7 +103,10 @@ export function congestionRecovered(c: Connection): void {
   c.cubicEpoch = 0;
 }
 
-/** Nothing is in flight: after an idle period the window is not known to be right any more (RFC 5681 4.1). */
+/**
+ * Nothing is in flight: after an idle period the window is not known to be right any more (RFC 5681
+ * 4.1).
+ */
 export function congestionIdle(c: Connection): void {
   if (netNow() - c.lastSendTime <= currentRto(c)) return;
   c.cwnd = min(c.cwnd, INITIAL_WINDOW * c.mss);

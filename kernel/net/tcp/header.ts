@@ -1,6 +1,6 @@
 /**
- * The TCP header (RFC 9293 3.1): offsets, flags, accessors. Byte order is converted here and nowhere else. A caller
- * has checked that the header is there whole.
+ * The TCP header (RFC 9293 3.1): offsets, flags, accessors. Byte order is converted here and
+ * nowhere else. A caller has checked that the header is there whole.
  *
  *      0 source port      2 destination port
  *      4 sequence number
@@ -45,7 +45,10 @@ export function headerAcknowledgment(at: u64): u32 {
   return bswap(load32(at + 8));
 }
 
-/** Size of the header with its options, in bytes; a claim of the sender until compared with the segment's length. */
+/**
+ * Size of the header with its options, in bytes; a claim of the sender until compared with the
+ * segment's length.
+ */
 export function headerSize(at: u64): u32 {
   return (load8(at + 12) >> 4) << 2;
 }
@@ -68,7 +71,10 @@ export function headerWindow(at: u64): u32 {
   return bswap<u16>(<u16>load16(at + 14));
 }
 
-/** Writes all fields but the checksum, which is set to 0. `ports` has the local one in the upper half. */
+/**
+ * Writes all fields but the checksum, which is set to 0. `ports` has the local one in the upper
+ * half.
+ */
 export function headerWrite(
   at: u64,
   ports: u32,

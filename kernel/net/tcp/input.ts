@@ -1,6 +1,7 @@
 /**
- * A segment comes in: `tcpInput` finds out for whom it is; `connectionInput` handles the frequent case, the next segment
- * of an established connection, itself (header prediction, Van Jacobson) and leaves the rest to slow-input.ts.
+ * A segment comes in: `tcpInput` finds out for whom it is; `connectionInput` handles the frequent
+ * case, the next segment of an established connection, itself (header prediction, Van Jacobson) and
+ * leaves the rest to slow-input.ts.
  */
 import { load32 } from "../../arch/hw";
 import { POLLIN, POLLRDNORM } from "../../fs/file";
@@ -55,7 +56,8 @@ function checksumRight(packet: Packet, source: u32, destination: u32): bool {
 }
 
 /**
- * Takes a packet that starts with its TCP header and whose end is the segment's. The header must be in the first buffer.
+ * Takes a packet that starts with its TCP header and whose end is the segment's. The header must be
+ * in the first buffer.
  */
 export function tcpInput(packet: Packet, source: u32, destination: u32): void {
   tcpStats.inSegments++;
@@ -123,8 +125,8 @@ export function connectionInput(c: Connection, packet: Packet): void {
 }
 
 /**
- * Header prediction: the next data in order, acknowledging nothing or something new, no loss on either side. Does all
- * that is to be done for it; false: nothing has been done.
+ * Header prediction: the next data in order, acknowledging nothing or something new, no loss on
+ * either side. Does all that is to be done for it; false: nothing has been done.
  */
 function predicted(c: Connection, packet: Packet): bool {
   const at = packet.data;

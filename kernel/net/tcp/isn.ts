@@ -1,7 +1,8 @@
 /**
- * Initial sequence numbers (RFC 6528): a clock of 4 µs ticks plus a keyed hash of the four-tuple, so that numbers of one
- * tuple grow over time and those of another can't be told from them. Timestamps get an offset per tuple likewise
- * (RFC 7323 5.4), and ephemeral ports a starting point (RFC 6056, algorithm 3).
+ * Initial sequence numbers (RFC 6528): a clock of 4 µs ticks plus a keyed hash of the four-tuple,
+ * so that numbers of one tuple grow over time and those of another can't be told from them.
+ * Timestamps get an offset per tuple likewise (RFC 7323 5.4), and ephemeral ports a starting point
+ * (RFC 6056, algorithm 3).
  */
 import { netNow } from "../clock";
 import { sipHash } from "./sip-hash";

@@ -6,8 +6,9 @@
  *     l.accept()                         the oldest established connection, the caller's from then on, or null
  *     l.close()                          resets what was not accepted; the object is the caller's to free
  *
- * Half-open connections are bounded by the backlog; beyond it SYN cookies are sent (passive.ts). A connection whose handshake
- * completes while the accept queue is full stays half-open, and its SYN+ACK is repeated.
+ * Half-open connections are bounded by the backlog; beyond it SYN cookies are sent (passive.ts). A
+ * connection whose handshake completes while the accept queue is full stays half-open, and its
+ * SYN+ACK is repeated.
  */
 import { EADDRINUSE } from "../../lib/errno";
 import { reset } from "./close";
@@ -116,7 +117,10 @@ export class Listener {
     this.acceptCount--;
   }
 
-  /** A child is accepted, or has ended; a half-open one, and one that nobody accepted, belongs to nobody then. */
+  /**
+   * A child is accepted, or has ended; a half-open one, and one that nobody accepted, belongs to
+   * nobody then.
+   */
   forget(c: Connection): void {
     if (c.established) this.unlinkAccept(c);
     else this.unlinkHalfOpen(c);
@@ -168,8 +172,8 @@ function setChain(port: u32, listener: Listener | null): void {
 }
 
 /**
- * The listener for an address and port: one for the very address before one for any. Of several (SO_REUSEPORT) the `hash`
- * of the connection decides.
+ * The listener for an address and port: one for the very address before one for any. Of several
+ * (SO_REUSEPORT) the `hash` of the connection decides.
  */
 export function listenerFind(address: u32, port: u32, hash: u32): Listener | null {
   let exact: u32 = 0;

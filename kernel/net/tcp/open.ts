@@ -18,7 +18,9 @@ import { keepaliveRestart, setRetransmit } from "./timer";
 import { announcedMss, sendSyn } from "./transmit";
 import { wireSegmentationMax, wireSource } from "./wire";
 
-/** How many acknowledgments are not delayed after the handshake, while the peer is in slow start. */
+/**
+ * How many acknowledgments are not delayed after the handshake, while the peer is in slow start.
+ */
 const QUICK_ACKS: u32 = 4;
 
 /** Sets the tuple and our initial sequence number. */

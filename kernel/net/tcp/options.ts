@@ -1,8 +1,10 @@
 /**
- * TCP options: maximum segment size (RFC 9293 3.7.1), window scale and timestamps (RFC 7323), SACK permitted and SACK
- * (RFC 2018). Unknown ones are skipped; a malformed length ends the parsing, what came before counts.
+ * TCP options: maximum segment size (RFC 9293 3.7.1), window scale and timestamps (RFC 7323), SACK
+ * permitted and SACK (RFC 2018). Unknown ones are skipped; a malformed length ends the parsing,
+ * what came before counts.
  *
- * Timestamps are sent in the aligned form of RFC 7323 appendix A (NOP NOP 8 10 …), which header prediction knows.
+ * Timestamps are sent in the aligned form of RFC 7323 appendix A (NOP NOP 8 10 …), which header
+ * prediction knows.
  */
 import { store32 } from "../../arch/hw";
 import { byteAt, halfAt, setWordAt, wordAt } from "./header";

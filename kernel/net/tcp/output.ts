@@ -1,10 +1,11 @@
 /**
- * Deciding what to send: first what is lost (recovery.ts), then new data as far as the peer's window, the congestion
- * window, Nagle's algorithm and silly window avoidance allow (RFC 9293 3.8.6.2.1), then the FIN.
+ * Deciding what to send: first what is lost (recovery.ts), then new data as far as the peer's
+ * window, the congestion window, Nagle's algorithm and silly window avoidance allow (RFC 9293
+ * 3.8.6.2.1), then the FIN.
  *
- * A partial segment at the end of the buffer goes out when nothing smaller than a full segment is unacknowledged
- * (Nagle's algorithm as modified by Minshall, draft-minshall-nagle-01), so that a large write does not wait with its tail for a
- * delayed acknowledgment of its own full segments.
+ * A partial segment at the end of the buffer goes out when nothing smaller than a full segment is
+ * unacknowledged (Nagle's algorithm as modified by Minshall, draft-minshall-nagle-01), so that a
+ * large write does not wait with its tail for a delayed acknowledgment of its own full segments.
  */
 import { netNow } from "../clock";
 import { NEVER } from "../timers";
@@ -70,7 +71,9 @@ function sendNew(c: Connection, inFlight: u32): void {
   }
 }
 
-/** More than one segment is there to be sent: one, or as many whole ones as go down in one packet. */
+/**
+ * More than one segment is there to be sent: one, or as many whole ones as go down in one packet.
+ */
 function wholeSegments(c: Connection, length: u32, room: u32): u32 {
   const mss = c.mss;
   if (c.segmentationMax <= mss) return mss;
@@ -82,7 +85,8 @@ function wholeSegments(c: Connection, length: u32, room: u32): u32 {
 function mayNot(c: Connection, length: u32, unsent: u32): bool {
   if (length == 0) return true;
   if (length < unsent) {
-    // The window cuts it short: it is worth sending when it is half of what the peer has ever offered.
+    // The window cuts it short: it is worth sending when it is half of what the peer has ever
+    // offered.
     return length < c.sndWindowMax >> 1;
   }
   if (c.cork) return true;
@@ -105,7 +109,10 @@ function noteSent(c: Connection, length: u32, fin: bool): void {
   }
 }
 
-/** A corked partial segment has waited long enough, or a window too small for a good one has stayed so. */
+/**
+ * A corked partial segment has waited long enough, or a window too small for a good one has stayed
+ * so.
+ */
 export function outputForced(c: Connection): bool {
   const unsent = c.bufferSequence + c.bufferUsed - c.sndNxt;
   const window = <i32>(c.sndUna + c.sndWindow - c.sndNxt);

@@ -25,12 +25,15 @@ import { setRetransmit } from "./timer";
 import { sendResetFor, sendSyn } from "./transmit";
 import { wireSegmentMax, wireTransmit } from "./wire";
 
-/** Acknowledgments are looked at as cookies for this long after one was sent: as long as a cookie is good. */
+/**
+ * Acknowledgments are looked at as cookies for this long after one was sent: as long as a cookie is
+ * good.
+ */
 const COOKIE_PERIOD: u64 = 140 * SECOND;
 
 /**
- * Input for a listener: `segment` is parsed, nothing else knows the tuple. Frees the packet unless the returned connection
- * has to process it (a cookie's acknowledgment). `iss` 0: choose one.
+ * Input for a listener: `segment` is parsed, nothing else knows the tuple. Frees the packet unless
+ * the returned connection has to process it (a cookie's acknowledgment). `iss` 0: choose one.
  */
 export function listenerInput(
   listener: Listener,
@@ -50,7 +53,8 @@ export function listenerInput(
       const c = cookieInput(listener, local, remote, ports);
       if (c) return c;
       if ((segment.length > 0 || listener.acceptFull()) && cookieRecent(segment)) {
-        // Data may have overtaken the acknowledgment that the cookie needs, or accept is behind: it will be sent again.
+        // Data may have overtaken the acknowledgment that the cookie needs, or accept is behind: it
+        // will be sent again.
         packetFree(packet);
         return null;
       }

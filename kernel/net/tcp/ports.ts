@@ -1,6 +1,6 @@
 /**
- * Ephemeral ports (RFC 6056, algorithm 3): the search starts at a keyed hash of the destination plus a counter, so that ports
- * are hard to guess and consecutive for one destination.
+ * Ephemeral ports (RFC 6056, algorithm 3): the search starts at a keyed hash of the destination
+ * plus a counter, so that ports are hard to guess and consecutive for one destination.
  */
 import { portOffset } from "./isn";
 import { listenerFind } from "./listener";

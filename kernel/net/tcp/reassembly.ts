@@ -1,12 +1,13 @@
 /**
- * Segments that came out of order, until the hole before them is filled: a list of packets sorted by sequence number,
- * without overlap, each with its range in `sequence` and `sequenceEnd`. All lie in the receive window.
+ * Segments that came out of order, until the hole before them is filled: a list of packets sorted
+ * by sequence number, without overlap, each with its range in `sequence` and `sequenceEnd`. All lie
+ * in the receive window.
  *
- * The list is bounded by count: a peer may fill the window with one-byte segments, and each holds a buffer. What does not
- * fit is dropped, as if the network had lost it.
+ * The list is bounded by count: a peer may fill the window with one-byte segments, and each holds a
+ * buffer. What does not fit is dropped, as if the network had lost it.
  *
- * It also knows what to report in SACK options (RFC 2018 section 4): first the range that holds the latest arrival, then those
- * reported before it, for which a few recent arrivals are kept.
+ * It also knows what to report in SACK options (RFC 2018 section 4): first the range that holds the
+ * latest arrival, then those reported before it, for which a few recent arrivals are kept.
  */
 import { Packet, packetFree } from "../packet";
 import { Connection } from "./connection";
@@ -53,8 +54,8 @@ function noteRecent(c: Connection, sequence: u32): void {
 }
 
 /**
- * Keeps a segment [sequence, sequence + length) that is beyond rcvNxt. Takes the packet. What overlaps with kept segments is
- * cut off: earlier bytes win.
+ * Keeps a segment [sequence, sequence + length) that is beyond rcvNxt. Takes the packet. What
+ * overlaps with kept segments is cut off: earlier bytes win.
  */
 export function reassemblyInsert(c: Connection, packet: Packet, sequence: u32, length: u32): void {
   let start = sequence;
@@ -140,7 +141,10 @@ export function reassemblyClear(c: Connection): void {
   c.outOfOrderCount = 0;
 }
 
-/** The block of contiguous kept bytes that holds `sequence`, in `foundStart` and `foundEnd`; false when there is none. */
+/**
+ * The block of contiguous kept bytes that holds `sequence`, in `foundStart` and `foundEnd`; false
+ * when there is none.
+ */
 let foundStart: u32 = 0;
 let foundEnd: u32 = 0;
 
@@ -180,7 +184,10 @@ function recentAt(c: Connection, index: u32): u32 {
   }
 }
 
-/** Collects up to `limit` SACK blocks, the latest arrival's first; returns how many. See `sackBlockStart`. */
+/**
+ * Collects up to `limit` SACK blocks, the latest arrival's first; returns how many. See
+ * `sackBlockStart`.
+ */
 export function collectSackBlocks(c: Connection, limit: u32): u32 {
   let count: u32 = 0;
   for (let i: u32 = 0; i < RECENT_MAX && count < limit; i++) {

@@ -1,9 +1,10 @@
 /**
- * The receive queue of a connection: packets whose payload is next in order, linked by `next`; the application copies
- * straight out of their buffers.
+ * The receive queue of a connection: packets whose payload is next in order, linked by `next`; the
+ * application copies straight out of their buffers.
  *
- * A packet's buffer is much larger than a short segment. So that a peer can't make a window of single bytes hold
- * thousands of buffers, a short segment behind unread data is copied into the last buffer of the queue.
+ * A packet's buffer is much larger than a short segment. So that a peer can't make a window of
+ * single bytes hold thousands of buffers, a short segment behind unread data is copied into the
+ * last buffer of the queue.
  */
 import { copy } from "../../arch/hw";
 import { IoVector } from "../../fs/io-vector";
@@ -50,8 +51,9 @@ function appendOne(c: Connection, packet: Packet): void {
 }
 
 /**
- * Copies queued bytes to the application, or with `peek` leaves them there as well. Returns the bytes, or -EFAULT when
- * none could be copied. May sleep in the copy: the connection is marked busy by the caller.
+ * Copies queued bytes to the application, or with `peek` leaves them there as well. Returns the
+ * bytes, or -EFAULT when none could be copied. May sleep in the copy: the connection is marked busy
+ * by the caller.
  */
 export function queueRead(c: Connection, io: IoVector, peek: bool): i64 {
   let done: i64 = 0;

@@ -1,9 +1,10 @@
 /**
  * The window we announce: how much the peer may send.
  *
- * The right edge never moves left, and moves right in steps worth a segment (silly window avoidance, RFC 9293 3.8.6.2.2).
- * The buffer behind it grows with what the application reads in a round trip, so that it does not limit a fast path
- * (dynamic right-sizing); a small one suffices for requests and answers.
+ * The right edge never moves left, and moves right in steps worth a segment (silly window
+ * avoidance, RFC 9293 3.8.6.2.2). The buffer behind it grows with what the application reads in a
+ * round trip, so that it does not limit a fast path (dynamic right-sizing); a small one suffices
+ * for requests and answers.
  */
 import { netNow } from "../clock";
 import { packetPressure } from "../packet";
@@ -32,8 +33,8 @@ export function selectWindow(c: Connection): u32 {
   let window = left;
   if (space > left && space - left >= min(c.receiveLimit >> 1, c.receiveMss)) window = space;
   const scale = c.rcvScale;
-  // Rounded up, so that the edge does not move left by the bits that scaling cuts off; but not beyond the buffer, or
-  // a peer that sends single bytes would make it creep.
+  // Rounded up, so that the edge does not move left by the bits that scaling cuts off; but not
+  // beyond the buffer, or a peer that sends single bytes would make it creep.
   let field = (window + (1 << scale) - 1) >> scale;
   if (field << scale > space + ((1 << scale) - 1)) field = window >> scale;
   field = min<u32>(field, 0xffff);
@@ -54,12 +55,15 @@ function tune(c: Connection, n: u32): void {
   c.tuneStart = now;
 }
 
-/** The application has read n bytes: tells the peer of the room when that is much more than it knows of. */
+/**
+ * The application has read n bytes: tells the peer of the room when that is much more than it knows
+ * of.
+ */
 export function noteConsumed(c: Connection, n: u32): void {
   if (!c.receiveLimitFixed) tune(c, n);
   if (c.pushed && !c.interactive && c.queuedBytes == 0) {
-    // All that the peer wrote has been read, and there is no answer to wait for: it may be waiting with what comes next
-    // (Nagle's algorithm).
+    // All that the peer wrote has been read, and there is no answer to wait for: it may be waiting
+    // with what comes next (Nagle's algorithm).
     schedule(c, WORK_ACK);
     return;
   }

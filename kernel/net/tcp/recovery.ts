@@ -1,5 +1,6 @@
 /**
- * Finding out about loss and repairing it: RFC 6675 with SACK, RFC 6582 (NewReno) without, RFC 6298 after a time out.
+ * Finding out about loss and repairing it: RFC 6675 with SACK, RFC 6582 (NewReno) without, RFC 6298
+ * after a time out.
  *
  *     state   lost is                                        in flight is
  *     NONE    nothing                                        all sent, less what SACK or duplicate ACKs say has arrived
@@ -9,8 +10,9 @@
  *             partial acknowledgment
  *     LOSS    all holes below recoveryPoint                  what was retransmitted, and what is beyond recoveryPoint
  *
- * FAST and LOSS end when sndUna reaches recoveryPoint, the end of what was sent when they began. `highRetransmit` runs over
- * the lost ranges once; a retransmission that is lost as well is left to the timer.
+ * FAST and LOSS end when sndUna reaches recoveryPoint, the end of what was sent when they began.
+ * `highRetransmit` runs over the lost ranges once; a retransmission that is lost as well is left to
+ * the timer.
  */
 
 import { DUPLICATE_THRESHOLD } from "./config";
@@ -106,7 +108,10 @@ function nextLost(c: Connection): bool {
   return false;
 }
 
-/** Sends [sequence, sequence + length) again; the FIN is the last number of the range when it was sent. */
+/**
+ * Sends [sequence, sequence + length) again; the FIN is the last number of the range when it was
+ * sent.
+ */
 function retransmit(c: Connection, sequence: u32, length: u32): bool {
   const end = c.bufferSequence + c.bufferUsed;
   let flags = ACK;
@@ -123,7 +128,10 @@ function retransmit(c: Connection, sequence: u32, length: u32): bool {
   return transmit(c, sequence, bytes, flags);
 }
 
-/** Sends lost segments while the congestion window has room beside `inFlight`; returns what is in flight then. */
+/**
+ * Sends lost segments while the congestion window has room beside `inFlight`; returns what is in
+ * flight then.
+ */
 export function retransmitLost(c: Connection, inFlight: u32): u32 {
   let flight = inFlight;
   while (nextLost(c)) {

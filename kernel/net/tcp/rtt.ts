@@ -1,6 +1,7 @@
 /**
- * Round-trip time and retransmission timeout (RFC 6298). One segment per round trip is timed with the full resolution of
- * the clock; Karn's algorithm: not one that was retransmitted. While all of them are, timestamps give a sample instead.
+ * Round-trip time and retransmission timeout (RFC 6298). One segment per round trip is timed with
+ * the full resolution of the clock; Karn's algorithm: not one that was retransmitted. While all of
+ * them are, timestamps give a sample instead.
  */
 import { RTO_MAX, RTO_MIN } from "./config";
 import { Connection } from "./connection";
@@ -16,7 +17,8 @@ export function rttSample(c: Connection, rtt: u64): void {
     c.rttVariance = c.rttVariance - (c.rttVariance >> 2) + (difference >> 2);
     c.srtt = max<u64>(c.srtt - (c.srtt >> 3) + (rtt >> 3), 1);
   }
-  // The variance's share has a lower bound, as on Linux, or a steady path would have no margin at all.
+  // The variance's share has a lower bound, as on Linux, or a steady path would have no margin at
+  // all.
   const margin = max<u64>(c.rttVariance << 2, RTO_MIN);
   c.rto = min<u64>(c.srtt + margin, RTO_MAX);
 }

@@ -1,7 +1,7 @@
 /**
- * The sender's scoreboard: which ranges beyond sndUna the peer has reported as received (RFC 2018 section 5). Sorted, apart
- * from each other. It exists while there is something on it. Ranges beyond its capacity are forgotten: the sender may always
- * treat reported data as lost.
+ * The sender's scoreboard: which ranges beyond sndUna the peer has reported as received (RFC 2018
+ * section 5). Sorted, apart from each other. It exists while there is something on it. Ranges
+ * beyond its capacity are forgotten: the sender may always treat reported data as lost.
  */
 import { heapAlloc, heapFree } from "../../runtime/heap";
 import { Connection } from "./connection";
@@ -95,7 +95,10 @@ export class SackBoard {
   }
 }
 
-/** Enters a SACK block of the peer; returns whether it told anything new. What makes no sense is ignored. */
+/**
+ * Enters a SACK block of the peer; returns whether it told anything new. What makes no sense is
+ * ignored.
+ */
 export function sackReported(c: Connection, start: u32, end: u32): bool {
   if (!seqLess(start, end) || seqLess(c.sndNxt, end) || seqLessEqual(end, c.sndUna)) return false;
   const from = seqMax(start, c.sndUna);

@@ -1,7 +1,7 @@
 /**
- * A received segment, parsed: header fields and options as numbers. There is one, `segment`, filled per packet and
- * valid while that packet is processed; input neither sleeps nor nests (what is sent is queued by the layers below).
- * With more CPUs, one per CPU.
+ * A received segment, parsed: header fields and options as numbers. There is one, `segment`, filled
+ * per packet and valid while that packet is processed; input neither sleeps nor nests (what is sent
+ * is queued by the layers below). With more CPUs, one per CPU.
  */
 import { Packet } from "../packet";
 import {
@@ -59,7 +59,10 @@ export class Segment {
     this.sackCount++;
   }
 
-  /** Fills in all fields and takes the header off the packet. The caller has checked the header's size. */
+  /**
+   * Fills in all fields and takes the header off the packet. The caller has checked the header's
+   * size.
+   */
   parse(packet: Packet): void {
     const at = packet.data;
     const size = headerSize(at);

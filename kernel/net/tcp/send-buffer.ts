@@ -1,14 +1,16 @@
 /**
- * The send buffer of a connection: bytes that the application has written and the peer has not acknowledged.
+ * The send buffer of a connection: bytes that the application has written and the peer has not
+ * acknowledged.
  *
  *       start                                   start + used
  *         | sent, not acknowledged | not sent yet |   free … capacity
  *       sequence `bufferSequence`
  *
- * A ring of contiguous physical pages in the direct map, a power of two in size, so that any range of sequence numbers is
- * at most two pieces at known addresses: a retransmission copies from here to the packet, and a device could read it
- * here. It starts as one page with the first write, doubles while the limit allows it and pages can be had, and a large
- * one is given back when all is acknowledged.
+ * A ring of contiguous physical pages in the direct map, a power of two in size, so that any range
+ * of sequence numbers is at most two pieces at known addresses: a retransmission copies from here
+ * to the packet, and a device could read it here. It starts as one page with the first write,
+ * doubles while the limit allows it and pages can be had, and a large one is given back when all is
+ * acknowledged.
  */
 import { copy } from "../../arch/hw";
 import { IoVector } from "../../fs/io-vector";
@@ -76,8 +78,9 @@ function enlarge(c: Connection, wanted: u32): void {
 }
 
 /**
- * Copies from the application as much as fits. Returns the bytes, 0 when there is no room (or no memory), or -EFAULT. May
- * sleep in the copy: the connection is marked busy by the caller, so that nothing else changes the ring meanwhile.
+ * Copies from the application as much as fits. Returns the bytes, 0 when there is no room (or no
+ * memory), or -EFAULT. May sleep in the copy: the connection is marked busy by the caller, so that
+ * nothing else changes the ring meanwhile.
  */
 export function bufferWrite(c: Connection, io: IoVector): i64 {
   const wanted = <u32>min<u64>(bufferSpace(c), io.remaining);

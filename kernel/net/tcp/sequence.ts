@@ -1,6 +1,7 @@
 /**
- * Sequence number arithmetic (RFC 9293 3.4): 32-bit numbers that wrap, compared by the sign of their difference. Two
- * numbers are comparable while they are less than 2^31 apart, which windows of at most 2^30 ensure (RFC 7323 2.3).
+ * Sequence number arithmetic (RFC 9293 3.4): 32-bit numbers that wrap, compared by the sign of
+ * their difference. Two numbers are comparable while they are less than 2^31 apart, which windows
+ * of at most 2^30 ensure (RFC 7323 2.3).
  */
 
 export function seqLess(a: u32, b: u32): bool {

@@ -1,7 +1,7 @@
 /**
- * SipHash-2-4 (Aumasson and Bernstein, "SipHash: a fast short-input PRF", 2012): the keyed hash behind initial sequence
- * numbers, SYN cookies, ports and the connection table. Input is three words of 64 bits, a fixed length, so there is no
- * padding to do but the length byte.
+ * SipHash-2-4 (Aumasson and Bernstein, "SipHash: a fast short-input PRF", 2012): the keyed hash
+ * behind initial sequence numbers, SYN cookies, ports and the connection table. Input is three
+ * words of 64 bits, a fixed length, so there is no padding to do but the length byte.
  */
 let v0: u64 = 0;
 let v1: u64 = 0;

@@ -1,6 +1,7 @@
 /**
- * Segment processing in full: RFC 9293 3.10.7, with RFC 5961's care about resets, SYNs and acknowledgments from outside, RFC 7323's
- * protection against old segments, and RFC 2018's reports. The segment is parsed in `segment`, the packet starts at its payload.
+ * Segment processing in full: RFC 9293 3.10.7, with RFC 5961's care about resets, SYNs and
+ * acknowledgments from outside, RFC 7323's protection against old segments, and RFC 2018's reports.
+ * The segment is parsed in `segment`, the packet starts at its payload.
  *
  *     1 SYN_SENT has rules of its own           5 SYN in a synchronised state: challenge
  *     2 timestamp older than the last: drop     6 acknowledgment
@@ -70,14 +71,18 @@ export function processSegment(c: Connection, packet: Packet): void {
   }
 }
 
-/** Answers a segment that can't be right, so that a peer which is right corrects itself. Not without end. */
+/**
+ * Answers a segment that can't be right, so that a peer which is right corrects itself. Not without
+ * end.
+ */
 function challenge(c: Connection): void {
   const now = netNow();
   const since = now - c.outOfWindowTime;
   if (segment.length == 0 && c.outOfWindowTime != 0 && since < OUT_OF_WINDOW_INTERVAL) return;
   c.outOfWindowTime = now;
   tcpStats.challengeAcks++;
-  // A repeated SYN has not got our answer. In a simultaneous open, a SYN+ACK wants an acknowledgment (RFC 9293 3.5).
+  // A repeated SYN has not got our answer. In a simultaneous open, a SYN+ACK wants an
+  // acknowledgment (RFC 9293 3.5).
   if (c.state == State.SYN_RECEIVED && (segment.flags & ACK) == 0) sendSyn(c);
   else sendAcknowledgment(c);
 }
@@ -107,7 +112,8 @@ function check(c: Connection): bool {
   const flags = segment.flags;
   if (isOld(c) && (flags & RST) == 0) {
     tcpStats.pawsRejected++;
-    // An acknowledgment that was overtaken is no reason to answer; what takes sequence numbers may be a repetition.
+    // An acknowledgment that was overtaken is no reason to answer; what takes sequence numbers may
+    // be a repetition.
     if (segment.length > 0 || (flags & (SYN | FIN)) != 0) challenge(c);
     return false;
   }
@@ -150,7 +156,8 @@ function trimToWindow(c: Connection, packet: Packet): void {
     const cut = min(before, segment.length);
     trimFront(packet, cut);
     segment.length -= cut;
-    // A FIN received before is found again by its sequence number; nothing is left in front of rcvNxt.
+    // A FIN received before is found again by its sequence number; nothing is left in front of
+    // rcvNxt.
     if (before > cut) segment.flags &= ~FIN;
     if (cut > 0) schedule(c, WORK_ACK);
     segment.sequence += cut;
@@ -163,7 +170,9 @@ function trimToWindow(c: Connection, packet: Packet): void {
   }
 }
 
-/** RFC 7323 4.3: the timestamp to echo is that of the segment that the next acknowledgment is for. */
+/**
+ * RFC 7323 4.3: the timestamp to echo is that of the segment that the next acknowledgment is for.
+ */
 function noteTimestamp(c: Connection): void {
   if (!c.timestamps || !segment.hasTimestamp) return;
   if (seqLessEqual(segment.sequence, c.lastAckSent) && <i32>(segment.tsValue - c.tsRecent) >= 0) {
@@ -233,7 +242,8 @@ function acknowledgmentInput(c: Connection): bool {
     updateWindow(c);
   }
   if (ack != c.sndUna) {
-    // While nothing is timed, because it was retransmitted, the echo tells which transmission arrived.
+    // While nothing is timed, because it was retransmitted, the echo tells which transmission
+    // arrived.
     const sample = !c.timing && c.timestamps && segment.hasTimestamp && segment.tsEcho != 0;
     acknowledged(c, ack);
     if (sample) echoSample(c);
@@ -297,7 +307,8 @@ function dataInput(c: Connection, packet: Packet): void {
   }
   const pressure = packetPressure();
   if (pressure > 1 && c.queuedBytes > RECEIVE_LIMIT_SHORT >> 1) {
-    // The application does not read, and packets are needed where it does: as if the network had lost this one.
+    // The application does not read, and packets are needed where it does: as if the network had
+    // lost this one.
     tcpStats.pressureDrops++;
     packetFree(packet);
     return;

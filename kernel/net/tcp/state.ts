@@ -1,6 +1,6 @@
 /**
- * The states of a connection (RFC 9293 3.3.2), in the order of Linux's numbers (include/net/tcp_states.h), which
- * /proc/net/tcp and TCP_INFO show.
+ * The states of a connection (RFC 9293 3.3.2), in the order of Linux's numbers
+ * (include/net/tcp_states.h), which /proc/net/tcp and TCP_INFO show.
  *
  *     from          event                                  to
  *     CLOSED        connect: SYN sent                      SYN_SENT
@@ -19,8 +19,9 @@
  *     LAST_ACK      ACK of our FIN                         CLOSED
  *     any           RST, abort, time out                   CLOSED
  *
- * LISTEN is a `Listener` and TIME_WAIT a `TimeWait`, not a `Connection`: both are smaller. A FIN that is queued behind
- * data counts as sent for the state; whether it is on its way is in `finSent`.
+ * LISTEN is a `Listener` and TIME_WAIT a `TimeWait`, not a `Connection`: both are smaller. A FIN
+ * that is queued behind data counts as sent for the state; whether it is on its way is in
+ * `finSent`.
  */
 export enum State {
   ESTABLISHED = 1,

@@ -1,5 +1,6 @@
 /**
- * Counters, named as in the TCP MIB (RFC 4022) and Linux's /proc/net/snmp and netstat where those have them.
+ * Counters, named as in the TCP MIB (RFC 4022) and Linux's /proc/net/snmp and netstat where those
+ * have them.
  */
 @unmanaged
 export class TcpStats {

@@ -1,6 +1,7 @@
 /**
- * SYN cookies (Bernstein, 1996; RFC 4987 3.6): when the queue of half-open connections is full, the SYN+ACK's sequence number
- * carries what is needed to open the connection from the peer's acknowledgment alone, and nothing is stored.
+ * SYN cookies (Bernstein, 1996; RFC 4987 3.6): when the queue of half-open connections is full, the
+ * SYN+ACK's sequence number carries what is needed to open the connection from the peer's
+ * acknowledgment alone, and nothing is stored.
  *
  *     cookie      31..27 time, in units of 69 s, modulo 32    26..24 index of the MSS    23..0 keyed hash of both, the tuple
  *                                                                                              and the peer's sequence number

@@ -1,17 +1,21 @@
 /**
- * The connection table: from addresses and ports to the `Endpoint` (a Connection or a TimeWait) that a segment is for.
+ * The connection table: from addresses and ports to the `Endpoint` (a Connection or a TimeWait)
+ * that a segment is for.
  *
  *     tableFind(local, remote, ports)     tableInsert(endpoint)     tableRemove(endpoint)
  *
- * A hash table with chains through the endpoints themselves, doubled when there are more endpoints than chains. The hash
- * is keyed, so that a peer can't aim at one chain, and cheap: two multiplications. The table is shared by nothing, so
- * with more CPUs each has its own, and receive-side scaling by the same tuple sends a connection's packets there.
+ * A hash table with chains through the endpoints themselves, doubled when there are more endpoints
+ * than chains. The hash is keyed, so that a peer can't aim at one chain, and cheap: two
+ * multiplications. The table is shared by nothing, so with more CPUs each has its own, and
+ * receive-side scaling by the same tuple sends a connection's packets there.
  */
 import { heapAlloc, heapFree } from "../../runtime/heap";
 import { NetTimer } from "../timers";
 import { State } from "./state";
 
-/** What a segment may be for. Addresses in host order; `ports` has the local one in the upper half. */
+/**
+ * What a segment may be for. Addresses in host order; `ports` has the local one in the upper half.
+ */
 export abstract class Endpoint extends NetTimer {
   localAddress: u32 = 0;
   remoteAddress: u32 = 0;
@@ -129,7 +133,9 @@ export function tableRemove(endpoint: Endpoint): void {
   endpointCount--;
 }
 
-/** Whether any endpoint uses a local port: for bind(2). Looks at all of them, which bind can afford. */
+/**
+ * Whether any endpoint uses a local port: for bind(2). Looks at all of them, which bind can afford.
+ */
 export function tablePortInUse(address: u32, port: u32, timeWaitCounts: bool): bool {
   for (let i: u32 = 0; i < chainCount; i++) {
     let endpoint = tableChain(i);

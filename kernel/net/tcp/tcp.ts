@@ -6,7 +6,8 @@
  *     tcpFlush()                                        (work.ts) sends and frees what input and timers have noted
  *     tcpIcmpError(…), tcpPathMtu(…)                    from ICMP, with the ports and sequence number it quotes
  *
- * The time comes from net/clock.ts, timers run by net/timers.ts. All in thread context, one thread at a time.
+ * The time comes from net/clock.ts, timers run by net/timers.ts. All in thread context, one thread
+ * at a time.
  */
 
 import { finish } from "./close";
@@ -31,8 +32,9 @@ export function tcpInit(random0: u64, random1: u64, random2: u64): void {
 }
 
 /**
- * Memory is short: gives back what may be given back, the segments kept out of order (RFC 2018 section 8 allows it). Without
- * that, they could hold the very buffers that the missing ones need. Returns how many packets were freed.
+ * Memory is short: gives back what may be given back, the segments kept out of order (RFC 2018
+ * section 8 allows it). Without that, they could hold the very buffers that the missing ones need.
+ * Returns how many packets were freed.
  */
 export function tcpShrink(): u32 {
   let freed: u32 = 0;
@@ -60,8 +62,9 @@ function quoted(local: u32, remote: u32, ports: u32, sequence: u32): Connection 
 }
 
 /**
- * ICMP reports that our segment did not arrive. `error` is a positive errno; a hard one ends an attempt to connect, an
- * established connection goes on (RFC 5927 6.1) and reports it if it dies of it.
+ * ICMP reports that our segment did not arrive. `error` is a positive errno; a hard one ends an
+ * attempt to connect, an established connection goes on (RFC 5927 6.1) and reports it if it dies of
+ * it.
  */
 export function tcpIcmpError(
   local: u32,
@@ -80,7 +83,10 @@ export function tcpIcmpError(
   finish(c);
 }
 
-/** The path takes IP packets of `mtu` bytes only (RFC 1191). IPv4 has remembered it: smaller segments from now on. */
+/**
+ * The path takes IP packets of `mtu` bytes only (RFC 1191). IPv4 has remembered it: smaller
+ * segments from now on.
+ */
 export function tcpPathMtu(
   local: u32,
   remote: u32,

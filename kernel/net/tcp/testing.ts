@@ -1,5 +1,6 @@
 /**
- * For TCP's unit tests: a peer made of lists of what it sends and what it expects. Not part of the kernel.
+ * For TCP's unit tests: a peer made of lists of what it sends and what it expects. Not part of the
+ * kernel.
  *
  *     start()                                  memory, secrets, time, a tap on the wire
  *     openPassive() / openActive()             an established connection in `conn`

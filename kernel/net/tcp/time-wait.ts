@@ -1,10 +1,12 @@
 /**
- * TIME_WAIT (RFC 9293 3.6.1): what is left of a connection that was closed by this end, so that late segments of it are
- * recognised and a lost last acknowledgment can be repeated. A record of its own, a tenth of a connection.
+ * TIME_WAIT (RFC 9293 3.6.1): what is left of a connection that was closed by this end, so that
+ * late segments of it are recognised and a lost last acknowledgment can be repeated. A record of
+ * its own, a tenth of a connection.
  *
- * The tuple may be used again before the time is over when that is safe: by the peer with a SYN whose sequence number or
- * timestamp is beyond the old ones (RFC 9293 3.6.1, RFC 6191), by us with a later timestamp (as Linux's tcp_tw_reuse). A
- * reset does not end it (RFC 1337). There are at most TIME_WAIT_MAX; then the oldest goes.
+ * The tuple may be used again before the time is over when that is safe: by the peer with a SYN
+ * whose sequence number or timestamp is beyond the old ones (RFC 9293 3.6.1, RFC 6191), by us with
+ * a later timestamp (as Linux's tcp_tw_reuse). A reset does not end it (RFC 1337). There are at
+ * most TIME_WAIT_MAX; then the oldest goes.
  */
 import { free } from "../../runtime/free";
 import { netNow } from "../clock";
@@ -34,7 +36,10 @@ export class TimeWait extends Endpoint {
     timeWaitEnd(this);
   }
 
-  /** Whether we may connect with the same tuple: timestamps tell old segments from new ones a second later. */
+  /**
+   * Whether we may connect with the same tuple: timestamps tell old segments from new ones a second
+   * later.
+   */
   reusable(): bool {
     return this.timestamps && netNow() - this.since >= SECOND;
   }
@@ -99,7 +104,9 @@ export function timeWaitEnd(t: TimeWait): void {
   free(t);
 }
 
-/** Ends it for a new connection of the same tuple; returns the new one's initial sequence number. */
+/**
+ * Ends it for a new connection of the same tuple; returns the new one's initial sequence number.
+ */
 export function timeWaitReuse(t: TimeWait): u32 {
   // Beyond any window the old connection may have had.
   const iss = t.sndNxt + 65535 + 2;

@@ -1,6 +1,6 @@
 /**
- * Building segments and handing them down. Each function makes one packet; false means that there was no buffer, and
- * nothing was sent: timers make up for it.
+ * Building segments and handing them down. Each function makes one packet; false means that there
+ * was no buffer, and nothing was sent: timers make up for it.
  */
 import { netNow } from "../clock";
 import { PACKET_BUFFER_SIZE, PACKET_HEADROOM, packetAlloc, packetAllocLarge } from "../packet";
@@ -26,7 +26,10 @@ import { WORK_ACK } from "./work";
 
 const SMALL_MAX: u32 = PACKET_BUFFER_SIZE - PACKET_HEADROOM;
 
-/** The clock of timestamps: ticks of 2^20 ns, a little more than a millisecond (RFC 7323 5.4 allows 1 ms to 1 s). */
+/**
+ * The clock of timestamps: ticks of 2^20 ns, a little more than a millisecond (RFC 7323 5.4 allows
+ * 1 ms to 1 s).
+ */
 export function timestampNow(c: Connection): u32 {
   return <u32>(netNow() >> 20) + c.tsOffset;
 }
@@ -41,8 +44,8 @@ function noteAcknowledged(c: Connection): void {
 }
 
 /**
- * Sends `length` bytes of the send buffer from `sequence` on, with `flags`; length 0 for a segment without data. More
- * than one segment's worth is cut by the device.
+ * Sends `length` bytes of the send buffer from `sequence` on, with `flags`; length 0 for a segment
+ * without data. More than one segment's worth is cut by the device.
  */
 export function transmit(c: Connection, sequence: u32, length: u32, flags: u32): bool {
   const packet = length <= SMALL_MAX ? packetAlloc() : packetAllocLarge(length);
@@ -92,7 +95,10 @@ export function sendAcknowledgment(c: Connection): bool {
   return transmit(c, c.sndNxt, 0, ACK);
 }
 
-/** A segment that is out of the peer's window on purpose, so that it answers with its state (probes). */
+/**
+ * A segment that is out of the peer's window on purpose, so that it answers with its state
+ * (probes).
+ */
 export function sendProbe(c: Connection): bool {
   return transmit(c, c.sndUna - 1, 0, ACK);
 }
@@ -143,8 +149,8 @@ export function sendSyn(c: Connection): bool {
 }
 
 /**
- * A bare segment that belongs to no connection: resets for what nobody expects, acknowledgments in TIME_WAIT.
- * `timestamp` asks for the option.
+ * A bare segment that belongs to no connection: resets for what nobody expects, acknowledgments in
+ * TIME_WAIT. `timestamp` asks for the option.
  */
 export function sendBare(
   local: u32,
@@ -167,7 +173,10 @@ export function sendBare(
   wireTransmit(packet, local, remote);
 }
 
-/** Answers a parsed segment that nobody expects by a reset (RFC 9293 3.5.2, group 1); never a reset itself. */
+/**
+ * Answers a parsed segment that nobody expects by a reset (RFC 9293 3.5.2, group 1); never a reset
+ * itself.
+ */
 export function sendResetFor(segment: Segment, local: u32, remote: u32, ports: u32): void {
   if (segment.flags & RST) return;
   tcpStats.outResets++;

@@ -1,5 +1,6 @@
 /**
- * What must hold between any two events: looked at by the simulator after each, and by tests. Too costly for the machine.
+ * What must hold between any two events: looked at by the simulator after each, and by tests. Too
+ * costly for the machine.
  */
 import { NEVER } from "../timers";
 import { Connection } from "./connection";

@@ -1,5 +1,6 @@
 /**
- * What TCP needs of the layer below, in one place: IPv4 on the machine; in tests a tap that keeps the segments.
+ * What TCP needs of the layer below, in one place: IPv4 on the machine; in tests a tap that keeps
+ * the segments.
  */
 
 import { checksumFold, checksumPseudo } from "../checksum";
@@ -8,7 +9,10 @@ import { PACKET_CHECKSUM_PARTIAL, Packet } from "../packet";
 import { CHECKSUM_OFFSET, headerSetChecksum, TCP_PROTOCOL } from "./header";
 import { tcpStats } from "./stats";
 
-/** The MTU every IPv4 link has at least is 68; below this an MTU is taken for a forgery (as Linux's min_pmtu). */
+/**
+ * The MTU every IPv4 link has at least is 68; below this an MTU is taken for a forgery (as Linux's
+ * min_pmtu).
+ */
 export const MTU_MIN: u32 = 552;
 const IPV4_HEADER_SIZE: u32 = 20;
 
@@ -28,7 +32,10 @@ export function setWireTap(value: WireTap | null): void {
   tap = value;
 }
 
-/** Sends a segment: takes the packet, fills in the checksum as far as the device can't. 0 or a negative errno. */
+/**
+ * Sends a segment: takes the packet, fills in the checksum as far as the device can't. 0 or a
+ * negative errno.
+ */
 export function wireTransmit(packet: Packet, source: u32, destination: u32): i32 {
   headerSetChecksum(
     packet.data,

@@ -1,7 +1,8 @@
 /**
- * What input leaves to be done at the end of a burst: an acknowledgment that an answer of the application may still carry,
- * data that an acknowledgment made room for (one pass for a burst of acknowledgments), and objects to be freed, which
- * someone further up the call chain may still look at.
+ * What input leaves to be done at the end of a burst: an acknowledgment that an answer of the
+ * application may still carry, data that an acknowledgment made room for (one pass for a burst of
+ * acknowledgments), and objects to be freed, which someone further up the call chain may still look
+ * at.
  *
  *     schedule(c, WORK_…)       once per connection in the list, however often
  *     tcpFlush()                does it all; called by whoever entered TCP, at the end
@@ -42,7 +43,8 @@ function perform(c: Connection, work: u32): void {
   }
   if (c.dead) return;
   if (c.busy) {
-    // A copy sleeps; what it is doing ends in `output`, and the acknowledgment becomes a delayed one.
+    // A copy sleeps; what it is doing ends in `output`, and the acknowledgment becomes a delayed
+    // one.
     if (work & WORK_ACK) setDelayedAck(c);
     return;
   }
@@ -50,7 +52,10 @@ function perform(c: Connection, work: u32): void {
   if (c.work & WORK_ACK && !sendAcknowledgment(c)) setDelayedAck(c);
 }
 
-/** Does what has been noted. Sending may note more, for connections of this machine with itself: that is done as well. */
+/**
+ * Does what has been noted. Sending may note more, for connections of this machine with itself:
+ * that is done as well.
+ */
 export function tcpFlush(): void {
   for (;;) {
     const c = first;

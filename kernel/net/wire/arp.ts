@@ -12,7 +12,10 @@ export const ARP_LENGTH: u32 = 28;
 export const ARP_REQUEST: u32 = 1;
 export const ARP_REPLY: u32 = 2;
 
-/** Hardware Ethernet (1), protocol IPv4 (0x0800), address lengths 6 and 4, as the first six bytes are loaded. */
+/**
+ * Hardware Ethernet (1), protocol IPv4 (0x0800), address lengths 6 and 4, as the first six bytes
+ * are loaded.
+ */
 const PREFIX: u64 = 0x0406_0008_0100;
 
 /** Whether the packet, of at least ARP_LENGTH bytes, is about IPv4 over Ethernet. */

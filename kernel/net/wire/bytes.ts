@@ -1,6 +1,6 @@
 /**
- * Network byte order: big-endian fields at any address. The formats in this folder have their own accessors built on these;
- * nothing else converts byte order.
+ * Network byte order: big-endian fields at any address. The formats in this folder have their own
+ * accessors built on these; nothing else converts byte order.
  */
 import { load16, load32, store16, store32 } from "../../arch/hw";
 

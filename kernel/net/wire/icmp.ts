@@ -40,7 +40,10 @@ export function icmpChecksumStore(message: u64, checksum: u32): void {
   store16(message + 2, checksum);
 }
 
-/** With ICMP_FRAGMENTATION_NEEDED: the largest packet that the next hop takes (RFC 1191); 0 from old routers. */
+/**
+ * With ICMP_FRAGMENTATION_NEEDED: the largest packet that the next hop takes (RFC 1191); 0 from old
+ * routers.
+ */
 export function icmpNextHopMtu(message: u64): u32 {
   return loadBe16(message + 6);
 }

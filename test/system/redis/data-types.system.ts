@@ -1,4 +1,7 @@
-/* Redis's data types and its server-side features, one test each: the breadth of what a program does to a system. */
+/*
+ * Redis's data types and its server-side features, one test each: the breadth of what a program
+ * does to a system.
+ */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";

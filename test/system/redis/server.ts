@@ -1,9 +1,11 @@
 /*
- * The Redis under test, and clients for it. By default it is Debian's redis-server in a virtual machine, reached through a
- * forwarded port; with VIRGA_TEST_HOST set it is this host's, which checks the tests themselves.
+ * The Redis under test, and clients for it. By default it is Debian's redis-server in a virtual
+ * machine, reached through a forwarded port; with VIRGA_TEST_HOST set it is this host's, which
+ * checks the tests themselves.
  *
- * QEMU 7.2's port forwarding listens with a backlog of 1, so clients that connect all at once lose their SYNs and wait
- * for a minute. Connections are therefore opened one after another: `connect` waits for its turn.
+ * QEMU 7.2's port forwarding listens with a backlog of 1, so clients that connect all at once lose
+ * their SYNs and wait for a minute. Connections are therefore opened one after another: `connect`
+ * waits for its turn.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { createServer } from "node:net";
@@ -98,7 +100,8 @@ function makeClient(port: number) {
   const client = createClient({
     socket: { host: "127.0.0.1", port, reconnectStrategy: false, connectTimeout: 60_000 },
     commandsQueueMaxLength: 200_000,
-    // Under software emulation a command at the end of a long queue takes longer than the 5 s it gets by default.
+    // Under software emulation a command at the end of a long queue takes longer than the 5 s it
+    // gets by default.
     commandOptions: { timeout: 0 },
   });
   // A server that shuts down closes connections; tests look at results, not at this.

@@ -1,4 +1,7 @@
-/* Redis under traffic: large values, many commands, many connections, blocking and publishing clients. */
+/*
+ * Redis under traffic: large values, many commands, many connections, blocking and publishing
+ * clients.
+ */
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { createConnection, type Socket } from "node:net";
