@@ -6,8 +6,8 @@
  *
  * Receive. Buffers are small packets; the device's header goes right before the place where Ethernet begins in a packet
  * that the stack made, so that both look the same. A frame larger than a buffer comes in several (mergeable
- * buffers), which become fragments. The ring is refilled in batches of REFILL_BATCH. How many buffers it holds
- * grows with use: an application that only serves small requests never pays for more than the first ones.
+ * buffers), which become fragments. The ring is refilled in batches of REFILL_BATCH. It holds as many buffers as bursts
+ * have needed: the fewer there are, the more of them are in the caches when they come round again.
  *
  * Transmit. One descriptor per packet: the header goes into the packet's headroom, in front of the frame, without
  * moving `data`. Completed packets are freed after the next `flush`; transmit interrupts are never on.
@@ -58,13 +58,20 @@ import { VIRTIO_F_EVENT_IDX, VIRTQ_DESC_F_WRITE } from "./virtio-regs";
 import { Virtqueue } from "./virtqueue";
 
 const QUEUE_SIZE_MAX: u32 = 256;
-/** Receive buffers at first; refilled by the batch, and one batch more each time up to the size of the ring. */
-const RECEIVE_BUFFERS_INITIAL: u32 = 32;
+/**
+ * Receive buffers at first, refilled by the batch; doubled, up to the size of the ring, when a burst takes half of them.
+ * A batch less than these must hold the largest frame, 64 KiB, or the device would wait for buffers and we for a frame.
+ */
+const RECEIVE_BUFFERS_INITIAL: u32 = 64;
 const REFILL_BATCH: u32 = 16;
+const FRAME_MAX: u32 = 65536 + 14;
 
 /** Where in a packet's buffer the device writes, and how much: its header, then the frame. */
 const RECEIVE_OFFSET: u64 = <u64>(PACKET_HEADROOM - NET_HEADER_SIZE);
 const RECEIVE_LENGTH: u32 = PACKET_BUFFER_SIZE - <u32>RECEIVE_OFFSET;
+if ((RECEIVE_BUFFERS_INITIAL - REFILL_BATCH) * RECEIVE_LENGTH < FRAME_MAX + NET_HEADER_SIZE) {
+  ERROR("a frame of the largest size fits");
+}
 
 export class VirtioNet extends NetDevice {
   // ---- Fixed by `start`, before anything can use them ----
@@ -91,6 +98,7 @@ export class VirtioNet extends NetDevice {
     if (!receive || !send) return transport.fail("has not both queues");
     this.receive = receive;
     this.send = send;
+    this.receiveTarget = min(RECEIVE_BUFFERS_INITIAL, <u32>receive.size);
     this.mac = this.readMac(transport);
     if (transport.hasFeature(VIRTIO_NET_F_MTU)) {
       this.mtu = min<u32>(this.mtu, transport.configLoad16(CONFIG_MTU));
@@ -187,6 +195,10 @@ export class VirtioNet extends NetDevice {
     let count = queue.usedCount();
     if (count == 0) return 0;
     this.receiveSeen = (this.receiveSeen + count) & 0xffff;
+    // A burst took half of the buffers: the next one may take all.
+    if (count > this.receiveTarget >> 1) {
+      this.receiveTarget = min(this.receiveTarget << 1, <u32>queue.size);
+    }
     let frames = 0;
     while (count > 0) {
       count--;
@@ -215,7 +227,7 @@ export class VirtioNet extends NetDevice {
       }
       frames++;
       ethernetInput(packet);
-      if (queue.freeCount > <u32>queue.size - this.receiveTarget + REFILL_BATCH) this.refill();
+      if (this.needsRefill()) this.refill();
     }
     return frames;
   }
@@ -233,7 +245,12 @@ export class VirtioNet extends NetDevice {
     }
   }
 
-  /** Fills the receive ring up to its target, and raises that by a batch. As far as memory goes. */
+  private needsRefill(): bool {
+    const posted = this.receive.inFlight();
+    return posted + REFILL_BATCH < this.receiveTarget || posted == 0;
+  }
+
+  /** Fills the receive ring up to its target, as far as memory goes. */
   private refill(): void {
     const queue = this.receive;
     while (queue.inFlight() < this.receiveTarget) {
@@ -242,13 +259,12 @@ export class VirtioNet extends NetDevice {
       const address = packet.buffer + RECEIVE_OFFSET - DIRECT_MAP;
       queue.push(address, RECEIVE_LENGTH, VIRTQ_DESC_F_WRITE, changetype<usize>(packet));
     }
-    this.receiveTarget = min(this.receiveTarget + REFILL_BATCH, <u32>queue.size);
     queue.kick();
   }
 
   enableReceiveInterrupt(): bool {
-    // A ring that ran empty for want of memory is filled again here, or no frame would ever come.
-    if (this.receive.inFlight() < REFILL_BATCH) this.refill();
+    // A ring that could not be filled for want of memory is filled here, or no frame would ever come.
+    if (this.needsRefill()) this.refill();
     this.armed = true;
     if (this.receive.interruptsOn()) return true;
     this.armed = false;
