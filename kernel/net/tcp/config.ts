@@ -12,6 +12,8 @@ export const RTO_MIN: u64 = 200 * MILLISECOND;
 export const RTO_MAX: u64 = 120 * SECOND;
 /** Linux's TCP_DELACK_MIN; RFC 9293 3.8.6.3 allows up to 500 ms. */
 export const DELAYED_ACK: u64 = 40 * MILLISECOND;
+/** Rounded up to multiples of this, 8.4 ms, so that those of all connections come due together, with one timer interrupt. */
+export const DELAYED_ACK_STEP: u64 = 1 << 23;
 /** How often a SYN, a SYN+ACK, data are sent again (Linux's tcp_syn_retries, tcp_synack_retries, tcp_retries2). */
 export const SYN_RETRIES: u32 = 6;
 export const SYN_ACK_RETRIES: u32 = 5;

@@ -3,7 +3,7 @@ import { POLLIN } from "../../fs/file";
 import { EAGAIN, ECONNRESET } from "../../lib/errno";
 import { expect, expectEqual, test } from "../../lib/testing";
 import { Packet, packetAlloc, packetCount, packetFreeCount } from "../packet";
-import { DELAYED_ACK, MILLISECOND, SECOND } from "./config";
+import { DELAYED_ACK, DELAYED_ACK_STEP, MILLISECOND, SECOND } from "./config";
 import { ACK, FIN, headerWrite, PSH, RST, SYN, URG } from "./header";
 import { tcpInput } from "./input";
 import { State } from "./state";
@@ -49,7 +49,7 @@ test("tcp established: data is delivered and acknowledged late", () => {
   nothingSent("an answer may carry the acknowledgment");
   pass(DELAYED_ACK - 1);
   nothingSent("not yet");
-  pass(1);
+  pass(DELAYED_ACK_STEP);
   expectSegment(ACK, 0, 100, 0, "delayed acknowledgment");
   expectEqual(read(200, 0), 100, "bytes");
   expectEqual(read(200, 100), -EAGAIN, "no more");
@@ -62,7 +62,7 @@ test("tcp established: an answer carries the acknowledgment", () => {
   read(100, 0);
   write(7);
   expectSegment(ACK | PSH, 0, 100, 7, "answer");
-  pass(DELAYED_ACK);
+  pass(DELAYED_ACK + DELAYED_ACK_STEP);
   nothingSent("all is acknowledged");
 });
 
@@ -207,7 +207,7 @@ test("tcp established: an old timestamp is rejected, an older acknowledgment qui
   conn.quickAcks = 0;
   setPeerTsValue(2000);
   peer(ACK, 0, 0, 10);
-  pass(DELAYED_ACK);
+  pass(DELAYED_ACK + DELAYED_ACK_STEP);
   expectSegment(ACK, 0, 10, 0, "acknowledgment");
   expectEqual(sent.tsEcho, 2000, "echo");
   setPeerTsValue(1999);

@@ -11,6 +11,7 @@ import {
   CORK_LIMIT,
   DATA_RETRIES,
   DELAYED_ACK,
+  DELAYED_ACK_STEP,
   MILLISECOND,
   ORPHAN_RETRIES,
   RTO_MAX,
@@ -48,7 +49,8 @@ export function setProbe(c: Connection): void {
 
 export function setDelayedAck(c: Connection): void {
   if (c.delayedAckDeadline != NEVER) return;
-  c.delayedAckDeadline = netNow() + DELAYED_ACK;
+  const deadline = netNow() + DELAYED_ACK + DELAYED_ACK_STEP - 1;
+  c.delayedAckDeadline = deadline & ~(DELAYED_ACK_STEP - 1);
   armFor(c, c.delayedAckDeadline);
 }
 
