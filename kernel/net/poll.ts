@@ -125,7 +125,7 @@ function pollDevices(): i32 {
 }
 
 /** Whether a poll would find nothing to do. Timers are not looked at: the hardware's calls when one is due. */
-function isQuiet(): bool {
+export function netIsQuiet(): bool {
   if (unflushedFrames() != 0 || loopbackPending()) return false;
   const count = interfaceCount();
   for (let i = 1; i < count; i++) {
@@ -142,7 +142,7 @@ function isQuiet(): bool {
  * nothing when it is already under way further up the stack.
  */
 export function netPoll(): i32 {
-  return polling || isQuiet() ? 0 : pollAll();
+  return polling || netIsQuiet() ? 0 : pollAll();
 }
 
 function pollAll(): i32 {
