@@ -19,7 +19,7 @@ const LONG_FILES: Readonly<Record<string, number>> = { "kernel/net/socket/unix-s
 /**
  * How many lines of prose were wider than WIDTH_MAX when the limit was drawn: lower it with them.
  */
-const WIDE_LINES_MAX = 1200;
+const WIDE_LINES_MAX = 60;
 
 const FOLDERS = ["apps", "bench", "cli", "kernel", "test", "toolchain"];
 

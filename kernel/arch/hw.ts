@@ -9,8 +9,7 @@
  * pointer into an address.
  */
 
-// ---- Memory by address: little-endian, alignment free
-// --------------------------------------------------
+// ---- Memory by address: little-endian, alignment free -------------------------------------------
 export declare function load8(address: u64): u32;
 export declare function load16(address: u64): u32;
 export declare function load32(address: u64): u32;
@@ -55,8 +54,7 @@ export declare function fill(address: u64, byte: u32, n: u64): void;
  */
 export declare function userCopy(to: u64, from: u64, n: u64): u64;
 
-// ---- Ports
-// ---------------------------------------------------------------------------------------------
+// ---- Ports --------------------------------------------------------------------------------------
 export declare function in8(port: u32): u32;
 export declare function in16(port: u32): u32;
 export declare function in32(port: u32): u32;
@@ -64,8 +62,7 @@ export declare function out8(port: u32, value: u32): void;
 export declare function out16(port: u32, value: u32): void;
 export declare function out32(port: u32, value: u32): void;
 
-// ---- The processor
-// -------------------------------------------------------------------------------------
+// ---- The processor ------------------------------------------------------------------------------
 export declare function readTsc(): u64;
 export declare function readMsr(register: u32): u64;
 export declare function writeMsr(register: u32, value: u64): void;
@@ -96,8 +93,7 @@ export declare function loadGdt(descriptor: u64): void;
 export declare function loadIdt(descriptor: u64): void;
 export declare function loadTaskRegister(selector: u32): void;
 
-// ---- Interrupts
-// ----------------------------------------------------------------------------------------
+// ---- Interrupts ---------------------------------------------------------------------------------
 export declare function enableInterrupts(): void;
 export declare function disableInterrupts(): void;
 /** With interrupts off: enables them and halts in one step, and returns with them off again. */
@@ -107,8 +103,7 @@ export declare function halt(): void;
 /** A hint that the CPU polls. */
 export declare function pause(): void;
 
-// ---- This CPU and its threads
-// --------------------------------------------------------------------------
+// ---- This CPU and its threads -------------------------------------------------------------------
 /** The pointer of this CPU's `Cpu` object. */
 export declare function cpu(): usize;
 /** The pointer of the running `Thread`. */
@@ -128,8 +123,7 @@ export declare function framePointer(): u64;
  */
 export declare function setSyscallHandler(number: u32, functionIndex: u32, needsFrame: u32): void;
 
-// ---- Addresses of the image's parts and of its assembly entries
-// ----------------------------------------
+// ---- Addresses of the image's parts and of its assembly entries ---------------------------------
 export declare function trapStubs(): u64;
 export declare function syscallFromInstruction(): u64;
 export declare function syscallFromStub(): u64;

@@ -44,8 +44,7 @@ const EROFS_XATTR_HEADER: u64 = 12;
 
 export const EROFS_DIRENT_SIZE: u32 = 12;
 
-// ---- Superblock: offsets from EROFS_SUPER_OFFSET
-// ---------------------------------------------------------
+// ---- Superblock: offsets from EROFS_SUPER_OFFSET ------------------------------------------------
 export const SB_MAGIC: u64 = 0x00;
 export const SB_CHECKSUM: u64 = 0x04;
 export const SB_FEATURE_COMPAT: u64 = 0x08;
@@ -59,8 +58,7 @@ export const SB_META_BLKADDR: u64 = 0x28;
 export const SB_FEATURE_INCOMPAT: u64 = 0x50;
 export const SB_EXTRA_DEVICES: u64 = 0x56;
 
-// ---- Directory entries
-// -----------------------------------------------------------------------------------
+// ---- Directory entries --------------------------------------------------------------------------
 
 export function direntNid(at: u64): u64 {
   return load64(at);
@@ -74,8 +72,7 @@ export function direntType(at: u64): u32 {
   return load8(at + 10);
 }
 
-// ---- Inodes
-// ----------------------------------------------------------------------------------------------
+// ---- Inodes -------------------------------------------------------------------------------------
 
 /** An inode's fields in one form, whichever it had on disk. */
 @unmanaged

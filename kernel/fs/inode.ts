@@ -116,8 +116,7 @@ export abstract class Inode {
     return (this.mode & S_IFMT) == S_IFREG;
   }
 
-  // ---- Directories: `dentry` is a name in this directory
-  // ------------------------------------------------
+  // ---- Directories: `dentry` is a name in this directory ----------------------------------------
 
   /**
    * Looks the name up: sets `dentry.inode` (a new reference) or leaves it null. 0 or -errno. May
@@ -182,8 +181,7 @@ export abstract class Inode {
     return -ENOTDIR;
   }
 
-  // ---- Symbolic links
-  // ----------------------------------------------------------------------------------
+  // ---- Symbolic links ---------------------------------------------------------------------------
 
   /**
    * Writes the link's target, cut to `size` bytes, not terminated. Returns its length. May sleep.
@@ -200,8 +198,7 @@ export abstract class Inode {
     return null;
   }
 
-  // ---- Files
-  // -------------------------------------------------------------------------------------------
+  // ---- Files ------------------------------------------------------------------------------------
 
   /** Opens it: a File as usize (one reference, for the caller), or a negative errno. May sleep. */
   abstract open(dentry: Dentry, flags: u32): usize;

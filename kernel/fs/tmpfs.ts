@@ -190,8 +190,7 @@ export class TmpDirectory extends TmpInode {
     if (lower) this.copyAttributes(lower);
   }
 
-  // ---- Entries
-  // -----------------------------------------------------------------------------------------
+  // ---- Entries ----------------------------------------------------------------------------------
 
   /**
    * The entry of that name, whiteouts included; null when this directory itself knows nothing of
@@ -271,8 +270,7 @@ export class TmpDirectory extends TmpInode {
     free(text);
   }
 
-  // ---- Inode
-  // -------------------------------------------------------------------------------------------
+  // ---- Inode ------------------------------------------------------------------------------------
 
   size(): u64 {
     return 4096;
@@ -461,8 +459,7 @@ export class TmpDirectory extends TmpInode {
     return 0;
   }
 
-  // ---- The union
-  // ---------------------------------------------------------------------------------------
+  // ---- The union --------------------------------------------------------------------------------
 
   prepareWrite(dentry: Dentry, keepData: bool): i32 {
     const inode = dentry.inode!;

@@ -60,8 +60,7 @@ export const RENAME_NOREPLACE: u32 = 1 << 0;
 /** O_NOCTTY, O_CREAT, O_EXCL, O_TRUNC, O_CLOEXEC say how to open, and are not kept. */
 const OPEN_ONLY_FLAGS: u32 = 0o2001700;
 
-// ---- The process's view
-// ----------------------------------------------------------------------------------
+// ---- The process's view -------------------------------------------------------------------------
 
 let current: Dentry | null = null;
 let mask: u32 = 0o022;
@@ -87,8 +86,7 @@ export function setCreationMask(value: u32): void {
   mask = value & 0o777;
 }
 
-// ---- Helpers
-// ---------------------------------------------------------------------------------------------
+// ---- Helpers ------------------------------------------------------------------------------------
 
 /** Walks to a file that must exist: 0 and `walk.dentry`, or -errno. */
 export function vfsResolve(walk: Walk, base: Dentry, flags: u32): i32 {
@@ -130,8 +128,7 @@ function resolveOld(walk: Walk, base: Dentry): i32 {
   return dentry.covers ? -EBUSY : 0;
 }
 
-// ---- Opening
-// ---------------------------------------------------------------------------------------------
+// ---- Opening ------------------------------------------------------------------------------------
 
 /** `flags` are open(2)'s, `mode` the permissions of a new file before the mask. */
 export function vfsOpen(walk: Walk, base: Dentry, flags: u32, mode: u32): usize {
@@ -213,8 +210,7 @@ export function vfsOpenPath(path: string, flags: u32): usize {
   return file;
 }
 
-// ---- Making names
-// ----------------------------------------------------------------------------------------
+// ---- Making names -------------------------------------------------------------------------------
 
 /** Makes a file, device node, FIFO or socket: `mode` has the type. */
 export function vfsMakeNode(walk: Walk, base: Dentry, mode: u32, rdev: u64): i32 {
@@ -269,8 +265,7 @@ export function vfsLink(old: Dentry, walk: Walk, base: Dentry): i32 {
   return directory.link(dentry, inode);
 }
 
-// ---- Removing and moving names
-// ---------------------------------------------------------------------------
+// ---- Removing and moving names ------------------------------------------------------------------
 
 export function vfsUnlink(walk: Walk, base: Dentry): i32 {
   let error = resolveOld(walk, base);
@@ -343,8 +338,7 @@ function checkReplace(inode: Inode, replaced: Inode | null): i32 {
   return replaced.isDirectory() ? -EISDIR : -ENOTDIR;
 }
 
-// ---- Changing files
-// --------------------------------------------------------------------------------------
+// ---- Changing files -----------------------------------------------------------------------------
 
 export function vfsSetAttributes(dentry: Dentry, change: Attributes): i32 {
   const error = vfsPrepareWrite(dentry, true);

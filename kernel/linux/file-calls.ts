@@ -54,8 +54,7 @@ function writable(fd: i32): File | null {
   return file;
 }
 
-// ---- One buffer
-// ------------------------------------------------------------------------------------------
+// ---- One buffer ---------------------------------------------------------------------------------
 
 export function sys_read(fd: i32, buffer: u64, n: u64): i64 {
   const file = readable(fd);
@@ -117,8 +116,7 @@ function writeAt(file: File, io: IoVector, offset: i64): i64 {
   return done;
 }
 
-// ---- Many buffers
-// ----------------------------------------------------------------------------------------
+// ---- Many buffers -------------------------------------------------------------------------------
 
 export function sys_readv(fd: i32, vectors: u64, count: u64): i64 {
   const file = readable(fd);
@@ -206,8 +204,7 @@ function placeInode(fd: i32): Inode | null {
   return place ? place.inode : null;
 }
 
-// ---- Position and size
-// -----------------------------------------------------------------------------------
+// ---- Position and size --------------------------------------------------------------------------
 
 export function sys_lseek(fd: i32, offset: i64, whence: i32): i64 {
   const file = fdFile(fd);
@@ -236,8 +233,7 @@ export function sys_fallocate(fd: i32, mode: u32, offset: i64, n: i64): i64 {
   return error;
 }
 
-// ---- Storage
-// ---------------------------------------------------------------------------------------------
+// ---- Storage ------------------------------------------------------------------------------------
 
 /** fsync, fdatasync, syncfs. */
 export function sys_fsync(fd: i32): i64 {
@@ -275,8 +271,7 @@ export function sys_readahead(fd: i32, offset: i64, n: u64): i64 {
   return 0;
 }
 
-// ---- Others
-// ----------------------------------------------------------------------------------------------
+// ---- Others -------------------------------------------------------------------------------------
 
 export function sys_getdents64(fd: i32, buffer: u64, n: u32): i64 {
   const file = fdFile(fd);

@@ -117,8 +117,7 @@ function storeName(message: Message, user: u64, lengthUser: u64): i32 {
   return addressStore(message.address, user, lengthUser);
 }
 
-// ---- sendmsg
-// -------------------------------------------------------------------------------------------
+// ---- sendmsg ------------------------------------------------------------------------------------
 
 /**
  * The descriptors of one SCM_RIGHTS message, of which `data` are the numbers. 0 or a negative
@@ -216,8 +215,7 @@ export function sys_sendmmsg(fd: i32, user: u64, count: u32, flags: u32): i64 {
   return done > 0 ? done : result;
 }
 
-// ---- recvmsg
-// -------------------------------------------------------------------------------------------
+// ---- recvmsg ------------------------------------------------------------------------------------
 
 /**
  * Gives received files descriptors, and their numbers to the application. Sets the length used; or

@@ -57,8 +57,7 @@ const OPEN_HOW_SIZE: u64 = 24;
 const RESOLVE_ALL: u64 = 0x3f;
 const RESOLVE_CACHED: u64 = 0x20;
 
-// ---- Opening
-// ---------------------------------------------------------------------------------------------
+// ---- Opening ------------------------------------------------------------------------------------
 
 function openAt(directory: i32, path: u64, flags: u32, mode: u32): i64 {
   const result = startWalk(directory, path, 0);
@@ -123,8 +122,7 @@ export function sys_memfd_create(name: u64, flags: u32): i64 {
   return fdInstall(changetype<File>(file), (flags & MFD_CLOEXEC) != 0);
 }
 
-// ---- Making names
-// ----------------------------------------------------------------------------------------
+// ---- Making names -------------------------------------------------------------------------------
 
 export function sys_mkdirat(directory: i32, path: u64, mode: u32): i64 {
   const result = startWalk(directory, path, 0);
@@ -190,8 +188,7 @@ export function sys_link(oldPath: u64, newPath: u64): i64 {
   return sys_linkat(AT_FDCWD, oldPath, AT_FDCWD, newPath, 0);
 }
 
-// ---- Removing and moving names
-// ---------------------------------------------------------------------------
+// ---- Removing and moving names ------------------------------------------------------------------
 
 export function sys_unlinkat(directory: i32, path: u64, flags: u32): i64 {
   if ((flags & ~AT_REMOVEDIR) != 0) return -EINVAL;
@@ -236,8 +233,7 @@ export function sys_rename(oldPath: u64, newPath: u64): i64 {
   return sys_renameat2(AT_FDCWD, oldPath, AT_FDCWD, newPath, 0);
 }
 
-// ---- The current directory and the mask
-// ------------------------------------------------------------------
+// ---- The current directory and the mask ---------------------------------------------------------
 
 export function sys_chdir(path: u64): i64 {
   const result = startWalk(AT_FDCWD, path, 0);
@@ -282,8 +278,7 @@ export function sys_umask(mask: u32): i64 {
   return old;
 }
 
-// ---- Others
-// ----------------------------------------------------------------------------------------------
+// ---- Others -------------------------------------------------------------------------------------
 
 export function sys_truncate(path: u64, size: i64): i64 {
   if (size < 0) return -EINVAL;

@@ -59,8 +59,7 @@ function resolveAt(directory: i32, path: u64, flags: u32): usize {
   return error;
 }
 
-// ---- stat
-// ------------------------------------------------------------------------------------------------
+// ---- stat ---------------------------------------------------------------------------------------
 
 function storeStat(stat: Stat, to: u64): i64 {
   const error = storeUser(to, changetype<usize>(stat), STAT_SIZE);
@@ -210,8 +209,7 @@ export function sys_statx(directory: i32, path: u64, flags: u32, mask: u32, to: 
   return error;
 }
 
-// ---- access, readlink
-// ------------------------------------------------------------------------------------
+// ---- access, readlink ---------------------------------------------------------------------------
 
 export function sys_faccessat2(directory: i32, path: u64, mode: u32, flags: u32): i64 {
   if ((mode & ~ACCESS_ALL) != 0) return -EINVAL;
@@ -258,8 +256,7 @@ export function sys_readlink(path: u64, to: u64, size: i32): i64 {
   return sys_readlinkat(AT_FDCWD, path, to, size);
 }
 
-// ---- Attributes
-// ------------------------------------------------------------------------------------------
+// ---- Attributes ---------------------------------------------------------------------------------
 
 /** Applies a change, which is freed, to the file that a path names. */
 function changeAt(directory: i32, path: u64, flags: u32, change: Attributes): i64 {
@@ -409,8 +406,7 @@ export function sys_utime(path: u64, times: u64): i64 {
   return changeAt(AT_FDCWD, path, 0, change);
 }
 
-// ---- File systems
-// ----------------------------------------------------------------------------------------
+// ---- File systems -------------------------------------------------------------------------------
 
 const STATFS_SIZE: usize = 120;
 const NAME_LENGTH: u64 = 255;
@@ -463,8 +459,7 @@ export function sys_fstatfs(fd: i32, to: u64): i64 {
   return place ? storeFileSystem(fileSystemOf(place.dentry), to) : -EINVAL;
 }
 
-// ---- Extended attributes: there are none
-// -----------------------------------------------------------------
+// ---- Extended attributes: there are none --------------------------------------------------------
 
 export function sys_getxattr(): i64 {
   return -EOPNOTSUPP;

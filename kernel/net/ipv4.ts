@@ -71,8 +71,7 @@ let draining = false;
  */
 let identification: u32 = 0;
 
-// ---- Out
-// -----------------------------------------------------------------------------------------------
+// ---- Out ----------------------------------------------------------------------------------------
 
 /** The address that packets to `destination` are sent from; 0 when there is no route. */
 export function ipv4SourceFor(destination: u32): u32 {
@@ -275,8 +274,7 @@ export function ipv4BroadcastOn(via: Interface, packet: Packet, source: u32, pro
   return ethernetOutput(packet, via, MAC_BROADCAST, ETHERTYPE_IPV4);
 }
 
-// ---- In
-// ------------------------------------------------------------------------------------------------
+// ---- In -----------------------------------------------------------------------------------------
 
 /** Cuts a packet, whose buffers may be several, to `length` bytes. */
 export function packetTrim(packet: Packet, length: u32): void {
