@@ -15,11 +15,12 @@ import { addReclaimer } from "../mem/reclaim";
 import { devfsCreate } from "./devfs";
 import { DiskCache } from "./disk-cache";
 import { erofsMount } from "./erofs";
-import { Inode, isError } from "./inode";
+import { Inode, inodeGet, isError } from "./inode";
 import { mountAt, rootDirectory } from "./mount";
 import { shrinkPageCache } from "./page-cache";
 import { WALK_FOLLOW, walkGet, walkPut } from "./path-walk";
 import { procfsCreate, sysfsCreate } from "./procfs";
+import { S_IFDIR } from "./stat";
 import { TmpDirectory, TmpFileSystem } from "./tmpfs";
 import { vfsMakeDirectoryPath, vfsResolve } from "./vfs";
 
@@ -54,10 +55,25 @@ function diskImage(device: BlockDevice): usize {
   return erofsMount(cache);
 }
 
-/** A tmpfs of its own, so that programs which ask see that they are on one. */
+/**
+ * A tmpfs of its own, so that programs which ask see that they are on one. What the image has there
+ * shows through.
+ */
 function mountTmpfs(path: string, mode: u32, pagesMax: u64): i32 {
   const fileSystem = new TmpFileSystem("tmpfs", pagesMax);
-  return mountOn(path, new TmpDirectory(fileSystem, mode), "tmpfs");
+  const walk = walkGet()!;
+  walk.loadString(path);
+  let error = vfsResolve(walk, rootDirectory(), WALK_FOLLOW);
+  if (error == 0) {
+    const there = walk.dentry!.inode;
+    const lower = there instanceof TmpDirectory ? (<TmpDirectory>there).shownThrough() : null;
+    if (lower) inodeGet(lower);
+    const root = new TmpDirectory(fileSystem, mode, lower);
+    root.mode = S_IFDIR | mode;
+    error = mountAt(walk.dentry!, root, "tmpfs");
+  }
+  walkPut(walk);
+  return error;
 }
 
 function makeDirectories(): i32 {

@@ -190,6 +190,11 @@ export class TmpDirectory extends TmpInode {
     if (lower) this.copyAttributes(lower);
   }
 
+  /** What shows through, borrowed: for a file system that is mounted over this directory. */
+  shownThrough(): Inode | null {
+    return this.lower;
+  }
+
   // ---- Entries ----------------------------------------------------------------------------------
 
   /**
