@@ -34,8 +34,11 @@ const MCR_READY: u32 = 0x0b;
 const LSR_DATA_READY: u32 = 1 << 0;
 const LSR_HOLDING_EMPTY: u32 = 1 << 5;
 const FIFO_SIZE: u64 = 16;
-/** A port that is not there reads 0xff; one that is stuck must not stop the kernel. */
-const SPINS_MAX = 1_000_000;
+/**
+ * How often to look whether the port takes more: some seconds. A host that does not read for so long loses output, until it
+ * reads again; the machine goes on. (A port that is not there reads 0xff, so nothing waits for it.)
+ */
+const SPINS_MAX = 10_000_000;
 
 const RING_SIZE: u32 = 256;
 const ring: usize = memory.data(256);
@@ -43,6 +46,8 @@ const ring: usize = memory.data(256);
 let head: u32 = 0;
 let tail: u32 = 0;
 let listening = false;
+/** The host has stopped reading. */
+let stuck = false;
 let wakeReader: () => void = () => {};
 
 export function serialInit(): void {
@@ -52,14 +57,24 @@ export function serialInit(): void {
   out8(MODEM_CONTROL, MCR_READY);
 }
 
+/** Waits until the FIFO is empty; false when the host does not read. */
+function waitForRoom(): bool {
+  for (let spins = 0; (in8(LINE_STATUS) & LSR_HOLDING_EMPTY) == 0; spins++) {
+    if (stuck || spins == SPINS_MAX) {
+      stuck = true;
+      return false;
+    }
+    pause();
+  }
+  stuck = false;
+  return true;
+}
+
 /** Writes n bytes at a kernel address. */
 export function serialWrite(address: u64, n: u64): void {
   let done: u64 = 0;
   while (done < n) {
-    for (let spins = 0; (in8(LINE_STATUS) & LSR_HOLDING_EMPTY) == 0; spins++) {
-      if (spins == SPINS_MAX) return;
-      pause();
-    }
+    if (!waitForRoom()) return;
     const stop = min(n, done + FIFO_SIZE);
     for (; done < stop; done++) out8(DATA, load8(address + done));
   }
