@@ -54,6 +54,7 @@ import { threadEntry } from "./sched/kernel-thread";
 import { schedulerInit } from "./sched/scheduler";
 import { WaitQueue } from "./sched/wait-queue";
 import { clockSetRealtime, monotonicNs, NS_PER_SECOND } from "./time/clock";
+import { pvclockWallNs } from "./time/pvclock";
 
 // What assembly and C call.
 export {
@@ -143,7 +144,6 @@ export function kernelMain(startInfo: u64): void {
   hw.enableInterrupts();
   syscallEntryInit();
   syscallTableInit();
-  clockSetRealtime(rtcRead() * NS_PER_SECOND);
   if (line.devices.length == 0) acpiMadt();
   discoverDevices(line.devices, netInterrupt);
   const fromModule = line.value("root") == "module" || diskAt(0) == null;
@@ -151,6 +151,8 @@ export function kernelMain(startInfo: u64): void {
   if (error != 0)
     giveUp("no root file system: neither a disk nor a boot module holds one", "", error);
   calibrationFinish();
+  const seconds = rtcRead();
+  clockSetRealtime(seconds != 0 ? seconds * NS_PER_SECOND : pvclockWallNs());
   networkInit(line);
   if (line.argv.length == 0) giveUp("no program: the command line has nothing behind --", "", 0);
   setProcessInfo(new ProcessView());

@@ -9,12 +9,14 @@
  * that would have to be searched. Drivers set their devices up without waiting for any answer, so
  * devices don't wait for each other.
  */
+
 import { LOG_DEBUG, LOG_WARN, logBegin, logEnd, put, putDecimal } from "../lib/log";
 import { NetDevice } from "../net/device";
 import { free } from "../runtime/free";
 import { BlockDevice } from "./block";
 import { consoleStart } from "./console";
 import { PciDevice, pciEnumerate, pciPresent } from "./pci";
+import { acpiMmioDevices } from "./virtio/acpi-mmio";
 import { VirtioTransport } from "./virtio/transport";
 import { mmioProbe } from "./virtio/transport-mmio";
 import { pciProbe, pciVirtioId } from "./virtio/transport-pci";
@@ -103,14 +105,20 @@ function foundWord(word: string): void {
     }
     return;
   }
-  const transport = mmioProbe(mmioWordBase, mmioWordIrq);
+  foundMmio(mmioWordBase, mmioWordIrq);
+}
+
+function foundMmio(base: u64, irq: u32): void {
+  const transport = mmioProbe(base, irq);
   if (transport) bind(transport);
 }
 
 export function discoverDevices(words: string[], wake: () => void): void {
   wakeNet = wake;
   for (let i = 0; i < words.length; i++) foundWord(words[i]);
-  if (words.length == 0 && pciPresent()) pciEnumerate(foundPci);
+  if (words.length > 0) return;
+  acpiMmioDevices(foundMmio);
+  if (pciPresent()) pciEnumerate(foundPci);
   consoleStart();
 }
 

@@ -81,18 +81,25 @@ function scale(ticks: u64, fraction: u64): u64 {
 }
 
 export function pvclockNs(): u64 {
-  for (;;) {
-    const version = hw.volatileLoad32(page + VERSION);
+  let time: u64 = 0;
+  let version: u32 = 0;
+  do {
+    version = hw.volatileLoad32(page + VERSION);
     hw.compilerBarrier();
     let ticks = hw.readTsc() - hw.volatileLoad64(page + TSC_TIMESTAMP);
     const shift = <i32>(<i8>hw.volatileLoad8(page + TSC_SHIFT));
     if (shift >= 0) ticks <<= shift;
     else ticks >>= -shift;
     const fraction = <u64>hw.volatileLoad32(page + TSC_TO_NS);
-    const time = hw.volatileLoad64(page + SYSTEM_TIME) + scale(ticks, fraction);
+    time = hw.volatileLoad64(page + SYSTEM_TIME) + scale(ticks, fraction);
     hw.compilerBarrier();
-    if ((version & 1) == 0 && hw.volatileLoad32(page + VERSION) == version) return time;
-  }
+  } while ((version & 1) != 0 || hw.volatileLoad32(page + VERSION) != version);
+  return time;
+}
+
+/** The wall clock, ns since 1970; 0 without such a clock. */
+export function pvclockWallNs(): u64 {
+  return page == 0 ? 0 : pvclockWallAtBoot() + pvclockNs();
 }
 
 export function pvclockWallAtBoot(): u64 {

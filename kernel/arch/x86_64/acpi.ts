@@ -189,3 +189,21 @@ export function acpiCpuCount(): u32 {
 export function acpiCpuApicId(index: u32): u32 {
   return load<u32>(cpuIds + ((<usize>index) << 2));
 }
+
+const FADT_DSDT: u64 = 40;
+const FADT_X_DSDT: u64 = 140;
+
+/** Field of a FADT, 0 when the table is too short to have it. */
+export function acpiField32(fadt: u64, offset: u64): u32 {
+  return offset + 4 <= acpiTableLength(fadt) ? load32(fadt + offset) : 0;
+}
+
+/** The DSDT, where the firmware describes devices that can't be enumerated; 0 when there is none. */
+export function acpiDsdt(): u64 {
+  const fadt = acpiTable(SIGNATURE_FADT);
+  if (fadt == 0) return 0;
+  let physical: u64 = 0;
+  if (FADT_X_DSDT + 8 <= acpiTableLength(fadt)) physical = load64(fadt + FADT_X_DSDT);
+  if (physical == 0) physical = acpiField32(fadt, FADT_DSDT);
+  return acpiMapTable(physical, SIGNATURE_DSDT);
+}

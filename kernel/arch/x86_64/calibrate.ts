@@ -12,6 +12,7 @@
  */
 
 import { clockSetFrequency, clockStart } from "../../time/clock";
+import { pvclockInit, pvclockTscHz } from "../../time/pvclock";
 import * as hw from "../hw";
 import { apicTimerCount, apicTimerFree, apicTimerSetFrequency } from "./apic";
 
@@ -93,6 +94,16 @@ function fromHypervisor(): bool {
   return true;
 }
 
+/** The counter's frequency by KVM's clock, and the APIC timer's by the counter. False without such a clock. */
+function fromPvclock(): bool {
+  const hz = pvclockInit() ? pvclockTscHz() : 0;
+  if (hz == 0) return false;
+  clockSetFrequency(hz);
+  const apic = apicTimerCount();
+  apicTimerSetFrequency((<u64>(apicStart - apic) * hz) / (hw.readTsc() - apicTsc));
+  return true;
+}
+
 /** Whether the timer is through, and so what it shows means nothing: it goes on from the top. */
 function isPitThrough(): bool {
   hw.out8(PIT_COMMAND, PIT_CHANNEL2_STATUS);
@@ -111,7 +122,7 @@ function waitForPit(): bool {
 }
 
 export function calibrationFinish(): void {
-  if (fromHypervisor()) return;
+  if (fromHypervisor() || fromPvclock()) return;
   for (let tries = 1; ; tries++) {
     // Without a timer: 1 GHz, as clockStart has set it.
     if (!waitForPit()) return;

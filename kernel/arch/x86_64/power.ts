@@ -24,16 +24,15 @@ import {
 } from "../hw";
 import {
   ACPI_HEADER_SIZE,
-  acpiMapTable,
+  acpiDsdt,
+  acpiField32,
   acpiTable,
   acpiTableLength,
-  SIGNATURE_DSDT,
   SIGNATURE_FADT,
 } from "./acpi";
 import { mapDevice } from "./paging";
 
 // FADT, section 5.2.9; offsets in the table.
-const FADT_DSDT: u64 = 40;
 const FADT_SMI_COMMAND: u64 = 48;
 const FADT_ACPI_ENABLE: u64 = 52;
 const FADT_PM1A_CONTROL: u64 = 64;
@@ -41,7 +40,6 @@ const FADT_PM1B_CONTROL: u64 = 68;
 const FADT_FLAGS: u64 = 112;
 const FADT_RESET_REGISTER: u64 = 116; // generic address, 12 bytes
 const FADT_RESET_VALUE: u64 = 128;
-const FADT_X_DSDT: u64 = 140;
 const FADT_SLEEP_CONTROL: u64 = 244; // generic address, 12 bytes
 const FADT_FLAG_RESET: u32 = 1 << 10;
 const FADT_FLAG_HW_REDUCED: u32 = 1 << 20;
@@ -118,20 +116,6 @@ export function sleepTypeOfS5(): u32 {
   return sleepTypeA;
 }
 
-/** Field of a FADT, 0 when the table is too short to have it. */
-function field32(fadt: u64, offset: u64): u32 {
-  return offset + 4 <= acpiTableLength(fadt) ? load32(fadt + offset) : 0;
-}
-
-function loadDsdt(fadt: u64): bool {
-  let physical: u64 = 0;
-  if (FADT_X_DSDT + 8 <= acpiTableLength(fadt)) physical = load64(fadt + FADT_X_DSDT);
-  if (physical == 0) physical = field32(fadt, FADT_DSDT);
-  const dsdt = acpiMapTable(physical, SIGNATURE_DSDT);
-  if (dsdt == 0) return false;
-  return findSleepTypes(dsdt + ACPI_HEADER_SIZE, dsdt + acpiTableLength(dsdt));
-}
-
 /** Writes a byte to a register that a generic address structure names. */
 function writeGeneric(structure: u64, value: u32): void {
   const space = load8(structure);
@@ -144,18 +128,20 @@ function writeGeneric(structure: u64, value: u32): void {
 function acpiPowerOff(): void {
   const fadt = acpiTable(SIGNATURE_FADT);
   if (fadt == 0) return;
-  const hasTypes = loadDsdt(fadt);
-  if ((field32(fadt, FADT_FLAGS) & FADT_FLAG_HW_REDUCED) != 0) {
+  const dsdt = acpiDsdt();
+  const hasTypes =
+    dsdt != 0 && findSleepTypes(dsdt + ACPI_HEADER_SIZE, dsdt + acpiTableLength(dsdt));
+  if ((acpiField32(fadt, FADT_FLAGS) & FADT_FLAG_HW_REDUCED) != 0) {
     if (FADT_SLEEP_CONTROL + 12 > acpiTableLength(fadt) || !hasTypes) return;
     const value = (sleepTypeA << SLEEP_CONTROL_TYPE_SHIFT) | SLEEP_CONTROL_ENABLE;
     writeGeneric(fadt + FADT_SLEEP_CONTROL, value);
     return;
   }
-  const controlA = field32(fadt, FADT_PM1A_CONTROL) & 0xffff;
-  const controlB = field32(fadt, FADT_PM1B_CONTROL) & 0xffff;
+  const controlA = acpiField32(fadt, FADT_PM1A_CONTROL) & 0xffff;
+  const controlB = acpiField32(fadt, FADT_PM1B_CONTROL) & 0xffff;
   if (controlA == 0 || !hasTypes) return;
-  const command = field32(fadt, FADT_SMI_COMMAND) & 0xffff;
-  const enable = field32(fadt, FADT_ACPI_ENABLE) & 0xff;
+  const command = acpiField32(fadt, FADT_SMI_COMMAND) & 0xffff;
+  const enable = acpiField32(fadt, FADT_ACPI_ENABLE) & 0xff;
   // The firmware may still own the power management; taking it over is a write to its SMI port.
   if (command != 0 && enable != 0 && (in8(controlA) & PM1_SCI_ENABLE) == 0) out8(command, enable);
   out16(controlA, (sleepTypeA << PM1_SLEEP_TYPE_SHIFT) | PM1_SLEEP_ENABLE);
@@ -165,7 +151,7 @@ function acpiPowerOff(): void {
 function acpiReset(): void {
   const fadt = acpiTable(SIGNATURE_FADT);
   if (fadt == 0 || FADT_RESET_VALUE + 1 > acpiTableLength(fadt)) return;
-  if ((field32(fadt, FADT_FLAGS) & FADT_FLAG_RESET) == 0) return;
+  if ((acpiField32(fadt, FADT_FLAGS) & FADT_FLAG_RESET) == 0) return;
   writeGeneric(fadt + FADT_RESET_REGISTER, load8(fadt + FADT_RESET_VALUE));
 }
 
