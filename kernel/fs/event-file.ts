@@ -9,6 +9,7 @@
 import { addressOf } from "../arch/hw";
 import { EAGAIN, EINVAL } from "../lib/errno";
 import { free } from "../runtime/free";
+import { threadScratch } from "../sched/thread";
 import { WaitQueue } from "../sched/wait-queue";
 import { File, O_NONBLOCK, O_RDWR, POLLERR, POLLIN, POLLOUT, POLLRDNORM, POLLWRNORM } from "./file";
 import { IoVector } from "./io-vector";
@@ -20,8 +21,6 @@ export const EFD_SEMAPHORE: u32 = 1;
 /** The counter stays below this; writing it is an error. */
 const COUNTER_LIMIT: u64 = u64.MAX_VALUE;
 const VALUE_SIZE: u64 = 8;
-/** Where a value is on its way from or to the application. */
-const scratch: usize = memory.data(8, 8);
 
 export class EventFile extends File {
   private counter: u64;
@@ -47,8 +46,8 @@ export class EventFile extends File {
     if (this.counter != 0) this.readers.wakeOne();
     this.writers.wakeOne();
     this.notify(POLLOUT | POLLWRNORM);
-    store<u64>(scratch, value);
-    return io.put(addressOf(scratch), VALUE_SIZE);
+    store<u64>(threadScratch(), value);
+    return io.put(addressOf(threadScratch()), VALUE_SIZE);
   }
 
   private waitForEvent(): i64 {
@@ -62,9 +61,9 @@ export class EventFile extends File {
 
   write(io: IoVector): i64 {
     if (io.remaining < VALUE_SIZE) return -EINVAL;
-    const taken = io.take(addressOf(scratch), VALUE_SIZE);
+    const taken = io.take(addressOf(threadScratch()), VALUE_SIZE);
     if (taken != <i64>VALUE_SIZE) return taken < 0 ? taken : -EINVAL;
-    const value = load<u64>(scratch);
+    const value = load<u64>(threadScratch());
     if (value == COUNTER_LIMIT) return -EINVAL;
     if (value >= COUNTER_LIMIT - this.counter) {
       const error = this.waitForRoom(value);

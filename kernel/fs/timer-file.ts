@@ -15,6 +15,7 @@
 import { addressOf } from "../arch/hw";
 import { EAGAIN, EINVAL } from "../lib/errno";
 import { free } from "../runtime/free";
+import { threadScratch } from "../sched/thread";
 import { WaitQueue } from "../sched/wait-queue";
 import { monotonicNs, realtimeNs } from "../time/clock";
 import { Timer } from "../time/timer";
@@ -29,7 +30,6 @@ export const TFD_TIMER_CANCEL_ON_SET: u32 = 2;
 const CLOCK_REALTIME: u32 = 0;
 const CLOCK_REALTIME_ALARM: u32 = 8;
 const VALUE_SIZE: u64 = 8;
-const scratch: usize = memory.data(8, 8);
 
 class FileTimer extends Timer {
   constructor(private file: TimerFile) {
@@ -123,8 +123,8 @@ export class TimerFile extends File {
     const expirations = this.expirations;
     this.expirations = 0;
     if (expirations == 0) return error;
-    store<u64>(scratch, expirations);
-    return io.put(addressOf(scratch), VALUE_SIZE);
+    store<u64>(threadScratch(), expirations);
+    return io.put(addressOf(threadScratch()), VALUE_SIZE);
   }
 
   poll(): u32 {

@@ -4,6 +4,7 @@
 import { fileGet, O_APPEND, O_CLOEXEC, O_DIRECT, O_NONBLOCK } from "../fs/file";
 import { pipeCapacity, pipeSetCapacity } from "../fs/pipe";
 import { EBADF, EFAULT, EINVAL } from "../lib/errno";
+import { threadScratch } from "../sched/thread";
 import {
   fdCloexec,
   fdClose,
@@ -52,8 +53,6 @@ const NOT_STATUS: u32 = 0o1700 | O_CLOEXEC;
 
 const CLOSE_RANGE_UNSHARE: u32 = 2;
 const CLOSE_RANGE_CLOEXEC: u32 = 4;
-
-const scratch: usize = memory.data(8, 8);
 
 export function sys_close(fd: i32): i64 {
   return fdClose(fd);
@@ -121,7 +120,7 @@ export function sys_fcntl(fd: i32, command: u32, argument: u64): i64 {
     case F_OFD_SETLK:
     case F_OFD_SETLKW:
       // Locks are between processes, and there is one.
-      return loadUser(scratch, argument, 2) != 0 ? -EFAULT : 0;
+      return loadUser(threadScratch(), argument, 2) != 0 ? -EFAULT : 0;
     case F_SETOWN:
     case F_SETOWN_EX:
     case F_SETSIG:
@@ -142,6 +141,6 @@ export function sys_fcntl(fd: i32, command: u32, argument: u64): i64 {
 
 /** F_GETLK: struct flock says, in its first field, that the lock could be had. */
 function noConflictingLock(flock: u64): i64 {
-  store<u16>(scratch, F_UNLCK);
-  return storeUser(flock, scratch, 2);
+  store<u16>(threadScratch(), F_UNLCK);
+  return storeUser(flock, threadScratch(), 2);
 }

@@ -7,6 +7,7 @@ import { S_IFDIR, S_IFMT, S_IFREG, Stat } from "../fs/stat";
 import { EBADF, EFAULT, EINTR, EINVAL, ENOMEM, EPERM, ETIMEDOUT } from "../lib/errno";
 import { netIsQuiet, netPoll } from "../net/poll";
 import { heapAlloc, heapFree } from "../runtime/heap";
+import { threadScratch } from "../sched/thread";
 import { NO_DEADLINE } from "../sched/wait-queue";
 import { fdFile, fdInstall } from "./descriptors";
 import { enterSignalMask } from "./poll-calls";
@@ -29,8 +30,6 @@ const LOOK: u64 = 0;
 /** One wait of four that find something ready polls the network all the same. */
 const UNPOLLED_MASK: u32 = 3;
 
-/** One struct epoll_event on its way in. */
-const scratch: usize = memory.data(12, 8);
 const statScratch: Stat = changetype<Stat>(memory.data(144, 8));
 
 export function sys_epoll_create(size: i32): i64 {
@@ -52,11 +51,11 @@ function canBeWatched(file: File): bool {
 
 export function sys_epoll_ctl(epollFd: i32, operation: u32, fd: i32, event: u64): i64 {
   if (operation != EPOLL_CTL_DEL) {
-    const error = loadUser(scratch, event, EPOLL_EVENT_SIZE);
+    const error = loadUser(threadScratch(), event, EPOLL_EVENT_SIZE);
     if (error != 0) return error;
   }
-  const events = load<u32>(scratch);
-  const data = load<u64>(scratch + 4);
+  const events = load<u32>(threadScratch());
+  const data = load<u64>(threadScratch() + 4);
   const set = fdFile(epollFd);
   const file = fdFile(fd);
   if (!set || !file) return -EBADF;

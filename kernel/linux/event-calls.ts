@@ -6,6 +6,7 @@ import { filePut, O_CLOEXEC, O_NONBLOCK } from "../fs/file";
 import { pipeCreate } from "../fs/pipe";
 import { TFD_TIMER_ABSTIME, TFD_TIMER_CANCEL_ON_SET, TimerFile } from "../fs/timer-file";
 import { EBADF, EINVAL, ENFILE } from "../lib/errno";
+import { threadScratch } from "../sched/thread";
 import { fdClose, fdFile, fdInstall } from "./descriptors";
 import { loadTimerSpec, storeTimerSpec, timerInterval, timerValue } from "./timespec";
 import { storeUser } from "./user-memory";
@@ -14,8 +15,6 @@ const CLOCK_REALTIME: u32 = 0;
 const CLOCK_MONOTONIC: u32 = 1;
 const CLOCK_BOOTTIME: u32 = 7;
 const CLOCK_BOOTTIME_ALARM: u32 = 9;
-
-const scratch: usize = memory.data(8, 8);
 
 export function sys_pipe(fds: u64): i64 {
   return sys_pipe2(fds, 0);
@@ -37,9 +36,9 @@ export function sys_pipe2(fds: u64, flags: u32): i64 {
     fdClose(readFd);
     return writeFd;
   }
-  store<i32>(scratch, readFd);
-  store<i32>(scratch + 4, writeFd);
-  const error = storeUser(fds, scratch, 8);
+  store<i32>(threadScratch(), readFd);
+  store<i32>(threadScratch() + 4, writeFd);
+  const error = storeUser(fds, threadScratch(), 8);
   if (error != 0) {
     fdClose(readFd);
     fdClose(writeFd);

@@ -13,6 +13,7 @@ import {
 } from "../fs/file";
 import { EBADF, EFAULT, EINTR, EINVAL, ENOMEM } from "../lib/errno";
 import { heapAlloc, heapFree } from "../runtime/heap";
+import { threadScratch } from "../sched/thread";
 import { NO_DEADLINE } from "../sched/wait-queue";
 import { monotonicNs } from "../time/clock";
 import { FD_CAPACITY_MAX, fdFile, fdLimit } from "./descriptors";
@@ -42,9 +43,6 @@ const READ_EVENTS: u32 = POLLRDNORM | POLLRDBAND | POLLIN | POLLHUP | POLLERR;
 const WRITE_EVENTS: u32 = POLLWRBAND | POLLWRNORM | POLLOUT | POLLERR;
 const EXCEPT_EVENTS: u32 = POLLPRI;
 
-/** A signal mask on its way, and a pselect6's pair of its address and size. */
-const scratch: usize = memory.data(16, 8);
-
 /** Deadline of a timeout in ms, where a negative one is none. */
 function deadlineOfMs(timeoutMs: i32): u64 {
   if (timeoutMs < 0) return NO_DEADLINE;
@@ -64,8 +62,8 @@ function timeLeft(deadline: u64): i64 {
 /** Loads and enters a temporary signal mask. 0, -EINVAL or -EFAULT. */
 export function enterSignalMask(address: u64, size: u64): i32 {
   if (size != SIGSET_SIZE) return -EINVAL;
-  const error = loadUser(scratch, address, SIGSET_SIZE);
-  if (error == 0) signalMaskTemporary(load<u64>(scratch));
+  const error = loadUser(threadScratch(), address, SIGSET_SIZE);
+  if (error == 0) signalMaskTemporary(load<u64>(threadScratch()));
   return error;
 }
 
@@ -132,10 +130,10 @@ export function sys_pselect6(
   }
   let masked = false;
   if (maskAndSize != 0) {
-    if (loadUser(scratch, maskAndSize, 16) != 0) return -EFAULT;
-    const mask = load<u64>(scratch);
+    if (loadUser(threadScratch(), maskAndSize, 16) != 0) return -EFAULT;
+    const mask = load<u64>(threadScratch());
     if (mask != 0) {
-      const error = enterSignalMask(mask, load<u64>(scratch + 8));
+      const error = enterSignalMask(mask, load<u64>(threadScratch() + 8));
       if (error != 0) return error;
       masked = true;
     }

@@ -11,6 +11,7 @@ import { IoVector } from "../fs/io-vector";
 import { Stat } from "../fs/stat";
 import { EAGAIN, EBADF, EFAULT, EINVAL } from "../lib/errno";
 import { free } from "../runtime/free";
+import { threadScratch } from "../sched/thread";
 import { WaitQueue } from "../sched/wait-queue";
 import { fdFile, fdInstall } from "./descriptors";
 import { takeSignal, UNBLOCKABLE } from "./signal";
@@ -28,7 +29,6 @@ let files: SignalFile | null = null;
 
 const info: SignalInfo = changetype<SignalInfo>(memory.data(32, 8));
 const record: usize = memory.data(128, 8);
-const scratch: usize = memory.data(8, 8);
 
 /** A signal has become pending: wakes who reads it. */
 export function signalArrived(bit: u64): void {
@@ -136,8 +136,8 @@ export function sys_signalfd(fd: i32, mask: u64, size: u64): i64 {
  */
 export function sys_signalfd4(fd: i32, mask: u64, size: u64, flags: u32): i64 {
   if (size != SIGSET_SIZE || (flags & ~(O_CLOEXEC | O_NONBLOCK)) != 0) return -EINVAL;
-  if (loadUser(scratch, mask, SIGSET_SIZE) != 0) return -EFAULT;
-  const wanted = load<u64>(scratch) & ~UNBLOCKABLE;
+  if (loadUser(threadScratch(), mask, SIGSET_SIZE) != 0) return -EFAULT;
+  const wanted = load<u64>(threadScratch()) & ~UNBLOCKABLE;
   if (fd == -1) return fdInstall(new SignalFile(wanted, flags), (flags & O_CLOEXEC) != 0);
   const file = fdFile(fd);
   if (!file) return -EBADF;

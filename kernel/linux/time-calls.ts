@@ -4,7 +4,7 @@
  */
 import { EFAULT, EINTR, EINVAL, EOPNOTSUPP, EPERM, ETIMEDOUT } from "../lib/errno";
 import { thisCpu } from "../sched/cpu";
-import { currentThread, Thread } from "../sched/thread";
+import { currentThread, Thread, threadScratch } from "../sched/thread";
 import { WaitQueue } from "../sched/wait-queue";
 import { monotonicNs, realtimeNs } from "../time/clock";
 import { process, taskFind } from "./task";
@@ -39,7 +39,6 @@ const NS_PER_TICK: u64 = NS_PER_SECOND / 100;
 
 /** Threads that sleep for a time wait here, where nobody wakes them. */
 let sleepers: WaitQueue = new WaitQueue();
-const scratch: usize = memory.data(32, 8);
 
 /** How long a thread has run, up to now. */
 export function threadCpuNs(thread: Thread): u64 {
@@ -135,9 +134,9 @@ export function sys_time(to: u64): i64 {
  */
 export function sys_times(to: u64): i64 {
   if (to != 0) {
-    store<u64>(scratch, processCpuNs() / NS_PER_TICK);
-    memory.fill(scratch + 8, 0, 24);
-    if (storeUser(to, scratch, 32) != 0) return -EFAULT;
+    store<u64>(threadScratch(), processCpuNs() / NS_PER_TICK);
+    memory.fill(threadScratch() + 8, 0, 24);
+    if (storeUser(to, threadScratch(), 32) != 0) return -EFAULT;
   }
   return <i64>(monotonicNs() / NS_PER_TICK);
 }

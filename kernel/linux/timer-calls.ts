@@ -11,6 +11,7 @@
  */
 import { EAGAIN, EFAULT, EINVAL } from "../lib/errno";
 import { free } from "../runtime/free";
+import { threadScratch } from "../sched/thread";
 import { monotonicNs } from "../time/clock";
 import { Timer } from "../time/timer";
 import { sendSignalToProcess, sendSignalToTask } from "./signal";
@@ -51,7 +52,6 @@ const SIGEVENT_SIZE: u64 = 20;
 const NS_PER_SECOND: i64 = 1_000_000_000;
 const TIMERS_MAX: u32 = 256;
 
-const scratch: usize = memory.data(24, 8);
 const info: SignalInfo = changetype<SignalInfo>(memory.data(32, 8));
 
 class SignalTimer extends Timer {
@@ -204,11 +204,11 @@ export function sys_timer_create(clock: i32, event: u64, idTo: u64): i64 {
   let kind = SIGEV_SIGNAL;
   let threadId: u32 = 0;
   if (event != 0) {
-    if (loadUser(scratch, event, SIGEVENT_SIZE) != 0) return -EFAULT;
-    value = load<u64>(scratch);
-    signal = load<i32>(scratch + 8);
-    kind = load<i32>(scratch + 12);
-    threadId = load<u32>(scratch + 16);
+    if (loadUser(threadScratch(), event, SIGEVENT_SIZE) != 0) return -EFAULT;
+    value = load<u64>(threadScratch());
+    signal = load<i32>(threadScratch() + 8);
+    kind = load<i32>(threadScratch() + 12);
+    threadId = load<u32>(threadScratch() + 16);
   }
   if (kind == SIGEV_THREAD_ID) {
     if (!taskFind(threadId)) return -EINVAL;

@@ -3,6 +3,7 @@
  * microseconds), as nanoseconds in an i64.
  */
 import { EFAULT, EINVAL } from "../lib/errno";
+import { threadScratch } from "../sched/thread";
 import { NO_DEADLINE } from "../sched/wait-queue";
 import { monotonicNs } from "../time/clock";
 import { loadUser, storeUser } from "./user-memory";
@@ -11,9 +12,6 @@ const NS_PER_SECOND: i64 = 1_000_000_000;
 const NS_PER_MICROSECOND: i64 = 1_000;
 /** Seconds beyond this are as good as for ever, and would not fit. */
 const SECONDS_MAX: i64 = 9_000_000_000;
-
-/** One struct, on its way; two for a struct itimerspec. */
-const scratch: usize = memory.data(32, 8);
 
 function toNs(at: usize, unit: i64): i64 {
   const seconds = load<i64>(at);
@@ -29,23 +27,23 @@ function fromNs(at: usize, ns: i64, unit: i64): void {
 
 /** Nanoseconds of the struct timespec at an address, or -EFAULT, -EINVAL. */
 export function loadTimespec(from: u64): i64 {
-  if (loadUser(scratch, from, 16) != 0) return -EFAULT;
-  return toNs(scratch, 1);
+  if (loadUser(threadScratch(), from, 16) != 0) return -EFAULT;
+  return toNs(threadScratch(), 1);
 }
 
 export function storeTimespec(to: u64, ns: i64): i32 {
-  fromNs(scratch, ns, 1);
-  return storeUser(to, scratch, 16);
+  fromNs(threadScratch(), ns, 1);
+  return storeUser(to, threadScratch(), 16);
 }
 
 export function loadTimeval(from: u64): i64 {
-  if (loadUser(scratch, from, 16) != 0) return -EFAULT;
-  return toNs(scratch, NS_PER_MICROSECOND);
+  if (loadUser(threadScratch(), from, 16) != 0) return -EFAULT;
+  return toNs(threadScratch(), NS_PER_MICROSECOND);
 }
 
 export function storeTimeval(to: u64, ns: i64): i32 {
-  fromNs(scratch, ns, NS_PER_MICROSECOND);
-  return storeUser(to, scratch, 16);
+  fromNs(threadScratch(), ns, NS_PER_MICROSECOND);
+  return storeUser(to, threadScratch(), 16);
 }
 
 /** An interval and a value: struct itimerspec, or struct itimerval. Loaded by `loadTimerSpec`. */
@@ -57,18 +55,18 @@ export let timerValue: i64 = 0;
  * -EFAULT or -EINVAL.
  */
 export function loadTimerSpec(from: u64, micro: bool): i32 {
-  if (loadUser(scratch, from, 32) != 0) return -EFAULT;
+  if (loadUser(threadScratch(), from, 32) != 0) return -EFAULT;
   const unit = micro ? NS_PER_MICROSECOND : 1;
-  timerInterval = toNs(scratch, unit);
-  timerValue = toNs(scratch + 16, unit);
+  timerInterval = toNs(threadScratch(), unit);
+  timerValue = toNs(threadScratch() + 16, unit);
   return timerInterval < 0 || timerValue < 0 ? -EINVAL : 0;
 }
 
 export function storeTimerSpec(to: u64, interval: i64, value: i64, micro: bool): i32 {
   const unit = micro ? NS_PER_MICROSECOND : 1;
-  fromNs(scratch, interval, unit);
-  fromNs(scratch + 16, value, unit);
-  return storeUser(to, scratch, 32);
+  fromNs(threadScratch(), interval, unit);
+  fromNs(threadScratch() + 16, value, unit);
+  return storeUser(to, threadScratch(), 32);
 }
 
 /** The monotonic time in `ns` nanoseconds. */

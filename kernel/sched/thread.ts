@@ -89,12 +89,35 @@ export class Thread {
   allNext: Thread | null;
   name0: u64;
   name1: u64;
+
+  // `threadScratch`: 64 bytes.
+  scratch0: u64;
+  scratch1: u64;
+  scratch2: u64;
+  scratch3: u64;
+  scratch4: u64;
+  scratch5: u64;
+  scratch6: u64;
+  scratch7: u64;
+}
+/** Size of `threadScratch`. */
+export const SCRATCH_SIZE: usize = 64;
+if (offsetof<Thread>() - offsetof<Thread>("scratch0") < SCRATCH_SIZE) {
+  ERROR("the scratch memory is as large as it says");
 }
 
 let threads: Thread | null = null;
 
 export function currentThread(): Thread {
   return changetype<Thread>(hw.currentThread());
+}
+
+/**
+ * Where the running thread keeps a small structure on its way to or from the application: a copy that faults may
+ * sleep, so nothing static will do.
+ */
+export function threadScratch(): usize {
+  return <usize>hw.currentThread() + offsetof<Thread>("scratch0");
 }
 
 /** All threads, linked by `allNext`. */
