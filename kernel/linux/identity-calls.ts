@@ -4,7 +4,7 @@
  * would be checked against.
  */
 import { ECHILD, EFAULT, EINVAL, EPERM, ESRCH } from "../lib/errno";
-import { currentThread, threadName } from "../sched/thread";
+import { currentThread, threadName, threadScratch } from "../sched/thread";
 import { PROCESS_ID, taskFind } from "./task";
 import { copyStringFromUser, loadUser, storeUser, storeUser32 } from "./user-memory";
 
@@ -46,6 +46,7 @@ const CAPABILITY_VERSION_2: u32 = 0x20071026;
 const CAPABILITY_VERSION_3: u32 = 0x20080522;
 const ALL_CAPABILITIES: u64 = ((<u64>1) << 41) - 1;
 
+/** For struct utsname, which is the same for all. */
 const scratch: usize = memory.data(400, 8);
 let dumpable: u64 = 1;
 let keepCapabilities: u64 = 0;
@@ -143,11 +144,11 @@ export function sys_sethostname(): i64 {
 }
 
 function setName(from: u64): i64 {
-  memory.fill(scratch, 0, <usize>NAME_SIZE);
+  memory.fill(threadScratch(), 0, <usize>NAME_SIZE);
   // A longer name is cut.
-  if (copyStringFromUser(scratch, from, NAME_SIZE - 1) == -EFAULT) return -EFAULT;
-  store<u8>(scratch + <usize>NAME_SIZE - 1, 0);
-  memory.copy(threadName(currentThread()), scratch, <usize>NAME_SIZE);
+  if (copyStringFromUser(threadScratch(), from, NAME_SIZE - 1) == -EFAULT) return -EFAULT;
+  store<u8>(threadScratch() + <usize>NAME_SIZE - 1, 0);
+  memory.copy(threadName(currentThread()), threadScratch(), <usize>NAME_SIZE);
   return 0;
 }
 
@@ -207,9 +208,9 @@ export function sys_personality(persona: u32): i64 {
 
 /** Checks struct cap_user_header; returns how many cap_user_data follow, or -errno. */
 function capabilityWords(header: u64): i32 {
-  if (loadUser(scratch, header, 8) != 0) return -EFAULT;
-  const version = load<u32>(scratch);
-  const pid = load<u32>(scratch + 4);
+  if (loadUser(threadScratch(), header, 8) != 0) return -EFAULT;
+  const version = load<u32>(threadScratch());
+  const pid = load<u32>(threadScratch() + 4);
   if (version == CAPABILITY_VERSION_1) return isSelf(pid) || taskFind(pid) ? 1 : -ESRCH;
   if (version == CAPABILITY_VERSION_2 || version == CAPABILITY_VERSION_3) {
     return isSelf(pid) || taskFind(pid) ? 2 : -ESRCH;
@@ -226,12 +227,12 @@ export function sys_capget(header: u64, data: u64): i64 {
   if (data == 0) return 0;
   for (let i = 0; i < words; i++) {
     const bits = <u32>(ALL_CAPABILITIES >> (<u64>i * 32));
-    const at = scratch + <usize>i * 12;
+    const at = threadScratch() + <usize>i * 12;
     store<u32>(at, bits);
     store<u32>(at + 4, bits);
     store<u32>(at + 8, 0);
   }
-  return storeUser(data, scratch, <u64>words * 12);
+  return storeUser(data, threadScratch(), <u64>words * 12);
 }
 
 export function sys_capset(header: u64, data: u64): i64 {

@@ -5,7 +5,7 @@
  */
 import { EFAULT, EINVAL, EPERM, ESRCH } from "../lib/errno";
 import { freePageCount, PAGE_SIZE, totalPageCount } from "../mem/page-allocator";
-import { currentThread } from "../sched/thread";
+import { currentThread, threadScratch } from "../sched/thread";
 import { monotonicNs } from "../time/clock";
 import { FD_CAPACITY_MAX, fdLimit, fdSetLimit } from "./descriptors";
 import { PROCESS_ID, process, taskFind } from "./task";
@@ -42,6 +42,7 @@ const SCHED_IDLE: u32 = 5;
 const SLICE_NS: i64 = 4_000_000;
 const PRIO_USER: u32 = 2;
 
+/** For structures that tell each caller much the same. */
 const scratch: usize = memory.data(160, 8);
 /** Soft and hard limit of each resource. */
 const limits: usize = memory.data(16 * 16, 8);
@@ -92,9 +93,9 @@ export function sys_getrlimit(resource: u32, to: u64): i64 {
 export function sys_setrlimit(resource: u32, from: u64): i64 {
   const at = limitAt(resource);
   if (at == 0) return -EINVAL;
-  if (loadUser(scratch, from, 16) != 0) return -EFAULT;
-  const soft = load<u64>(scratch);
-  const hard = load<u64>(scratch + 8);
+  if (loadUser(threadScratch(), from, 16) != 0) return -EFAULT;
+  const soft = load<u64>(threadScratch());
+  const hard = load<u64>(threadScratch() + 8);
   if (soft > hard) return -EINVAL;
   if (resource == RLIMIT_NOFILE) {
     if (hard > FD_CAPACITY_MAX) return -EPERM;
@@ -115,9 +116,9 @@ export function sys_prlimit64(pid: u32, resource: u32, from: u64, old: u64): i64
     const error = sys_setrlimit(resource, from);
     if (error != 0) return error;
   }
-  store<u64>(scratch, soft);
-  store<u64>(scratch + 8, hard);
-  return storeUser(old, scratch, 16);
+  store<u64>(threadScratch(), soft);
+  store<u64>(threadScratch() + 8, hard);
+  return storeUser(old, threadScratch(), 16);
 }
 
 /** struct rusage: CPU time (all of it as user time), and zeros. */
@@ -155,16 +156,16 @@ function isThread(id: u32): bool {
 export function sys_sched_getaffinity(id: u32, size: u64, to: u64): i64 {
   if (size < 8 || (size & 7) != 0) return -EINVAL;
   if (!isThread(id)) return -ESRCH;
-  store<u64>(scratch, 1);
-  const error = storeUser(to, scratch, 8);
+  store<u64>(threadScratch(), 1);
+  const error = storeUser(to, threadScratch(), 8);
   return error != 0 ? error : 8;
 }
 
 export function sys_sched_setaffinity(id: u32, size: u64, from: u64): i64 {
   if (!isThread(id)) return -ESRCH;
-  store<u64>(scratch, 0);
-  if (loadUser(scratch, from, min<u64>(size, 8)) != 0) return -EFAULT;
-  return (load<u64>(scratch) & 1) != 0 ? 0 : -EINVAL;
+  store<u64>(threadScratch(), 0);
+  if (loadUser(threadScratch(), from, min<u64>(size, 8)) != 0) return -EFAULT;
+  return (load<u64>(threadScratch()) & 1) != 0 ? 0 : -EINVAL;
 }
 
 export function sys_sched_getscheduler(id: u32): i64 {
