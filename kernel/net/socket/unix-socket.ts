@@ -43,14 +43,13 @@ import {
 } from "../../lib/errno";
 import { free } from "../../runtime/free";
 import { heapAlloc, heapFree } from "../../runtime/heap";
-import { Packet, PacketQueue, packetAllocLarge, packetFree, packetGet } from "../packet";
+import { packetAllocLarge, packetFree } from "../packet";
 import { SocketAddress } from "./address";
 import {
   AF_UNIX,
   AF_UNSPEC,
   MSG_OOB,
   MSG_PEEK,
-  MSG_TRUNC,
   MSG_WAITALL,
   SHUT_RD,
   SHUT_RDWR,
@@ -64,21 +63,14 @@ import {
   SOCK_STREAM,
   SOL_SOCKET,
 } from "./constants";
-import { Message, Rights, rightsDestroy } from "./message";
+import { Message } from "./message";
 import { Socket, setAcceptError } from "./socket";
 import { socketFileCreate, socketFileError, socketFileFind } from "./unix-file";
+import { freeUnixPacket, UNIX_QUEUE_LIMIT, UnixQueue } from "./unix-queue";
 
-/** Linux's net.core.wmem_default: what may be on its way to a socket. */
-const QUEUE_LIMIT: u32 = 212992;
-/** Linux's net.unix.max_dgram_qlen. */
-const DATAGRAMS_MAX: u32 = 512;
-const PACKET_OVERHEAD: u32 = 64;
 /** The largest datagram, and the largest piece of a stream. */
 const MESSAGE_MAX: u64 = 61440;
 const PIECE_MAX: u64 = 32640;
-/** A write of at most this much joins the packet before it. */
-const JOIN_MAX: u32 = 1024;
-
 /** All sockets of the family. */
 let sockets: UnixSocket | null = null;
 let nextAutobind: u32 = 1;
@@ -140,8 +132,7 @@ export class UnixSocket extends Socket {
   error: i32 = 0;
   receiveShut: bool = false;
   sendShut: bool = false;
-  queue: PacketQueue = new PacketQueue();
-  queuedBytes: u32 = 0;
+  queue: UnixQueue;
   /** Somebody who sends here waits for room. */
   hasBlockedSender: bool = false;
   // ---- Of a listener ----
@@ -155,7 +146,7 @@ export class UnixSocket extends Socket {
     super();
     this.family = AF_UNIX;
     this.type = type;
-    this.queue.reset();
+    this.queue = new UnixQueue(type);
     const first = sockets;
     this.nextSocket = first;
     if (first) first.previousSocket = this;
@@ -297,14 +288,6 @@ export class UnixSocket extends Socket {
 
   // ---- Sending ----
 
-  /** Whether a message of n bytes fits into the queue now. */
-  private hasRoom(n: u64): bool {
-    if (this.type == SOCK_DGRAM && this.queue.count >= DATAGRAMS_MAX) return false;
-    if (this.queuedBytes == 0) return true;
-    if (this.type == SOCK_STREAM) return this.queuedBytes < QUEUE_LIMIT;
-    return this.queuedBytes + n <= QUEUE_LIMIT;
-  }
-
   /** Where this message goes; null: `sendError` says why not. */
   private destination(message: Message | null): UnixSocket | null {
     let target = this.peer;
@@ -349,7 +332,7 @@ export class UnixSocket extends Socket {
         error = -EPIPE;
         break;
       }
-      if (!target.hasRoom(io.remaining)) {
+      if (!target.queue.hasRoom(io.remaining)) {
         error = this.waitForRoom(target, flags);
         if (error != 0) break;
         continue;
@@ -398,30 +381,9 @@ export class UnixSocket extends Socket {
       freeUnixPacket(packet);
       return this.type == SOCK_DGRAM ? -ECONNREFUSED : -EPIPE;
     }
-    target.arrive(packet);
+    target.queue.arrive(packet);
+    target.changed(POLLIN | POLLRDNORM);
     return taken;
-  }
-
-  /** Takes a packet into the queue. */
-  private arrive(packet: Packet): void {
-    const last = this.queue.last;
-    if (
-      this.type == SOCK_STREAM &&
-      last &&
-      packet.owner == 0 &&
-      packet.length <= JOIN_MAX &&
-      last.references == 1 &&
-      last.tailroom() >= packet.length
-    ) {
-      const n = packet.length;
-      copy(last.append(n), packet.data, n);
-      this.queuedBytes += n;
-      packetFree(packet);
-    } else {
-      this.queuedBytes += packet.length + PACKET_OVERHEAD;
-      this.queue.push(packet);
-    }
-    this.changed(POLLIN | POLLRDNORM);
   }
 
   // ---- Receiving ----
@@ -443,9 +405,8 @@ export class UnixSocket extends Socket {
       // Bytes that come with descriptors are not mixed with those before them.
       if (total > 0 && first.owner != 0) break;
       const hadRights = first.owner != 0;
-      const n = isStream
-        ? this.takeBytes(io, flags, message)
-        : this.takeMessage(io, flags, message);
+      const n = this.queue.take(io, flags, message);
+      if ((flags & MSG_PEEK) == 0) this.took();
       if (n < 0) return total > 0 ? total : n;
       total += n;
       if (!isStream || io.remaining == 0 || hadRights || (flags & MSG_PEEK) != 0) break;
@@ -469,9 +430,8 @@ export class UnixSocket extends Socket {
   }
 
   /** The queue has become shorter: tells those who wait to send. */
-  private took(bytes: u32): void {
-    this.queuedBytes -= bytes;
-    if (!this.hasBlockedSender || this.queuedBytes > QUEUE_LIMIT / 2) return;
+  private took(): void {
+    if (!this.hasBlockedSender || !this.queue.isHalfEmpty()) return;
     this.hasBlockedSender = false;
     const peer = this.peer;
     if (peer && this.type != SOCK_DGRAM) {
@@ -483,65 +443,6 @@ export class UnixSocket extends Socket {
       if (socket.type == SOCK_DGRAM) socket.changed(POLLOUT | POLLWRNORM);
       socket = socket.nextSocket;
     }
-  }
-
-  private takeRights(packet: Packet, message: Message | null, isPeek: bool): void {
-    if (packet.owner == 0 || isPeek) return;
-    const rights = changetype<Rights>(packet.owner);
-    packet.owner = 0;
-    if (message) message.rights = rights;
-    else rightsDestroy(rights);
-  }
-
-  /** Bytes of the first packet of a stream. */
-  private takeBytes(io: IoVector, flags: u32, message: Message | null): i64 {
-    const packet = this.queue.first!;
-    const isPeek = (flags & MSG_PEEK) != 0;
-    const n = <u32>min<u64>(packet.length, io.remaining);
-    // Taken before the copy, which may sleep: another reader goes on behind.
-    const from = packet.data;
-    packetGet(packet);
-    this.takeRights(packet, message, isPeek);
-    if (!isPeek) {
-      packet.pull(n);
-      if (packet.length == 0) {
-        this.queue.pop();
-        packetFree(packet);
-        this.took(n + PACKET_OVERHEAD);
-      } else {
-        this.took(n);
-      }
-    }
-    const done = io.put(from, n);
-    packetFree(packet);
-    return done;
-  }
-
-  /** The first datagram. */
-  private takeMessage(io: IoVector, flags: u32, message: Message | null): i64 {
-    const packet = this.queue.first!;
-    const isPeek = (flags & MSG_PEEK) != 0;
-    packetGet(packet);
-    this.takeRights(packet, message, isPeek);
-    if (!isPeek) {
-      this.queue.pop();
-      this.took(packet.length + PACKET_OVERHEAD);
-      packetFree(packet);
-    }
-    if (message && this.type == SOCK_DGRAM) {
-      const scratch = message.address;
-      const length = packet.networkLength;
-      copy(addressOf(scratch.path()), packet.buffer, length);
-      scratch.setUnix(scratch.path(), length);
-      message.hasAddress = true;
-    }
-    const length = packet.length;
-    const n = min<u64>(length, io.remaining);
-    const done = n > 0 ? io.put(packet.data, n) : 0;
-    packetFree(packet);
-    if (n == length || done < 0) return done;
-    if (message) message.flags |= MSG_TRUNC;
-    return (flags & MSG_TRUNC) != 0 ? length : done;
   }
 
   // ---- State ----
@@ -556,7 +457,7 @@ export class UnixSocket extends Socket {
     if (isGone || (this.receiveShut && this.sendShut)) mask |= POLLHUP;
     if (this.type != SOCK_DGRAM && !this.wasConnected) mask |= POLLHUP;
     if (this.error != 0) mask |= POLLERR;
-    if (!peer || this.sendShut || peer.hasRoom(1)) mask |= POLLOUT | POLLWRNORM;
+    if (!peer || this.sendShut || peer.queue.hasRoom(1)) mask |= POLLOUT | POLLWRNORM;
     else peer.hasBlockedSender = true;
     return mask;
   }
@@ -586,19 +487,12 @@ export class UnixSocket extends Socket {
   }
 
   readableBytes(): i64 {
-    let total: i64 = 0;
-    let packet = this.queue.first;
-    while (packet) {
-      total += packet.length;
-      if (this.type != SOCK_STREAM) return total;
-      packet = packet.next;
-    }
-    return total;
+    return this.queue.readable();
   }
 
   unsentBytes(): i64 {
     const peer = this.peer;
-    return peer ? peer.queuedBytes : 0;
+    return peer ? peer.queue.bytes : 0;
   }
 
   setOption(level: u32, name: u32, value: i32): i32 {
@@ -617,7 +511,7 @@ export class UnixSocket extends Socket {
 
   getOption(level: u32, name: u32): i64 {
     if (level != SOL_SOCKET) return -EOPNOTSUPP;
-    if (name == SO_SNDBUF || name == SO_RCVBUF) return QUEUE_LIMIT;
+    if (name == SO_SNDBUF || name == SO_RCVBUF) return UNIX_QUEUE_LIMIT;
     return name == SO_PASSCRED ? 0 : -ENOPROTOOPT;
   }
 
@@ -654,11 +548,7 @@ export class UnixSocket extends Socket {
       free(pending);
       pending = next;
     }
-    for (;;) {
-      const packet = this.queue.pop();
-      if (!packet) break;
-      freeUnixPacket(packet);
-    }
+    this.queue.clear();
     free(this.queue);
     if (this.name != 0) heapFree(this.name);
     const file = this.file;
@@ -676,11 +566,4 @@ export function unixPair(a: UnixSocket, b: UnixSocket): void {
   b.peer = a;
   a.wasConnected = true;
   b.wasConnected = true;
-}
-
-/** Frees a packet and the descriptors that came with it. */
-function freeUnixPacket(packet: Packet): void {
-  if (packet.owner != 0) rightsDestroy(changetype<Rights>(packet.owner));
-  packet.owner = 0;
-  packetFree(packet);
 }

@@ -1,0 +1,167 @@
+/**
+ * The receive queue of a unix(7) socket: packets (net/packet.ts), each a datagram, or bytes of a stream.
+ *
+ *     queue.hasRoom(n)      whether a message of n bytes may come now
+ *     queue.arrive(packet)                  takes it; a short write to a stream joins the one before
+ *     queue.take(io, flags, message)        bytes of the first packet, or the first datagram; the queue is not empty
+ *     queue.clear()
+ *
+ * The sender's name travels in the packet's headroom (`networkLength` bytes at `buffer`), the pointer to its Rights in `owner`.
+ * A copy to the application may sleep: what is copied has left the queue before, and is held by a reference of its own.
+ */
+import { addressOf, copy } from "../../arch/hw";
+import { IoVector } from "../../fs/io-vector";
+import { free } from "../../runtime/free";
+import { Packet, PacketQueue, packetFree, packetGet } from "../packet";
+import { MSG_PEEK, MSG_TRUNC, SOCK_DGRAM, SOCK_STREAM } from "./constants";
+import { Message, Rights, rightsDestroy } from "./message";
+
+/** Linux's net.core.wmem_default: what may be on its way to a socket. */
+export const UNIX_QUEUE_LIMIT: u32 = 212992;
+/** Linux's net.unix.max_dgram_qlen. */
+const DATAGRAMS_MAX: u32 = 512;
+const PACKET_OVERHEAD: u32 = 64;
+/** A write of at most this much joins the packet before it. */
+const JOIN_MAX: u32 = 1024;
+
+export class UnixQueue {
+  packets: PacketQueue = new PacketQueue();
+  bytes: u32 = 0;
+
+  constructor(private type: u32) {
+    this.packets.reset();
+  }
+
+  @inline
+  get first(): Packet | null {
+    return this.packets.first;
+  }
+
+  isHalfEmpty(): bool {
+    return this.bytes <= UNIX_QUEUE_LIMIT / 2;
+  }
+
+  /** Whether a message of n bytes fits into the queue now. */
+  hasRoom(n: u64): bool {
+    if (this.type == SOCK_DGRAM && this.packets.count >= DATAGRAMS_MAX) return false;
+    if (this.bytes == 0) return true;
+    if (this.type == SOCK_STREAM) return this.bytes < UNIX_QUEUE_LIMIT;
+    return this.bytes + n <= UNIX_QUEUE_LIMIT;
+  }
+
+  /** Takes a packet into the queue. */
+  arrive(packet: Packet): void {
+    const last = this.packets.last;
+    if (
+      this.type == SOCK_STREAM &&
+      last &&
+      packet.owner == 0 &&
+      packet.length <= JOIN_MAX &&
+      last.references == 1 &&
+      last.tailroom() >= packet.length
+    ) {
+      const n = packet.length;
+      copy(last.append(n), packet.data, n);
+      this.bytes += n;
+      packetFree(packet);
+    } else {
+      this.bytes += packet.length + PACKET_OVERHEAD;
+      this.packets.push(packet);
+    }
+  }
+
+  /** Bytes of the first packet of a stream, or the first datagram; cut as far as `io` has room. */
+  take(io: IoVector, flags: u32, message: Message | null): i64 {
+    return this.type == SOCK_STREAM
+      ? this.takeBytes(io, flags, message)
+      : this.takeMessage(io, flags, message);
+  }
+
+  private takeRights(packet: Packet, message: Message | null, isPeek: bool): void {
+    if (packet.owner == 0 || isPeek) return;
+    const rights = changetype<Rights>(packet.owner);
+    packet.owner = 0;
+    if (message) message.rights = rights;
+    else rightsDestroy(rights);
+  }
+
+  /** Bytes of the first packet of a stream. */
+  private takeBytes(io: IoVector, flags: u32, message: Message | null): i64 {
+    const packet = this.packets.first!;
+    const isPeek = (flags & MSG_PEEK) != 0;
+    const n = <u32>min<u64>(packet.length, io.remaining);
+    // Taken before the copy, which may sleep: another reader goes on behind.
+    const from = packet.data;
+    packetGet(packet);
+    this.takeRights(packet, message, isPeek);
+    if (!isPeek) {
+      packet.pull(n);
+      if (packet.length == 0) {
+        this.packets.pop();
+        packetFree(packet);
+        this.bytes -= n + PACKET_OVERHEAD;
+      } else {
+        this.bytes -= n;
+      }
+    }
+    const done = io.put(from, n);
+    packetFree(packet);
+    return done;
+  }
+
+  /** The first datagram. */
+  private takeMessage(io: IoVector, flags: u32, message: Message | null): i64 {
+    const packet = this.packets.first!;
+    const isPeek = (flags & MSG_PEEK) != 0;
+    packetGet(packet);
+    this.takeRights(packet, message, isPeek);
+    if (!isPeek) {
+      this.packets.pop();
+      this.bytes -= packet.length + PACKET_OVERHEAD;
+      packetFree(packet);
+    }
+    if (message && this.type == SOCK_DGRAM) {
+      const scratch = message.address;
+      const length = packet.networkLength;
+      copy(addressOf(scratch.path()), packet.buffer, length);
+      scratch.setUnix(scratch.path(), length);
+      message.hasAddress = true;
+    }
+    const length = packet.length;
+    const n = min<u64>(length, io.remaining);
+    const done = n > 0 ? io.put(packet.data, n) : 0;
+    packetFree(packet);
+    if (n == length || done < 0) return done;
+    if (message) message.flags |= MSG_TRUNC;
+    return (flags & MSG_TRUNC) != 0 ? length : done;
+  }
+
+  /** FIONREAD: all bytes of a stream, or the first datagram's. */
+  readable(): i64 {
+    let total: i64 = 0;
+    let packet = this.packets.first;
+    while (packet) {
+      total += packet.length;
+      if (this.type != SOCK_STREAM) return total;
+      packet = packet.next;
+    }
+    return total;
+  }
+
+  /** Frees what is queued, and the queue's own. */
+  clear(): void {
+    for (;;) {
+      const packet = this.packets.pop();
+      if (!packet) break;
+      freeUnixPacket(packet);
+    }
+    free(this.packets);
+  }
+}
+
+/** Frees a packet and the descriptors that came with it. */
+export function freeUnixPacket(packet: Packet): void {
+  if (packet.owner != 0) rightsDestroy(changetype<Rights>(packet.owner));
+  packet.owner = 0;
+  packetFree(packet);
+}
