@@ -203,3 +203,12 @@ export function procOomScore(out: TextBuffer, subject: u32): void {
 export function procCgroup(out: TextBuffer, subject: u32): void {
   out.put("0::/\n");
 }
+
+export function procCoredumpFilter(out: TextBuffer, subject: u32): void {
+  out.put("00000033\n");
+}
+
+/** Nobody has logged in: -1. */
+export function procLoginUid(out: TextBuffer, subject: u32): void {
+  out.put("4294967295");
+}

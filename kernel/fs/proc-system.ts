@@ -240,12 +240,22 @@ export function sysCpuList(out: TextBuffer, subject: u32): void {
   out.put("\n");
 }
 
+/**
+ * Large pages are used wherever they fit. But servers (Redis) warn of "always", because of what
+ * forking does to latency on Linux then, and here nothing forks.
+ */
 export function sysHugepages(out: TextBuffer, subject: u32): void {
-  out.put("[always] madvise never\n");
+  out.put("always [madvise] never\n");
 }
 
-export function sysHugepagesDefrag(out: TextBuffer, subject: u32): void {
-  out.put("always defer defer+madvise [madvise] never\n");
+export function procEmpty(out: TextBuffer, subject: u32): void {}
+
+export function procSwaps(out: TextBuffer, subject: u32): void {
+  out.put("Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n");
+}
+
+export function procCorePattern(out: TextBuffer, subject: u32): void {
+  out.put("core\n");
 }
 
 export function procPortRange(out: TextBuffer, subject: u32): void {

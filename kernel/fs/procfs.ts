@@ -9,7 +9,6 @@
  */
 import { ENOENT } from "../lib/errno";
 import { TextBuffer } from "../lib/text-buffer";
-import { free } from "../runtime/free";
 import { Dentry } from "./dentry";
 import { DIRECTORY_START, DirectorySink, DT_DIR } from "./directory-sink";
 import { FileSystem, Inode } from "./inode";
@@ -32,22 +31,14 @@ import { DirectoryFile } from "./vfs-file";
 
 const PROC_SUPER_MAGIC: u64 = 0x9fa0;
 const SYSFS_MAGIC: u64 = 0x62656572;
+const SLASH = 47;
 
-function fileSystemOf(directory: TmpDirectory): TmpFileSystem {
-  return directory.tmpfs;
-}
-
-/** The directory of that name in `parent`, made if need be. */
-function subdirectory(parent: TmpDirectory, name: string): TmpDirectory {
-  const text = String.UTF8.encode(name);
-  const entry = parent.find(changetype<usize>(text), text.byteLength);
-  free(text);
-  if (entry) {
-    const inode = entry.inode;
-    if (inode) return <TmpDirectory>inode;
-  }
-  const directory = new TmpDirectory(fileSystemOf(parent), S_IFDIR | 0o555);
-  parent.attach(name, directory);
+/** The directory named by characters [start, end) of a path in `parent`, made if need be. */
+function subdirectory(parent: TmpDirectory, path: string, start: i32, end: i32): TmpDirectory {
+  const present = parent.childPart(path, start, end);
+  if (present) return <TmpDirectory>present;
+  const directory = new TmpDirectory(parent.tmpfs, S_IFDIR | 0o555);
+  parent.attachPart(path, start, end, directory);
   return directory;
 }
 
@@ -59,15 +50,16 @@ function add(
   generator: Generator,
   subject: u32 = 0,
 ): void {
+  const tmpfs = root.tmpfs;
   let directory = root;
   let start = 0;
-  for (let slash = path.indexOf("/"); slash >= 0; slash = path.indexOf("/", start)) {
-    directory = subdirectory(directory, path.substring(start, slash));
-    start = slash + 1;
+  for (let i = 0; i < path.length; i++) {
+    if (path.charCodeAt(i) != SLASH) continue;
+    directory = subdirectory(directory, path, start, i);
+    start = i + 1;
   }
-  const tmpfs = fileSystemOf(root);
   const text = new ProcText(tmpfs, tmpfs.newNumber(), permissions, generator, subject);
-  directory.attach(path.substring(start), text);
+  directory.attachPart(path, start, path.length, text);
 }
 
 function addNumber(root: TmpDirectory, path: string, value: u32): void {
@@ -99,8 +91,9 @@ function addThreadFiles(directory: TmpDirectory, thread: u32): void {
 }
 
 function addProcess(root: TmpDirectory): void {
-  const tmpfs = fileSystemOf(root);
-  const directory = subdirectory(root, processInfo().pid().toString());
+  const tmpfs = root.tmpfs;
+  const name = processInfo().pid().toString();
+  const directory = subdirectory(root, name, 0, name.length);
   addThreadFiles(directory, 0);
   add(directory, "auxv", 0o400, own.procAuxiliaryVector);
   add(directory, "mounts", 0o444, own.procMounts);
@@ -110,6 +103,8 @@ function addProcess(root: TmpDirectory): void {
   add(directory, "oom_score", 0o444, own.procOomScore);
   add(directory, "cgroup", 0o444, own.procCgroup);
   add(directory, "smaps", 0o444, own.procMaps);
+  add(directory, "coredump_filter", 0o644, own.procCoredumpFilter);
+  add(directory, "loginuid", 0o644, own.procLoginUid);
   directory.attach("exe", new PlaceLink(tmpfs, tmpfs.newNumber(), PLACE_PROGRAM));
   directory.attach("cwd", new PlaceLink(tmpfs, tmpfs.newNumber(), PLACE_CURRENT));
   directory.attach("root", new PlaceLink(tmpfs, tmpfs.newNumber(), PLACE_ROOT));
@@ -125,9 +120,19 @@ function addSystem(root: TmpDirectory): void {
   add(root, "loadavg", 0o444, system.procLoadavg);
   add(root, "version", 0o444, system.procVersion);
   add(root, "filesystems", 0o444, system.procFilesystems);
+  add(root, "vmstat", 0o444, system.procEmpty);
+  add(root, "cgroups", 0o444, system.procEmpty);
+  add(root, "partitions", 0o444, system.procEmpty);
+  add(root, "diskstats", 0o444, system.procEmpty);
+  add(root, "swaps", 0o444, system.procSwaps);
+}
+
+/** /proc/sys: values that programs size themselves by. They can be written, without effect. */
+function addSettings(root: TmpDirectory): void {
   add(root, "sys/kernel/osrelease", 0o444, system.procOsrelease);
   add(root, "sys/kernel/ostype", 0o444, system.procOstype);
   add(root, "sys/kernel/hostname", 0o644, system.procHostname);
+  add(root, "sys/kernel/core_pattern", 0o644, system.procCorePattern);
   add(root, "sys/kernel/random/boot_id", 0o444, system.procBootId);
   add(root, "sys/kernel/random/uuid", 0o444, system.procUuid);
   add(root, "sys/fs/file-nr", 0o444, system.procFileCount);
@@ -138,45 +143,62 @@ function addSystem(root: TmpDirectory): void {
   addNumber(root, "sys/kernel/randomize_va_space", 2);
   addNumber(root, "sys/kernel/ngroups_max", 65536);
   addNumber(root, "sys/kernel/cap_last_cap", 40);
+  addNumber(root, "sys/kernel/perf_event_paranoid", 4);
   addNumber(root, "sys/vm/overcommit_memory", 1);
+  addNumber(root, "sys/vm/overcommit_ratio", 50);
   addNumber(root, "sys/vm/max_map_count", 65530);
-  addNumber(root, "sys/vm/mmap_min_addr", 4096);
+  addNumber(root, "sys/vm/mmap_min_addr", 65536);
+  addNumber(root, "sys/vm/nr_hugepages", 0);
   addNumber(root, "sys/vm/swappiness", 0);
   addNumber(root, "sys/net/core/somaxconn", 4096);
   addNumber(root, "sys/net/ipv4/tcp_max_syn_backlog", 4096);
+  addNumber(root, "sys/net/ipv4/tcp_keepalive_time", 7200);
+  addNumber(root, "sys/net/ipv4/tcp_keepalive_intvl", 75);
+  addNumber(root, "sys/net/ipv4/tcp_keepalive_probes", 9);
+  addNumber(root, "sys/net/ipv4/tcp_fin_timeout", 60);
   addNumber(root, "sys/fs/file-max", 1048576);
   addNumber(root, "sys/fs/nr_open", 1048576);
+  addNumber(root, "sys/fs/pipe-max-size", 1048576);
+}
+
+function fillProc(root: TmpDirectory): void {
+  const tmpfs = root.tmpfs;
+  addSystem(root);
+  addSettings(root);
+  addProcess(root);
+  root.attach("self", new ProcLink(tmpfs, tmpfs.newNumber(), selfText));
+  root.attach("thread-self", new ProcLink(tmpfs, tmpfs.newNumber(), threadSelfText));
+  root.attach("mounts", new ProcLink(tmpfs, tmpfs.newNumber(), mountsText));
 }
 
 /** Makes the tree of /proc; returns its root directory. */
 export function procfsCreate(): TmpDirectory {
   const tmpfs = new TmpFileSystem("proc", 0);
   tmpfs.magic = PROC_SUPER_MAGIC;
-  const root = new TmpDirectory(tmpfs, 0o555);
-  addSystem(root);
-  addProcess(root);
-  root.attach("self", new ProcLink(tmpfs, tmpfs.newNumber(), selfText));
-  root.attach("thread-self", new ProcLink(tmpfs, tmpfs.newNumber(), threadSelfText));
-  root.attach("mounts", new ProcLink(tmpfs, tmpfs.newNumber(), mountsText));
   tmpfs.readOnly = true;
+  const root = new TmpDirectory(tmpfs, 0o555);
+  root.fillLater(fillProc);
   return root;
+}
+
+function fillSys(root: TmpDirectory): void {
+  add(root, "devices/system/cpu/online", 0o444, system.sysCpuList);
+  add(root, "devices/system/cpu/possible", 0o444, system.sysCpuList);
+  add(root, "devices/system/cpu/present", 0o444, system.sysCpuList);
+  addNumber(root, "devices/system/node/online", 0);
+  add(root, "kernel/mm/transparent_hugepage/enabled", 0o644, system.sysHugepages);
+  add(root, "kernel/mm/transparent_hugepage/defrag", 0o644, system.sysHugepages);
+  addNumber(root, "kernel/mm/transparent_hugepage/hpage_pmd_size", 2097152);
+  addNumber(root, "kernel/mm/transparent_hugepage/use_zero_page", 0);
 }
 
 /** Makes the tree of /sys; returns its root directory. */
 export function sysfsCreate(): TmpDirectory {
   const tmpfs = new TmpFileSystem("sysfs", 0);
   tmpfs.magic = SYSFS_MAGIC;
-  const root = new TmpDirectory(tmpfs, 0o555);
-  add(root, "devices/system/cpu/online", 0o444, system.sysCpuList);
-  add(root, "devices/system/cpu/possible", 0o444, system.sysCpuList);
-  add(root, "devices/system/cpu/present", 0o444, system.sysCpuList);
-  addNumber(root, "devices/system/node/online", 0);
-  const hugepages = "kernel/mm/transparent_hugepage/";
-  add(root, hugepages + "enabled", 0o644, system.sysHugepages);
-  add(root, hugepages + "defrag", 0o644, system.sysHugepagesDefrag);
-  addNumber(root, hugepages + "hpage_pmd_size", 2097152);
-  addNumber(root, hugepages + "use_zero_page", 0);
   tmpfs.readOnly = true;
+  const root = new TmpDirectory(tmpfs, 0o555);
+  root.fillLater(fillSys);
   return root;
 }
 

@@ -175,12 +175,25 @@ export class TmpNode extends TmpInode {
   }
 }
 
+const NAME_BUFFER: usize = memory.data(64);
+
+/** Characters [start, end) of an ASCII text as bytes; valid until the next call. */
+function asciiName(text: string, start: i32, end: i32): usize {
+  assert(end - start <= 64, "a short name");
+  for (let i = start; i < end; i++) {
+    store<u8>(NAME_BUFFER + <usize>(i - start), <u8>text.charCodeAt(i));
+  }
+  return NAME_BUFFER;
+}
+
 export class TmpDirectory extends TmpInode {
   private first: TmpEntry | null = null;
   private last: TmpEntry | null = null;
   private nextPosition: u64 = OWN_POSITIONS;
   /** The read-only directory that shows through, or null. */
   private lower: Inode | null;
+  /** See `fillLater`. */
+  private filler: ((directory: TmpDirectory) => void) | null = null;
 
   /** Takes over the reference on `lower`. */
   constructor(fileSystem: TmpFileSystem, mode: u32, lower: Inode | null = null) {
@@ -265,14 +278,34 @@ export class TmpDirectory extends TmpInode {
     return true;
   }
 
-  /** Enters an inode of the kernel's own making, whose reference is taken over. */
+  /** Enters an inode of the kernel's own making under an ASCII name; takes over the reference. */
   attach(name: string, inode: Inode): void {
-    const text = String.UTF8.encode(name);
-    const pointer = changetype<usize>(text);
-    const entered = this.put(pointer, text.byteLength, inode);
+    this.attachPart(name, 0, name.length, inode);
+  }
+
+  /** As `attach`: the name is characters [start, end) of a path. */
+  attachPart(path: string, start: i32, end: i32, inode: Inode): void {
+    const entered = this.put(asciiName(path, start, end), end - start, inode);
     assert(entered, "memory at boot");
     if (inode.isDirectory()) this.nlink++;
-    free(text);
+  }
+
+  /** The inode named by characters [start, end) of a path, borrowed; null when there is none. */
+  childPart(path: string, start: i32, end: i32): Inode | null {
+    const entry = this.find(asciiName(path, start, end), end - start);
+    return entry ? entry.inode : null;
+  }
+
+  /** Lets `fill` make the entries when somebody first looks: boot need not wait for them. */
+  fillLater(fill: (directory: TmpDirectory) => void): void {
+    this.filler = fill;
+  }
+
+  private fillNow(): void {
+    const fill = this.filler;
+    if (!fill) return;
+    this.filler = null;
+    fill(this);
   }
 
   // ---- Inode ------------------------------------------------------------------------------------
@@ -290,6 +323,7 @@ export class TmpDirectory extends TmpInode {
   }
 
   lookup(dentry: Dentry): i32 {
+    if (this.filler) this.fillNow();
     const entry = this.find(dentry.name, dentry.nameLength);
     if (entry) {
       const inode = entry.inode;
@@ -526,6 +560,7 @@ export class TmpDirectory extends TmpInode {
   }
 
   list(position: u64, sink: DirectorySink): i64 {
+    if (this.filler) this.fillNow();
     let at = position;
     const lower = this.lower;
     if (lower && at < OWN_POSITIONS) {
