@@ -5,6 +5,8 @@ export interface Dynamic {
   readonly needed?: readonly string[];
   readonly rpath?: string;
   readonly runpath?: string;
+  /** Names of symbols. */
+  readonly symbols?: readonly string[];
 }
 
 const PHDR_COUNT = 3;
@@ -22,8 +24,9 @@ export function makeElf(options: Dynamic): Buffer {
   const entries: [number, number][] = (options.needed ?? []).map((name) => [1, offsetOf(name)]);
   if (options.rpath !== undefined) entries.push([15, offsetOf(options.rpath)]);
   if (options.runpath !== undefined) entries.push([29, offsetOf(options.runpath)]);
-  entries.push([5, HEADERS], [0, 0]); // DT_STRTAB, DT_NULL
+  for (const name of options.symbols ?? []) offsetOf(name);
   const table = Buffer.concat(strings);
+  entries.push([5, HEADERS], [10, table.length], [0, 0]); // DT_STRTAB, DT_STRSZ, DT_NULL
   const dynamic = Buffer.alloc(entries.length * 16);
   entries.forEach(([tag, value], index) => {
     dynamic.writeBigUInt64LE(BigInt(tag), index * 16);

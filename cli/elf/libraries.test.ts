@@ -60,6 +60,20 @@ test("libraries of libraries are found, each once, in glibc's own folders", asyn
   ]);
 });
 
+test("a program that ends threads gets the library with which glibc unwinds their stacks", async () => {
+  const files = {
+    "/bin/app": { interpreter: GLIBC, needed: ["libc.so.6"], symbols: ["pthread_exit"] },
+    "/bin/other": { interpreter: GLIBC, needed: ["libc.so.6"], symbols: ["pthread_exit_not"] },
+    [GLIBC]: {},
+    "/lib/libc.so.6": {},
+  };
+  const unwinder = { "/lib/libgcc_s.so.1": { needed: ["libc.so.6"] } };
+  assert.deepEqual(await walk(makeRoot(files)), ["/lib/libc.so.6"]);
+  const root = makeRoot({ ...files, ...unwinder });
+  assert.deepEqual(await walk(root), ["/lib/libc.so.6", "/lib/libgcc_s.so.1"]);
+  assert.deepEqual(await walk(root, "/bin/other"), ["/lib/libc.so.6"]);
+});
+
 test("ld.so.conf and what it includes name more folders", async () => {
   const root = makeRoot({
     "/bin/app": { interpreter: GLIBC, needed: ["liba.so"] },

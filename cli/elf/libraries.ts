@@ -4,7 +4,9 @@
  * LD_LIBRARY_PATH, DT_RUNPATH, and the loader's folders (ld.so(8); musl's ldso/dynlink.c treats
  * both paths alike, which makes no difference here).
  *
- * What a program opens with dlopen() is not found; a recipe lists it.
+ * What a program opens with dlopen() is not found; a recipe lists it. One such library is needed without
+ * anybody knowing: to unwind the stack of a thread that ends by pthread_exit() or pthread_cancel(), glibc
+ * opens libgcc_s, and aborts when it is not there.
  */
 import { basename, dirname, posix } from "node:path";
 import { MissingLibraryError, NotAnElfError } from "../errors.ts";
@@ -50,6 +52,11 @@ interface Loaded {
  */
 const MUSL_RESERVED = /^lib(c|pthread|rt|m|dl|util|xnet)\.(so|musl-)/;
 
+/** What of glibc opens UNWINDER (nptl/pthread_exit.c, misc/unwind-link.c). */
+const UNWINDING: readonly string[] = ["pthread_exit", "pthread_cancel", "thrd_exit", "backtrace"];
+const UNWINDER = "libgcc_s.so.1";
+const GLIBC = "libc.so.6";
+
 export async function walkLibraries(options: WalkOptions): Promise<ProgramFiles> {
   const { source } = options;
   const hostPath = source.locate(options.program);
@@ -68,7 +75,8 @@ export async function walkLibraries(options: WalkOptions): Promise<ProgramFiles>
     queue.push({ file: { path, hostPath: at }, elf: readElf(at), loader: root });
   }
   for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-    for (const name of next.elf.needed) {
+    const opened = await openedByGlibc(next, interpreter, folders, options);
+    for (const name of [...next.elf.needed, ...opened]) {
       if (found.has(name) || isLoaderItself(name, interpreter)) continue;
       const file = await findLibrary(name, next, folders, options);
       const library: Loaded = { file, elf: readElf(file.hostPath), loader: next };
@@ -77,6 +85,24 @@ export async function walkLibraries(options: WalkOptions): Promise<ProgramFiles>
     }
   }
   return { program, interpreter, libraries: [...found.values()].map((each) => each.file) };
+}
+
+/** The library that glibc opens for what `object` calls, if it can be had. */
+async function openedByGlibc(
+  object: Loaded,
+  interpreter: FoundFile,
+  folders: () => string[],
+  options: WalkOptions,
+): Promise<string[]> {
+  if (isMusl(interpreter.path) || object.elf.soname === GLIBC) return [];
+  if (!UNWINDING.some((symbol) => object.elf.mentions(symbol))) return [];
+  try {
+    await findLibrary(UNWINDER, object, folders, options);
+    return [UNWINDER];
+  } catch (error) {
+    if (error instanceof MissingLibraryError) return [];
+    throw error;
+  }
 }
 
 async function locateInterpreter(
@@ -97,26 +123,32 @@ function isLoaderItself(name: string, interpreter: FoundFile): boolean {
   return isMusl(interpreter.path) && MUSL_RESERVED.test(name);
 }
 
+function search(
+  name: string,
+  from: Loaded,
+  folders: () => string[],
+  options: WalkOptions,
+): FoundFile | null {
+  const places = name.includes("/")
+    ? [posix.resolve(name)]
+    : searchFolders(from, folders(), options.libraryPath ?? []).map((at) => posix.join(at, name));
+  for (const path of places) {
+    const hostPath = options.source.locate(path);
+    if (hostPath !== null) return { path, hostPath };
+  }
+  return null;
+}
+
 async function findLibrary(
   name: string,
   from: Loaded,
   folders: () => string[],
   options: WalkOptions,
 ): Promise<FoundFile> {
-  const search = (): FoundFile | null => {
-    const places = name.includes("/")
-      ? [posix.resolve(name)]
-      : searchFolders(from, folders(), options.libraryPath ?? []).map((at) => posix.join(at, name));
-    for (const path of places) {
-      const hostPath = options.source.locate(path);
-      if (hostPath !== null) return { path, hostPath };
-    }
-    return null;
-  };
-  const file = search();
+  const file = search(name, from, folders, options);
   if (file !== null) return file;
   if (await options.onMissing?.(name, from.file)) {
-    const second = search();
+    const second = search(name, from, folders, options);
     if (second !== null) return second;
   }
   throw new MissingLibraryError(name, from.file.path);

@@ -23,6 +23,7 @@ const PT_INTERP = 3;
 const DT_NULL = 0n;
 const DT_NEEDED = 1n;
 const DT_STRTAB = 5n;
+const DT_STRSZ = 10n;
 const DT_SONAME = 14n;
 const DT_RPATH = 15n;
 const DT_RUNPATH = 29n;
@@ -53,6 +54,8 @@ export interface ElfFile {
   /** DT_RPATH and DT_RUNPATH as written, split at colons, `$ORIGIN` not yet replaced. */
   readonly rpath: readonly string[];
   readonly runpath: readonly string[];
+  /** Whether a symbol's name is among the strings of its dynamic section. */
+  mentions(symbol: string): boolean;
 }
 
 interface Segment {
@@ -80,6 +83,7 @@ export function parseElf(bytes: Buffer, name: string): ElfFile {
       needed: [],
       rpath: [],
       runpath: [],
+      mentions: () => false,
     };
   }
   return { interpreter, isDynamic: true, ...readDynamic(bytes, dynamic, segments, name) };
@@ -128,7 +132,7 @@ function readDynamic(
   dynamic: Segment,
   segments: readonly Segment[],
   name: string,
-): Pick<ElfFile, "soname" | "needed" | "rpath" | "runpath"> {
+): Omit<ElfFile, "interpreter" | "isDynamic"> {
   const end = dynamic.offset + dynamic.fileSize;
   if (end > bytes.length) throw new NotAnElfError(name, "its dynamic section is outside the file");
   const entries: { tag: bigint; value: bigint }[] = [];
@@ -139,6 +143,7 @@ function readDynamic(
   }
   const table = entries.find((entry) => entry.tag === DT_STRTAB);
   const base = table === undefined ? 0 : fileOffset(table.value, segments, name);
+  const tableSize = Number(entries.find((entry) => entry.tag === DT_STRSZ)?.value ?? 0n);
   const strings = (tag: bigint): string[] =>
     entries
       .filter((entry) => entry.tag === tag)
@@ -150,7 +155,13 @@ function readDynamic(
     needed: strings(DT_NEEDED),
     rpath: paths(DT_RPATH),
     runpath: paths(DT_RUNPATH),
+    mentions: namesIn(bytes.subarray(base, base + tableSize)),
   };
+}
+
+function namesIn(table: Buffer): (symbol: string) => boolean {
+  const copy = Buffer.from(table);
+  return (symbol) => copy.includes(`\0${symbol}\0`);
 }
 
 /** The file offset of a virtual address that a PT_LOAD segment covers. */
