@@ -90,10 +90,23 @@ test("publish and subscribe", async () => {
   for (const each of subscribers) each.destroy();
 });
 
+async function untilBlocked(count: number): Promise<void> {
+  const wanted = new RegExp(`blocked_clients:${count}\\b`);
+  for (let tries = 0; tries < 100; tries++) {
+    if (wanted.test(await client.info("clients"))) return;
+    await sleep(20);
+  }
+  assert.fail(`not ${count} clients blocked: ${await client.info("clients")}`);
+}
+
 test("blocking pops wait, wake, and time out", async () => {
   const waiting = await connectMany(server, 3);
-  const popped = waiting.map((each) => each.blPop("queue", 20));
-  await sleep(100);
+  // Between connections nothing keeps an order, so the next one asks when this one waits.
+  const popped = [];
+  for (const each of waiting) {
+    popped.push(each.blPop("queue", 20));
+    await untilBlocked(popped.length);
+  }
   for (const word of ["first", "second", "third"]) await client.rPush("queue", word);
   const got = (await Promise.all(popped)).map((each) => each?.element);
   assert.deepEqual(got, ["first", "second", "third"]);
