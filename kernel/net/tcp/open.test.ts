@@ -37,6 +37,7 @@ import {
   sentFlags,
   sentWindow,
   setConnection,
+  setPeerTsValue,
   start,
   takeSegment,
   takeSyn,
@@ -101,6 +102,16 @@ test("tcp syn-received: a repeated SYN gets the answer again", () => {
   openHalf();
   peer(SYN, <u32>-1, 0, 0);
   expectSegment(SYN | ACK, <u32>-1, 0, 0, "again");
+});
+
+test("tcp syn-received: the answer to a repeated SYN echoes that one's timestamp", () => {
+  start();
+  offer(true, true, 3);
+  openHalf();
+  setPeerTsValue(3000);
+  peer(SYN, <u32>-1, 0, 0);
+  expectSegment(SYN | ACK, <u32>-1, 0, 0, "again");
+  expectEqual(sent.tsEcho, 3000, "or the peer would measure a round trip of a second");
 });
 
 test("tcp syn-received: an ACK of something else is reset", () => {

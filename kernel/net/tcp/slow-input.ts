@@ -83,8 +83,16 @@ function challenge(c: Connection): void {
   tcpStats.challengeAcks++;
   // A repeated SYN has not got our answer. In a simultaneous open, a SYN+ACK wants an
   // acknowledgment (RFC 9293 3.5).
-  if (c.state == State.SYN_RECEIVED && (segment.flags & ACK) == 0) sendSyn(c);
-  else sendAcknowledgment(c);
+  if (c.state == State.SYN_RECEIVED && (segment.flags & ACK) == 0) {
+    if (c.timestamps && segment.hasTimestamp && segment.sequence == c.initialReceive) {
+      // The echo must be of this SYN: the peer takes it for a measurement.
+      c.tsRecent = segment.tsValue;
+      c.tsRecentTime = now;
+    }
+    sendSyn(c);
+  } else {
+    sendAcknowledgment(c);
+  }
 }
 
 /** RFC 7323 5.3 R1: a timestamp from before the last one is of a segment that has wandered. */
