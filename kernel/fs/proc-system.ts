@@ -150,7 +150,7 @@ export function procSystemStat(out: TextBuffer, subject: u32): void {
       .put(" 0 0 ");
     out.decimal(idle / count).put(" 0 0 0 0 0 0\n");
   }
-  out.put("intr 0\nctxt 0\nbtime ").decimal((realtimeNs() - monotonicNs()) / NS_PER_SECOND);
+  out.put("intr 0\nctxt 0\nbtime ").decimal(realtimeOffset() / NS_PER_SECOND);
   out.put("\nprocesses ").decimal(processInfo().threadCount());
   out.put("\nprocs_running 1\nprocs_blocked 0\n");
 }

@@ -17,7 +17,7 @@ import { EAGAIN, EINVAL } from "../lib/errno";
 import { free } from "../runtime/free";
 import { threadScratch } from "../sched/thread";
 import { WaitQueue } from "../sched/wait-queue";
-import { monotonicNs, realtimeNs } from "../time/clock";
+import { monotonicNs, realtimeOffset } from "../time/clock";
 import { Timer } from "../time/timer";
 import { File, O_NONBLOCK, O_RDWR, POLLIN, POLLRDNORM } from "./file";
 import { IoVector } from "./io-vector";
@@ -74,7 +74,7 @@ export class TimerFile extends File {
     if ((flags & TFD_TIMER_ABSTIME) != 0) {
       deadline = value;
       if (this.clock == CLOCK_REALTIME || this.clock == CLOCK_REALTIME_ALARM) {
-        const offset = realtimeNs() - now;
+        const offset = realtimeOffset();
         deadline = value > offset ? value - offset : 0;
       }
     } else if (deadline < now) {

@@ -13,7 +13,7 @@ import { PAGE_SHIFT } from "../mem/page-allocator";
 import { VMA_SHARED, vmaFind } from "../mem/vma";
 import { currentThread, Thread } from "../sched/thread";
 import { NO_DEADLINE, WaitQueue } from "../sched/wait-queue";
-import { monotonicNs, NS_PER_SECOND, realtimeNs } from "../time/clock";
+import { monotonicNs, NS_PER_SECOND, realtimeOffset } from "../time/clock";
 import { Task } from "./task";
 import { copyFromUser, copyToUser, loadUser } from "./user-memory";
 
@@ -214,7 +214,7 @@ function deadlineOf(timeout: u64, isAbsolute: bool, isRealtime: bool): u64 {
   const ns = <u64>seconds * NS_PER_SECOND + nanoseconds;
   if (!isAbsolute) return monotonicNs() + ns;
   if (!isRealtime) return ns;
-  const offset = realtimeNs() - monotonicNs();
+  const offset = realtimeOffset();
   return ns > offset ? ns - offset : 0;
 }
 

@@ -6,7 +6,7 @@ import { EFAULT, EINTR, EINVAL, EOPNOTSUPP, EPERM, ETIMEDOUT } from "../lib/errn
 import { thisCpu } from "../sched/cpu";
 import { currentThread, Thread, threadScratch } from "../sched/thread";
 import { WaitQueue } from "../sched/wait-queue";
-import { monotonicNs, realtimeNs } from "../time/clock";
+import { monotonicNs, realtimeNs, realtimeOffset } from "../time/clock";
 import { process, taskFind } from "./task";
 import { deadlineAfter, loadTimespec, storeTimespec, storeTimeval } from "./timespec";
 import { storeUser, storeUser64 } from "./user-memory";
@@ -102,7 +102,7 @@ export function isWaitableClock(clock: i32): bool {
 /** The monotonic time at which a waitable clock shows `ns`. */
 export function deadlineOnClock(clock: i32, ns: u64): u64 {
   if (clock != CLOCK_REALTIME && clock != CLOCK_REALTIME_ALARM && clock != CLOCK_TAI) return ns;
-  const offset = realtimeNs() - monotonicNs();
+  const offset = realtimeOffset();
   return ns > offset ? ns - offset : 0;
 }
 

@@ -71,6 +71,11 @@ export function monotonicNs(): u64 {
   return clock.baseNs + hw.multiplyShift(hw.readTsc() - clock.baseTsc, clock.scale, SCALE_SHIFT);
 }
 
+/** What realtime is ahead of monotonic time, in ns. */
+export function realtimeOffset(): u64 {
+  return page().realtimeOffset;
+}
+
 /** Nanoseconds since 1970. */
 export function realtimeNs(): u64 {
   return monotonicNs() + page().realtimeOffset;
