@@ -89,6 +89,8 @@ function challenge(c: Connection): void {
       c.tsRecent = segment.tsValue;
       c.tsRecentTime = now;
     }
+    // Nor is a repeated answer good for a measurement of ours (Karn's algorithm).
+    c.timing = false;
     sendSyn(c);
   } else {
     sendAcknowledgment(c);
