@@ -6,7 +6,7 @@ import { randomBytes } from "../lib/random";
 import { HOST_NAME, KERNEL_RELEASE, KERNEL_VERSION, SYSTEM_NAME } from "../lib/release";
 import { TextBuffer } from "../lib/text-buffer";
 import { freePageCount, totalPageCount } from "../mem/page-allocator";
-import { monotonicNs, realtimeNs } from "../time/clock";
+import { monotonicNs, realtimeOffset } from "../time/clock";
 import { cachedPageCount } from "./page-cache";
 import { processInfo } from "./process-info";
 
