@@ -4,7 +4,7 @@
  * system.
  *
  *     dentryFind(parent, hash, name, length)       the cached dentry, borrowed, or null
- *     dentryCreate(parent, hash, name, length)     a new one, not yet findable; one reference for the caller
+ *     dentryCreate(parent, hash, name, length)     a new one, not yet findable, with a reference
  *     dentryPublish(dentry)                        makes it findable
  *     dentryDrop(dentry)                           makes it unfindable (its name was removed)
  *     dentryMove(dentry, parent, …)                a rename

@@ -4,9 +4,10 @@
  *
  *     block 0:    | 1024 bytes for boot code | superblock (128) | …
  *     metadata:   slots of 32 bytes; inode number `nid` is at meta_blkaddr * 4096 + nid * 32
- *     inode:      32 bytes (compact) or 64 (extended) | extended attributes | tail of the data (FLAT_INLINE), or chunk map
+ *     inode:      32 bytes (compact) or 64 (extended) | extended attributes | tail of the data
+ *                 (FLAT_INLINE) or chunk map (CHUNK_BASED)
  *     data:       whole blocks at `startBlock`
- *     directory:  blocks of | entry (12 bytes) … | names …; entries sorted by name, also across blocks
+ *     directory:  blocks of | entry (12 bytes) … | names …; sorted by name, also across blocks
  *
  * All of it comes from outside: `checkSuperblock` and `parseInode` look at every value before it is
  * used.

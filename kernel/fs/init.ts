@@ -21,7 +21,8 @@ import { shrinkPageCache } from "./page-cache";
 import { WALK_FOLLOW, walkGet, walkPut } from "./path-walk";
 import { procfsCreate, sysfsCreate } from "./procfs";
 import { S_IFDIR } from "./stat";
-import { TmpDirectory, TmpFileSystem } from "./tmpfs";
+import { TmpDirectory } from "./tmpfs";
+import { TmpFileSystem } from "./tmpfs-inode";
 import { vfsMakeDirectoryPath, vfsResolve } from "./vfs";
 
 /** Of a union, as Linux has it (include/uapi/linux/magic.h). */

@@ -6,8 +6,8 @@ import { totalPageCount } from "../mem/page-allocator";
 import { dentryCreate, dentryDrop, dentryPut, NAME_HASH_START } from "./dentry";
 import { O_RDWR } from "./file";
 import { S_IFREG } from "./stat";
-import { TmpFileSystem } from "./tmpfs";
 import { TmpFile } from "./tmpfs-file";
+import { TmpFileSystem } from "./tmpfs-inode";
 
 let fileSystem: TmpFileSystem | null = null;
 

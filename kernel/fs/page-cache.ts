@@ -2,7 +2,8 @@
  * The page cache: pages of a disk in memory, shared by read(2), mmap(2) and the file systems' own
  * reading of metadata.
  *
- *     cache.peek(index)               the page if it is there: physical address with a reference for the caller; else 0
+ *     cache.peek(index)               the page if it is there: its physical address, with a
+ *                                     reference for the caller; else 0
  *     cache.get(index, readAhead)     reads it first if need be (sleeps); 0 when that fails
  *     shrinkPageCache(pages)          drops up to that many pages; for who finds memory short
  *

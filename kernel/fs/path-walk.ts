@@ -2,9 +2,10 @@
  * From a path to a dentry (path_resolution(7)).
  *
  *     const walk = walkGet();                      null when memory is short
- *     error = walk.loadUser(address)               copies the path in; or walk.loadKernel(pointer, length)
+ *     error = walk.loadUser(address)               copies the path in; or walk.loadKernel
  *     error = walk.run(base, WALK_FOLLOW)          `base` is where a relative path starts
- *     … walk.dentry! …                             the last name's dentry; its inode is null when there is no such file
+ *     … walk.dentry! …                             the last name's dentry; without an inode when
+ *                                                  there is no such file
  *     walkPut(walk)                                gives the dentry's reference back, too
  *
  * Only the last name may be missing: anything else is -ENOENT. What the callers need to know of the

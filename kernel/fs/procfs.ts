@@ -26,7 +26,8 @@ import * as own from "./proc-process";
 import * as system from "./proc-system";
 import { processInfo } from "./process-info";
 import { S_IFDIR } from "./stat";
-import { TmpDirectory, TmpFileSystem } from "./tmpfs";
+import { TmpDirectory } from "./tmpfs";
+import { TmpFileSystem } from "./tmpfs-inode";
 import { DirectoryFile } from "./vfs-file";
 
 const PROC_SUPER_MAGIC: u64 = 0x9fa0;

@@ -15,7 +15,8 @@ import { Inode, isError } from "./inode";
 import { IoVector } from "./io-vector";
 import { mountAt, rootDirectory } from "./mount";
 import { Walk, walkGet, walkPut } from "./path-walk";
-import { TmpDirectory, TmpFileSystem } from "./tmpfs";
+import { TmpDirectory } from "./tmpfs";
+import { TmpFileSystem } from "./tmpfs-inode";
 import { vfsOpen } from "./vfs";
 
 /** Physical memory of the fake machine: [1 MiB, 40 MiB) for pages, a fixture from 40 MiB on. */

@@ -17,7 +17,7 @@ import { Inode, inodeSourceReleased } from "./inode";
 import { IoVector } from "./io-vector";
 import { entryOf, entryPage, PageMap } from "./page-map";
 import { PageSource } from "./page-source";
-import { TmpFileSystem, TmpInode } from "./tmpfs";
+import { TmpFileSystem, TmpInode } from "./tmpfs-inode";
 import { RegularFile } from "./vfs-file";
 import { zeroPage } from "./zero-page";
 

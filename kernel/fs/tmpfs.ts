@@ -18,162 +18,21 @@
  * file system; after that, a lookup is made again.
  */
 import { addressOf } from "../arch/hw";
-import { EEXIST, EINVAL, ENOENT, ENOMEM, ENOTEMPTY } from "../lib/errno";
-import { HashTable } from "../lib/hash-table";
+import { EEXIST, ENOENT, ENOMEM, ENOTEMPTY } from "../lib/errno";
 import { free } from "../runtime/free";
 import { heapAlloc, heapFree } from "../runtime/heap";
 import { realtimeNs } from "../time/clock";
 import { Dentry, nameHash } from "./dentry";
-import { openNode } from "./device-node";
 import { DirectorySink, directoryType } from "./directory-sink";
-import {
-  ATTRIBUTE_ATIME,
-  ATTRIBUTE_GID,
-  ATTRIBUTE_MODE,
-  ATTRIBUTE_MTIME,
-  ATTRIBUTE_UID,
-  Attributes,
-  FileSystem,
-  FileSystemUse,
-  Inode,
-  inodeGet,
-  inodePut,
-} from "./inode";
+import { Inode, inodeGet, inodePut } from "./inode";
 import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from "./stat";
 import { emptyDirectory, MergeSink, TmpEntry } from "./tmpfs-entry";
 import { TmpFile } from "./tmpfs-file";
+import { TmpFileSystem, TmpInode, TmpLink, TmpNode } from "./tmpfs-inode";
 import { DirectoryFile } from "./vfs-file";
 
-const TMPFS_MAGIC: u64 = 0x01021994;
 /** Positions of own entries in a listing; those below are the lower directory's. */
 const OWN_POSITIONS: u64 = (<u64>1) << 62;
-
-export class TmpFileSystem extends FileSystem {
-  /** Entries of all directories. */
-  entries: HashTable = new HashTable();
-  pagesUsed: u64 = 0;
-  private nextNumber: u64 = 1;
-  inodeCount: u64 = 0;
-
-  /** At most `pagesMax` pages of data. */
-  constructor(
-    name: string,
-    public pagesMax: u64,
-  ) {
-    super(name);
-    this.magic = TMPFS_MAGIC;
-  }
-
-  newNumber(): u64 {
-    this.inodeCount++;
-    return this.nextNumber++;
-  }
-
-  use(out: FileSystemUse): void {
-    out.blocks = this.pagesMax;
-    out.blocksFree = this.pagesMax - min(this.pagesUsed, this.pagesMax);
-    out.files = this.pagesMax;
-    out.filesFree = this.pagesMax - min(this.inodeCount, this.pagesMax);
-  }
-}
-
-/** What all inodes of a tmpfs share: attributes that can be changed. */
-export abstract class TmpInode extends Inode {
-  constructor(fileSystem: TmpFileSystem, mode: u32) {
-    super(fileSystem, fileSystem.newNumber(), mode);
-    const now = <i64>realtimeNs();
-    this.atimeNs = now;
-    this.mtimeNs = now;
-    this.ctimeNs = now;
-  }
-
-  @inline
-  get tmpfs(): TmpFileSystem {
-    return <TmpFileSystem>this.fileSystem;
-  }
-
-  /** The contents have changed. */
-  touch(): void {
-    this.mtimeNs = <i64>realtimeNs();
-    this.ctimeNs = this.mtimeNs;
-  }
-
-  setAttributes(change: Attributes): i32 {
-    const which = change.which;
-    if ((which & ATTRIBUTE_MODE) != 0) this.mode = (this.mode & S_IFMT) | (change.mode & 0o7777);
-    if ((which & ATTRIBUTE_UID) != 0) this.uid = change.uid;
-    if ((which & ATTRIBUTE_GID) != 0) this.gid = change.gid;
-    if ((which & ATTRIBUTE_ATIME) != 0) this.atimeNs = change.atimeNs;
-    if ((which & ATTRIBUTE_MTIME) != 0) this.mtimeNs = change.mtimeNs;
-    this.ctimeNs = <i64>realtimeNs();
-    return 0;
-  }
-
-  copyAttributes(from: Inode): void {
-    this.mode = from.mode;
-    this.uid = from.uid;
-    this.gid = from.gid;
-    this.atimeNs = from.atimeNs;
-    this.mtimeNs = from.mtimeNs;
-    this.ctimeNs = from.ctimeNs;
-  }
-
-  destroy(): void {
-    this.tmpfs.inodeCount--;
-    free(this);
-  }
-}
-
-export class TmpLink extends TmpInode {
-  private target: usize = 0;
-  private length: u32 = 0;
-
-  /** Copies the target. False when memory is short. */
-  setTarget(target: usize, length: u32): bool {
-    this.target = heapAlloc(length);
-    if (this.target == 0) return false;
-    memory.copy(this.target, target, length);
-    this.length = length;
-    return true;
-  }
-
-  /** As `setTarget`, for a text of the kernel's. */
-  setText(target: string): void {
-    const text = String.UTF8.encode(target);
-    this.setTarget(changetype<usize>(text), text.byteLength);
-    free(text);
-  }
-
-  size(): u64 {
-    return this.length;
-  }
-
-  blocks(): u64 {
-    return 0;
-  }
-
-  readLink(to: usize, size: u32): i32 {
-    const n = min(size, this.length);
-    memory.copy(to, this.target, n);
-    return n;
-  }
-
-  open(dentry: Dentry, flags: u32): usize {
-    return -EINVAL;
-  }
-
-  destroy(): void {
-    if (this.target != 0) heapFree(this.target);
-    super.destroy();
-  }
-}
-
-/** A FIFO, socket or device node. */
-export class TmpNode extends TmpInode {
-  open(dentry: Dentry, flags: u32): usize {
-    return openNode(this, dentry, flags);
-  }
-}
 
 const NAME_BUFFER: usize = memory.data(64);
 

@@ -5,7 +5,8 @@
  *     vfsOpen(walk, base, flags, mode)           a File (usize, a new reference) or -errno
  *     vfsOpenPath("/bin/init", O_RDONLY)         the same for the kernel's own use
  *     vfsResolve(walk, base, flags)              an existing file: 0 and walk.dentry
- *     vfsMakeNode / vfsMakeDirectory / vfsSymlink / vfsLink / vfsUnlink / vfsRemoveDirectory / vfsRename
+ *     vfsMakeNode / vfsMakeDirectory / vfsSymlink / vfsLink
+ *     vfsUnlink / vfsRemoveDirectory / vfsRename
  *     vfsSetAttributes, vfsTruncate              of a dentry
  *     currentDirectory(), setCurrentDirectory(dentry), creationMask(), setCreationMask(mask)
  *

@@ -4,7 +4,8 @@
  *
  *     @unmanaged class Thing extends HashNode { … }
  *     table.insert(thing, hash)      table.remove(thing)
- *     node = table.first(hash); node = HashTable.next(node)    all nodes with that hash; the caller compares the key
+ *     node = table.first(hash); node = HashTable.next(node)    all nodes with that hash: the
+ *                                                              caller compares the key
  *
  * Chains are singly linked. The bucket array doubles when there are as many nodes as buckets; when
  * memory for that is short the chains just get longer. No lock of its own: the owner's rules hold.
