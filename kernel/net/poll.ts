@@ -127,6 +127,8 @@ function pollDevices(): i32 {
 /** Whether a poll would find nothing to do. Timers are not looked at: the hardware's calls when one is due. */
 export function netIsQuiet(): bool {
   if (unflushedFrames() != 0 || loopbackPending()) return false;
+  // With interrupts on, a packet would have come by one.
+  if (quiet) return true;
   const count = interfaceCount();
   for (let i = 1; i < count; i++) {
     const device = interfaceAt(i).device;
@@ -201,12 +203,14 @@ export function netIdle(): bool {
     quiet = true;
     return false;
   }
+  quiet = false;
   netPoll();
   return true;
 }
 
 /** From a driver's interrupt handler, in thread context: packets have come. */
 export function netInterrupt(): void {
+  quiet = false;
   netPoll();
 }
 
@@ -223,5 +227,6 @@ function fallbackExpired(): void {
     armFallback();
     return;
   }
-  if (!enableInterrupts()) netPoll();
+  quiet = enableInterrupts();
+  if (!quiet) netPoll();
 }
