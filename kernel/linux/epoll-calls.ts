@@ -5,7 +5,7 @@ import { EPOLL_EVENT_SIZE, Epoll } from "../fs/epoll";
 import { File, fileGet, filePut, O_CLOEXEC } from "../fs/file";
 import { S_IFDIR, S_IFMT, S_IFREG, Stat } from "../fs/stat";
 import { EBADF, EFAULT, EINTR, EINVAL, ENOMEM, EPERM, ETIMEDOUT } from "../lib/errno";
-import { netIsQuiet, netPoll } from "../net/poll";
+import { netPoll, netRests } from "../net/poll";
 import { heapAlloc, heapFree } from "../runtime/heap";
 import { threadScratch } from "../sched/thread";
 import { NO_DEADLINE } from "../sched/wait-queue";
@@ -79,7 +79,7 @@ export function sys_epoll_wait(fd: i32, events: u64, max: i32, timeoutMs: i32): 
   if (!(set instanceof Epoll) || <u32>max - 1 >= EVENTS_MAX) return -EINVAL;
   const epoll = <Epoll>set;
   // The look of a busy event loop that finds nothing: it calls no function, and so needs no stack frame.
-  if (timeoutMs == 0 && !epoll.mayBeReady() && netIsQuiet()) return 0;
+  if (timeoutMs == 0 && !epoll.mayBeReady() && netRests()) return 0;
   const timeoutNs = timeoutMs < 0 ? NO_DEADLINE : <u64>timeoutMs * NS_PER_MS;
   return epollWait(epoll, events, max, timeoutNs);
 }

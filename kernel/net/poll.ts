@@ -124,10 +124,17 @@ function pollDevices(): i32 {
   return frames;
 }
 
+/**
+ * Whether the network rests: interrupts are on, so a packet would have come by one, and nothing waits to be sent. The
+ * shortest look there is: it touches no ring and calls nothing.
+ */
+export function netRests(): bool {
+  return quiet && unflushedFrames() == 0 && !loopbackPending();
+}
+
 /** Whether a poll would find nothing to do. Timers are not looked at: the hardware's calls when one is due. */
-export function netIsQuiet(): bool {
+function netIsQuiet(): bool {
   if (unflushedFrames() != 0 || loopbackPending()) return false;
-  // With interrupts on, a packet would have come by one.
   if (quiet) return true;
   const count = interfaceCount();
   for (let i = 1; i < count; i++) {
@@ -153,6 +160,7 @@ function pollAll(): i32 {
   const now = monotonicNs();
   netSetNow(now);
   polledAt = now;
+  const rested = quiet;
   quiet = false;
   if (netTimersNext() <= now) netTimersRun();
   netStats.polls++;
@@ -162,6 +170,9 @@ function pollAll(): i32 {
     netFlush();
     active = true;
     if (!fallbackArmed) armFallback();
+  } else if (rested) {
+    // A timer's poll has found nothing and turned interrupts off: nobody else would look.
+    quiet = enableInterrupts();
   }
   polling = false;
   return frames;
