@@ -84,7 +84,7 @@ export function netInit(device: NetDevice | null, text: u64, length: u32): i32 {
   // Packets may take an eighth of the memory, and their pool shrinks when memory is short.
   packetSetLimit((totalPageCount() * PAGE_SIZE) / 8);
   addReclaimer(packetReclaim);
-  netPollInit();
+  netPollInit(device != null);
   transportInit();
   addIdlePoller(netIdle);
   if (!device) return 0;

@@ -19,7 +19,7 @@ import { IPPROTO_UDP } from "./wire/ipv4";
 
 function start(): Interface {
   const via = testInterfaceUp();
-  netPollInit();
+  netPollInit(true);
   // The peer's hardware address is known.
   ipv4Output(payload(), OUR_ADDRESS, PEER_ADDRESS, IPPROTO_UDP);
   receiveArpReply(via, PEER_ADDRESS);

@@ -71,8 +71,9 @@ let quiet = false;
 /** When the fallback timer was set. */
 let armedAt: u64 = 0;
 
-/** Called once at boot, before the first packet. */
-export function netPollInit(): void {
+/** Called once at boot, before the first packet. Without a device there is nothing that a look could find. */
+export function netPollInit(hasDevice: bool): void {
+  quiet = !hasDevice;
   stackTimer = new StackTimer();
   fallbackTimer = new FallbackTimer();
   setOutputFlusher(netFlush);
