@@ -64,11 +64,6 @@ export function putByte(byte: u32): void {
   sink(byte);
 }
 
-/** Writes n bytes of text at an address. */
-export function putBytes(address: u64, n: u64): void {
-  for (let i: u64 = 0; i < n; i++) sink(hw.load8(address + i));
-}
-
 /** Writes the zero-terminated text at an address. */
 export function putCString(address: u64): void {
   for (let a = address; ; a++) {

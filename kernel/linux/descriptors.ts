@@ -220,14 +220,6 @@ export function fdNext(from: i32): i32 {
   return <i32>((word << 6) + <u32>ctz(bits));
 }
 
-/** Calls `visit` for each open descriptor in order; it may not change the table. */
-export function fdForEach(
-  visit: (fd: i32, file: File, context: usize) => void,
-  context: usize,
-): void {
-  for (let fd = fdNext(0); fd >= 0; fd = fdNext(fd + 1)) visit(fd, fdFile(fd)!, context);
-}
-
 /** Closes what has to be closed when the process executes another program. May sleep. */
 export function fdCloseOnExec(): void {
   for (let fd = fdNext(0); fd >= 0; fd = fdNext(fd + 1)) {

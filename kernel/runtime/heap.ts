@@ -89,11 +89,6 @@ export function heapBytesInUse(): usize {
   return bytesInUse;
 }
 
-/** End of the memory the heap has taken. */
-export function heapTop(): usize {
-  return top;
-}
-
 function spanTake(pages: u32): PageHeader | null {
   let previous: PageHeader | null = null;
   let span = freeSpans;

@@ -63,8 +63,3 @@ export const BOOT_CPU: usize = 0x8e80;
 export function thisCpu(): Cpu {
   return changetype<Cpu>(hw.cpu());
 }
-
-/** Asks this CPU to do `work` before it returns to the application. */
-export function requestWork(work: u32): void {
-  thisCpu().work |= work;
-}
