@@ -43,7 +43,7 @@ import { randomInit } from "./lib/random";
 import { ProcessView } from "./linux/process-view";
 import { programStart } from "./linux/program";
 import { startEnvironment } from "./linux/start-environment";
-import { syscallInstruction, syscallUnknown } from "./linux/syscall";
+import { syscallInstruction } from "./linux/syscall";
 import { syscallTableInit } from "./linux/syscall-table";
 import { addBootMemory, addRemainingMemory, bootMemoryEnd } from "./mem/boot-memory";
 import { growLinearMemory } from "./mem/kernel-window";
@@ -61,7 +61,6 @@ export {
   abortEntry,
   growLinearMemory,
   syscallInstruction,
-  syscallUnknown,
   syscallWork,
   threadEntry,
   trapEntry,

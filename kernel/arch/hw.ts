@@ -126,7 +126,11 @@ export declare function setSyscallHandler(number: u32, functionIndex: u32, needs
 // ---- Addresses of the image's parts and of its assembly entries ---------------------------------
 export declare function trapStubs(): u64;
 export declare function syscallFromInstruction(): u64;
-export declare function syscallFromStub(): u64;
+/** Code that is copied to each page of system call stubs, and in it, the window of the way out. */
+export declare function stubEntry(): u64;
+export declare function stubExitStart(): u64;
+export declare function stubExitEnd(): u64;
+export declare function stubEntryEnd(): u64;
 export declare function syscallSlow(): u64;
 export declare function syscallExitStart(): u64;
 export declare function syscallExitEnd(): u64;

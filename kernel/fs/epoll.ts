@@ -113,6 +113,12 @@ export class Epoll extends File {
     return this.first != null;
   }
 
+  /** As `mayBeReady`, for a condition made of several: 0 when nothing can be. */
+  @inline
+  readiness(): u32 {
+    return <u32>changetype<usize>(this.first);
+  }
+
   /** Whether a single item may be ready. */
   @inline
   hasOne(): bool {

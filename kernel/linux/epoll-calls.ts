@@ -5,7 +5,7 @@ import { EPOLL_EVENT_SIZE, Epoll } from "../fs/epoll";
 import { File, fileGet, filePut, O_CLOEXEC } from "../fs/file";
 import { S_IFDIR, S_IFMT, S_IFREG, Stat } from "../fs/stat";
 import { EBADF, EFAULT, EINTR, EINVAL, ENOMEM, EPERM, ETIMEDOUT } from "../lib/errno";
-import { netPoll, netRests } from "../net/poll";
+import { netPoll, netUnrest } from "../net/poll";
 import { heapAlloc, heapFree } from "../runtime/heap";
 import { threadScratch } from "../sched/thread";
 import { NO_DEADLINE } from "../sched/wait-queue";
@@ -76,10 +76,12 @@ export function sys_epoll_ctl(epollFd: i32, operation: u32, fd: i32, event: u64)
 export function sys_epoll_wait(fd: i32, events: u64, max: i32, timeoutMs: i32): i64 {
   const set = fdFile(fd);
   if (!set) return -EBADF;
-  if (!(set instanceof Epoll) || <u32>max - 1 >= EVENTS_MAX) return -EINVAL;
+  if (!(set instanceof Epoll)) return -EINVAL;
   const epoll = <Epoll>set;
-  // The look of a busy event loop that finds nothing: it calls no function, and so needs no stack frame.
-  if (timeoutMs == 0 && !epoll.mayBeReady() && netRests()) return 0;
+  // The look of a busy event loop that finds nothing calls no function, and so needs no stack frame;
+  // and it is one condition, since each branch costs about as much as what it decides.
+  const isBad = <u32>(<u32>max - 1 >= EVENTS_MAX);
+  if ((<u32>timeoutMs | epoll.readiness() | netUnrest() | isBad) == 0) return 0;
   const timeoutNs = timeoutMs < 0 ? NO_DEADLINE : <u64>timeoutMs * NS_PER_MS;
   return epollWait(epoll, events, max, timeoutNs);
 }
@@ -112,7 +114,7 @@ export function sys_epoll_pwait2(
   if (ns < 0) return ns;
   const set = fdFile(fd);
   if (!set) return -EBADF;
-  if (!(set instanceof Epoll) || <u32>max - 1 >= EVENTS_MAX) return -EINVAL;
+  if (!(set instanceof Epoll)) return -EINVAL;
   if (mask != 0) {
     const error = enterSignalMask(mask, maskSize);
     if (error != 0) return error;
@@ -123,10 +125,12 @@ export function sys_epoll_pwait2(
 }
 
 /**
- * Takes up to `max` ready events to the application, waiting up to `timeoutNs` for the first. The network is polled before
+ * Takes up to `max` ready events to the application, waiting up to `timeoutNs` for the first;
+ * -EINVAL for a `max` that is not positive. The network is polled before
  * it is said that nothing is ready, and now and then when something is, so that it can't be starved.
  */
 function epollWait(epoll: Epoll, events: u64, max: u32, timeoutNs: u64): i64 {
+  if (max - 1 >= EVENTS_MAX) return -EINVAL;
   const polled = !epoll.mayBeReady() || (++epoll.unpolled & UNPOLLED_MASK) == 0;
   if (polled) netPoll();
   if (epoll.hasOne()) {

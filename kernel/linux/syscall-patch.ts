@@ -4,7 +4,11 @@
  *     b8 nr nr nr nr   mov $nr, %eax               e9 rel32   jmp stub
  *     0f 05            syscall              →      0f 05      syscall      (stays: code may jump right to it)
  *
- *     stub:  mov $nr, %eax;  lea back(%rip), %rcx;  movabs $entry, %r11;  jmp *%r11
+ *     stub:  mov $nr, %eax;  lea back(%rip), %rcx;  jmp entry
+ *
+ * Stubs lie in pages of the application's half, near its code. Each page starts with a copy of the
+ * kernel's `stub_entry` (arch/x86_64/entry.S), so that the way in has one indirect jump less, and
+ * a translator that follows jumps within a page follows this one.
  *
  * A jump and no call, because the site may be in a leaf function that keeps data below its stack
  * pointer. Only code that comes from a file, mapped privately and not writable, is changed, in a
@@ -23,6 +27,7 @@ import { allocateUserPages } from "../mem/fault";
 import { directMap, PAGE_SIZE, pagePut } from "../mem/page-allocator";
 import { entryFlags, entryOf, mapPage } from "../mem/user-pages";
 import { PROT_EXEC, PROT_READ, PROT_WRITE, VMA_SHARED, vmaFind } from "../mem/vma";
+import { SYSCALL_COUNT } from "../sched/cpu";
 
 const OPCODE_MOV_EAX: u32 = 0xb8;
 const OPCODE_JMP: u32 = 0xe9;
@@ -64,7 +69,9 @@ function prepareStub(site: u64): bool {
   }
   stubPage = address;
   stubFrame = directMap(frame);
-  stubNext = 0;
+  const entrySize = hw.stubEntryEnd() - hw.stubEntry();
+  hw.copy(stubFrame, hw.stubEntry(), entrySize);
+  stubNext = (entrySize + STUB_SIZE - 1) & ~(STUB_SIZE - 1);
   return true;
 }
 
@@ -77,9 +84,8 @@ function makeStub(number: u32, back: u64): u64 {
   hw.store8(at + 5, 0x48);
   hw.store16(at + 6, 0x0d8d);
   hw.store32(at + 8, <u32>(back - (stub + 12)));
-  hw.store16(at + 12, 0xbb49);
-  hw.store64(at + 14, hw.syscallFromStub());
-  hw.store32(at + 22, 0x00e3ff41);
+  hw.store8(at + 12, OPCODE_JMP);
+  hw.store32(at + 13, <u32>(stubPage - (stub + 17)));
   stubNext += STUB_SIZE;
   return stub;
 }
@@ -112,6 +118,8 @@ export function patchSite(frame: TrapFrame): void {
   if (hw.load8(site) != OPCODE_MOV_EAX || hw.load16(site + 5) != SYSCALL_BYTES) return;
   const number = hw.load32(site + 1);
   if (number == SYS_RT_SIGRETURN || <u64>number != frame.error) return;
+  // The stubs' entry does not check it.
+  if (number >= SYSCALL_COUNT) return;
   const area = vmaFind(site);
   if (!area || area.source == null) return;
   if ((area.flags & VMA_SHARED) != 0 || (area.protection & PROT_WRITE) != 0) return;

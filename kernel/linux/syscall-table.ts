@@ -9,6 +9,7 @@
  */
 
 import { setSyscallHandler } from "../arch/hw";
+import { SYSCALL_COUNT } from "../sched/cpu";
 import { sys_copy_file_range, sys_sendfile, sys_splice } from "./copy-calls";
 import {
   sys_close,
@@ -247,9 +248,6 @@ import {
   sys_timer_settime,
 } from "./timer-calls";
 
-/** As many as fit below the Cpu object (sched/cpu.ts). */
-const SYSCALL_COUNT: u64 = 464;
-
 /** Index in the function table, per number; 0: unknown. */
 const handlers: usize = memory.data(464 * 4, 4);
 
@@ -277,8 +275,9 @@ export function syscallHandler(number: u64): u32 {
   return number < SYSCALL_COUNT ? load<u32>(handlers + ((<usize>number) << 2)) : 0;
 }
 
-/** Fills what no row is for. */
+/** Fills what no row is for. The last entry is among that: entry.S takes it for larger numbers. */
 function fillUnknown(): void {
+  assert(syscallHandler(SYSCALL_COUNT - 1) == 0, "the last entry is for unknown calls");
   for (let number: u32 = 0; number < <u32>SYSCALL_COUNT; number++) {
     if (syscallHandler(number) == 0) {
       setSyscallHandler(number, load<u32>(changetype<usize>(sys_unknown)), 0);

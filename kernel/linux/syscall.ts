@@ -23,18 +23,17 @@ export function syscallInstruction(at: usize): void {
   patchSite(changetype<TrapFrame>(at));
 }
 
-/** From entry.S: there is no handler. */
-export function syscallUnknown(at: usize): u64 {
-  const frame = changetype<TrapFrame>(at);
-  return unknown(frame.error, frame.rip);
-}
-
-/** What the table holds for a number without a handler. */
+/**
+ * The handler of a number without a call of its own. entry.S brings numbers beyond the table here
+ * too.
+ */
 export function sys_unknown(): i64 {
-  return <i64>syscallUnknown(changetype<usize>(currentFrame()));
+  const frame = currentFrame();
+  reportOnce(frame.error, frame.rip);
+  return -ENOSYS;
 }
 
-function unknown(number: u64, caller: u64): u64 {
+function reportOnce(number: u64, caller: u64): void {
   if (number < SYSCALL_MAX) {
     const byte = reported + <usize>(number >> 3);
     const bit: u8 = 1 << (<u8>(number & 7));
@@ -51,5 +50,4 @@ function unknown(number: u64, caller: u64): u64 {
       }
     }
   }
-  return <u64>-ENOSYS;
 }

@@ -126,12 +126,12 @@ function pollDevices(): i32 {
 }
 
 /**
- * Whether the network rests: interrupts are on, so a packet would have come by one, and nothing waits to be sent. The
- * shortest look there is: it touches no ring and calls nothing. Local delivery needs no look either,
- * whoever leaves the stack has finished it (settle).
+ * 0 when the network rests: interrupts are on, so a packet would have come by one, and nothing waits
+ * to be sent. The shortest look there is: it touches no ring and calls nothing. Local delivery needs
+ * no look either, whoever leaves the stack has finished it (settle).
  */
-export function netRests(): bool {
-  return quiet && unflushedFrames() == 0;
+export function netUnrest(): u32 {
+  return <u32>!quiet | unflushedFrames();
 }
 
 /** Whether a poll would find nothing to do. Timers are not looked at: the hardware's calls when one is due. */

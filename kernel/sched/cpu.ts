@@ -59,6 +59,8 @@ if (offsetof<Cpu>("work") != 24 || offsetof<Cpu>("interruptWork") != 28) {
  *     0x8f80  the clock (time/clock.ts)
  */
 export const BOOT_CPU: usize = 0x8e80;
+/** System calls have handlers up to this number: as many as fit below the Cpu object. */
+export const SYSCALL_COUNT: u64 = 464;
 
 export function thisCpu(): Cpu {
   return changetype<Cpu>(hw.cpu());

@@ -27,7 +27,8 @@
 #define RFLAGS_IF 0x202
 /* The table of handlers lies below the Cpu object, in the same page (sched/cpu.ts). */
 #define SYSCALL_HANDLERS %gs:-0xe80
-#define SYSCALL_COUNT 464
+/* The last one's handler is that of unknown calls. */
+#define SYSCALL_LAST 463
 
 #define FRAME_R15 0
 #define FRAME_R14 8
@@ -146,14 +147,19 @@ enter_frame:
         jmp trap_return
 
 /*
- * System calls. A patched site has jumped to its stub, which set %eax and put the return address
- * into %rcx, as the `syscall` instruction does; so both entries are one. %rax, %rcx and %r11 are
- * the caller's to lose. The arguments are where C wants them but for the fourth, so the handler is
- * called straight from its table (linux/syscall-table.ts fills it).
+ * System calls. %rax, %rcx and %r11 are the caller's to lose. The arguments are where C wants them
+ * but for the fourth, so the handler is called straight from its table (linux/syscall-table.ts
+ * fills it).
  *
  * Saved is what the handler may change; C keeps rbx, rbp and r12 to r15. The rest of the frame is
  * filled in only on the slow way (syscall_slow), and beforehand for the few handlers that look at
  * it: those come through syscall_with_frame.
+ *
+ * There are two entries. `syscall_from_instruction` is where a `syscall` goes. A patched site has
+ * jumped to its stub, which sets %eax and puts the return address into %rcx, as the instruction
+ * does, and continues at a copy of `stub_entry` at the start of the stubs' page
+ * (linux/syscall-patch.ts): code whose every jump is relative to itself or goes through memory. So
+ * a call takes one indirect jump less, and as only sites of known numbers are patched, no check.
  */
         .macro save_call
         mov %rsp, %r11
@@ -196,7 +202,38 @@ enter_frame:
         movq $VECTOR_SYSCALL, FRAME_VECTOR(%rsp)
         .endm
 
-        .globl syscall_from_stub, syscall_from_instruction, syscall_with_frame
+        .macro call_handler
+        mov %r10, %rcx
+        call *SYSCALL_HANDLERS(,%rax,8)
+        .endm
+
+        /*
+         * Back to the caller; with work to do, `slow`. Between `start` and `end` the look at the
+         * work is past, see syscall_slow.
+         */
+        .macro leave_call start, end, slow
+        cmpq $0, GS_WORK
+\start:
+        jne \slow
+        load_arguments
+        mov FRAME_RIP(%rsp), %rcx
+        mov FRAME_RSP(%rsp), %rsp
+\end:
+        jmp *%rcx
+        .endm
+
+        .globl stub_entry, stub_exit_start, stub_exit_end, stub_entry_end
+        .balign 16
+stub_entry:
+        save_call
+        call_handler
+        leave_call stub_exit_start, stub_exit_end, 1f
+1:      jmp *2f(%rip)
+        .balign 8
+2:      .quad syscall_slow
+stub_entry_end:
+
+        .globl syscall_from_instruction, syscall_with_frame
         .balign 64
 syscall_from_instruction:
         save_call
@@ -204,27 +241,11 @@ syscall_from_instruction:
         call syscall_instruction
         load_arguments
         mov FRAME_ERROR(%rsp), %rax
-        jmp 1f
-        .balign 64
-syscall_from_stub:
-        save_call
-1:      mov %r10, %rcx
-        cmp $SYSCALL_COUNT, %rax
-        jae 2f
-        call *SYSCALL_HANDLERS(,%rax,8)
-syscall_done:
-        cmpq $0, GS_WORK
-        jne syscall_slow
-syscall_exit_start:
-        load_arguments
-        mov FRAME_RIP(%rsp), %rcx
-        mov FRAME_RSP(%rsp), %rsp
-syscall_exit_end:
-        jmp *%rcx
-
-2:      mov %rsp, %rdi
-        call syscall_unknown
-        jmp syscall_done
+        mov $SYSCALL_LAST, %ecx
+        cmp %rcx, %rax
+        cmova %rcx, %rax
+        call_handler
+        leave_call syscall_exit_start, syscall_exit_end, syscall_slow
 
 /*
  * In the table, for calls that look at the frame (clone, rt_sigreturn): they leave by loading it
@@ -239,10 +260,10 @@ syscall_with_frame:
         jmp 3f
 
 /*
- * Work may arrive by an interrupt behind the check above. No `cli` guards against that, it would
- * cost every call: the interrupt's handler sees that it came between syscall_exit_start and
- * syscall_exit_end, where the frame and the registers that C keeps are still whole, and sends the
- * thread here (arch/x86_64/traps.ts).
+ * Work may arrive by an interrupt behind the look at it. No `cli` guards against that, it would
+ * cost every call: the interrupt's handler sees that it came between the start and the end of
+ * leave_call, where the frame and the registers that C keeps are still whole, and sends the thread
+ * here (arch/x86_64/traps.ts).
  *
  * Signals, a switch: the whole frame is filled in, and loaded. The work itself is TypeScript's.
  */

@@ -15,10 +15,11 @@ typedef uint64_t u64;
 #define ADDRESS(type, address) ((volatile type *)(uintptr_t)(address))
 
 /* entry.S and boot.S */
-extern const char trap_stubs[], syscall_from_instruction[], syscall_from_stub[], kernel_text_start[],
+extern const char trap_stubs[], syscall_from_instruction[], kernel_text_start[],
     kernel_text_end[], kernel_rodata_end[], kernel_image_end[], linear_initial_start[],
     linear_initial_end[], user_access_start[], user_access_end[], user_access_fixup[], syscall_slow[],
-    syscall_exit_start[], syscall_exit_end[], vdso_start[], vdso_end[];
+    syscall_exit_start[], syscall_exit_end[], stub_entry[], stub_exit_start[], stub_exit_end[],
+    stub_entry_end[], vdso_start[], vdso_end[];
 u64 user_copy(u64 dst, u64 src, u64 n);
 void switch_stacks(u64 *save, u64 load);
 void enter_frame(u64 frame) __attribute__((noreturn));
@@ -204,7 +205,10 @@ HW u64 w2c_hw_framePointer(void) { return (u64)__builtin_frame_address(0); }
 
 DEFINE_SYMBOL(trapStubs, trap_stubs)
 DEFINE_SYMBOL(syscallFromInstruction, syscall_from_instruction)
-DEFINE_SYMBOL(syscallFromStub, syscall_from_stub)
+DEFINE_SYMBOL(stubEntry, stub_entry)
+DEFINE_SYMBOL(stubExitStart, stub_exit_start)
+DEFINE_SYMBOL(stubExitEnd, stub_exit_end)
+DEFINE_SYMBOL(stubEntryEnd, stub_entry_end)
 DEFINE_SYMBOL(kernelTextStart, kernel_text_start)
 DEFINE_SYMBOL(kernelTextEnd, kernel_text_end)
 DEFINE_SYMBOL(kernelRodataEnd, kernel_rodata_end)

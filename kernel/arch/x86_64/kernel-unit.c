@@ -67,10 +67,6 @@ void syscall_instruction(uint64_t frame) {
   w2c_kernel_syscallInstruction((uint32_t)(frame - LINEAR_MEMORY));
 }
 
-uint64_t syscall_unknown(uint64_t frame) {
-  return w2c_kernel_syscallUnknown((uint32_t)(frame - LINEAR_MEMORY));
-}
-
 /*
  * What entry.S calls through; a handler that needs the whole frame is behind syscall_with_frame.
  * The first table is in the boot CPU's page (sched/cpu.ts): what every call touches shares a page,

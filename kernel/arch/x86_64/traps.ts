@@ -42,6 +42,7 @@ import {
   handleFault,
 } from "../../mem/fault";
 import { isStackGuard } from "../../mem/kernel-stack";
+import { PAGE_SIZE } from "../../mem/page-allocator";
 import { thisCpu, WORK_RESCHEDULE, WORK_SIGNAL } from "../../sched/cpu";
 import { preempt } from "../../sched/scheduler";
 import { currentThread } from "../../sched/thread";
@@ -74,10 +75,7 @@ export function trapEntry(at: usize): void {
   if (frame.vector >= VECTOR_EXTERNAL) {
     if (!fromApplication) {
       deferInterrupt(thisCpu(), <u32>frame.vector);
-      // The way back from a system call may have passed its check already: it goes the slow way.
-      if (frame.rip - hw.syscallExitStart() < hw.syscallExitEnd() - hw.syscallExitStart()) {
-        frame.rip = hw.syscallSlow();
-      }
+      if (isLeaving(frame.rip)) frame.rip = hw.syscallSlow();
       return;
     }
     hw.enableInterrupts();
@@ -89,6 +87,20 @@ export function trapEntry(at: usize): void {
   }
   if (fromApplication) returnWork(frame);
   else hw.disableInterrupts();
+}
+
+/**
+ * Whether the kernel, interrupted at `rip`, is on its way back from a system call and has looked
+ * for work already.
+ */
+function isLeaving(rip: u64): bool {
+  if (rip >= USER_END) {
+    return rip - hw.syscallExitStart() < hw.syscallExitEnd() - hw.syscallExitStart();
+  }
+  // In a page of stubs, which starts with a copy of stub_entry (linux/syscall-patch.ts).
+  const start = hw.stubExitStart() - hw.stubEntry();
+  const length = hw.stubExitEnd() - hw.stubExitStart();
+  return (rip & (PAGE_SIZE - 1)) - start < length;
 }
 
 /** Before the way back to the application: whatever is due. Leaves interrupts off. */
