@@ -57,14 +57,7 @@ import { clockSetRealtime, monotonicNs, NS_PER_SECOND } from "./time/clock";
 import { pvclockWallNs } from "./time/pvclock";
 
 // What assembly and C call.
-export {
-  abortEntry,
-  growLinearMemory,
-  syscallInstruction,
-  syscallWork,
-  threadEntry,
-  trapEntry,
-};
+export { abortEntry, growLinearMemory, syscallInstruction, syscallWork, threadEntry, trapEntry };
 
 /**
  * The command's status when the program can't be started at all, as shells have it: not found, not
