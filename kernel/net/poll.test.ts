@@ -1,10 +1,10 @@
 import { expect, expectEqual, test } from "../lib/testing";
 import { flushOutput, outputWaits } from "../sched/idle";
-import { timersNextDeadline } from "../time/timer-queue";
+import { timersNextDeadline, timersRun } from "../time/timer-queue";
 import { Interface } from "./interface";
 import { ipv4Output } from "./ipv4";
 import { Packet, packetAlloc } from "./packet";
-import { netEnter, netIdle, netLeave, netPoll, netPollInit } from "./poll";
+import { netEnter, netIdle, netInterrupt, netLeave, netPoll, netPollInit, netUnrest } from "./poll";
 import {
   dropSent,
   OUR_ADDRESS,
@@ -81,4 +81,12 @@ test("poll: an idle CPU takes what has come, and asks for interrupts only when n
   device.incoming.push(frame);
   expect(netIdle(), "something to do");
   expect(!netIdle(), "nothing: the CPU may halt");
+});
+
+test("poll: an interrupt whose packet has been taken already leaves the network at rest", () => {
+  start();
+  while (netUnrest() != 0 && timersNextDeadline() != NEVER) timersRun(timersNextDeadline());
+  expectEqual(netUnrest(), 0, "at rest after the traffic");
+  netInterrupt();
+  expectEqual(netUnrest(), 0, "and again");
 });

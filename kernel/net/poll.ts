@@ -224,7 +224,15 @@ export function netIdle(): bool {
 /** From a driver's interrupt handler, in thread context: packets have come. */
 export function netInterrupt(): void {
   quiet = false;
-  netPoll();
+  // A poll may have taken the packet just before. Without traffic nobody comes to turn interrupts
+  // on again.
+  if (netPoll() == 0 && !fallbackArmed) rest();
+}
+
+/** Nothing happens: the next packet shall interrupt. */
+function rest(): void {
+  quiet = enableInterrupts();
+  if (!quiet) netPoll();
 }
 
 function fallbackExpired(): void {
@@ -240,6 +248,5 @@ function fallbackExpired(): void {
     armFallback();
     return;
   }
-  quiet = enableInterrupts();
-  if (!quiet) netPoll();
+  rest();
 }
