@@ -16,10 +16,11 @@ import { stackAllocate, stackFree } from "../mem/kernel-stack";
 import { free } from "../runtime/free";
 import { Timer } from "../time/timer";
 import { WaitQueue, wakeTimedOut } from "./wait-queue";
+import { WaitRecord } from "./wait-record";
 
 /** Runs, or is in the run queue. */
 export const STATE_READY: u32 = 0;
-/** Waits in a wait queue. */
+/** Waits, in a wait queue or by its wait record. */
 export const STATE_BLOCKED: u32 = 1;
 export const STATE_DEAD: u32 = 2;
 
@@ -62,6 +63,10 @@ export class Thread {
   timedOut: bool;
   /** A signal may end the wait. */
   interruptible: bool;
+  // `threadWaitRecord`: 12 bytes.
+  record0: u32;
+  record1: u32;
+  record2: u32;
 
   /** What it waits for in futex(2). */
   futexKey: u64;
@@ -106,6 +111,10 @@ if (offsetof<Thread>() - offsetof<Thread>("scratch0") < SCRATCH_SIZE) {
   ERROR("the scratch memory is as large as it says");
 }
 
+if (offsetof<Thread>("record2") + 4 - offsetof<Thread>("record0") != offsetof<WaitRecord>()) {
+  ERROR("the wait record is as large as it says");
+}
+
 let threads: Thread | null = null;
 
 export function currentThread(): Thread {
@@ -118,6 +127,11 @@ export function currentThread(): Thread {
  */
 export function threadScratch(): usize {
   return <usize>hw.currentThread() + offsetof<Thread>("scratch0");
+}
+
+/** What the running thread waits by when it waits for a mutex. */
+export function threadWaitRecord(): WaitRecord {
+  return changetype<WaitRecord>(<usize>hw.currentThread() + offsetof<Thread>("record0"));
 }
 
 /** All threads, linked by `allNext`. */
@@ -146,6 +160,8 @@ export function threadBare(name: string): Thread {
   thread.state = STATE_BLOCKED;
   thread.io = new IoVector();
   thread.timer = new SleepTimer(thread);
+  const record = changetype<usize>(thread) + offsetof<Thread>("record0");
+  changetype<WaitRecord>(record).thread = thread;
   threadSetName(thread, name);
   thread.allNext = threads;
   threads = thread;
