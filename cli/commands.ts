@@ -101,15 +101,23 @@ detaches or quits, the machine goes on. NAME may be left out if only one machine
   },
   {
     name: "sim",
-    summary: "simulate the network on bad wires",
-    usage: ["sim [--seeds COUNT] [--scenario NAME]", "sim --seed N [--scenario NAME] [--trace]"],
+    summary: "simulate the network on bad wires, and locks on several CPUs",
+    usage: [
+      "sim [--seeds COUNT] [--scenario NAME]",
+      "sim --seed N [--scenario NAME] [--trace]",
+      "sim --scenario mutex-2 --preemptions N | --schedule S [--mutation NAME]",
+    ],
     help: `Two hosts with the kernel's TCP, joined by a wire that loses, repeats, damages and reorders. A
-failure prints its seed, and the seed replays it.
+failure prints its seed, and the seed replays it. A scenario of several CPUs interleaves them at
+each access to memory; its failure prints the schedule.
 
   --seed N          this seed, or the first of --seeds
   --seeds COUNT     how many (200)
-  --scenario NAME   only this one; otherwise each seed has one
-  --trace           every segment`,
+  --scenario NAME   only this one; otherwise each seed has one of the network's
+  --trace           every segment
+  --preemptions N   several CPUs: every schedule with so many preemptions
+  --schedule S      several CPUs: this run, as a failure printed it
+  --mutation NAME   several CPUs: with this fault put in, which must be found`,
     run: runSimulation,
   },
   {

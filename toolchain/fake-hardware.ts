@@ -106,6 +106,8 @@ export function createFakeHardware(
     multiplyShift: (a: bigint, b: bigint, shift: number) =>
       BigInt.asUintN(64, (BigInt.asUintN(64, a) * BigInt.asUintN(64, b)) >> BigInt(shift)),
     readTsc: () => now,
+    // Where a backtrace ends.
+    framePointer: () => 0n,
     growLinear: (bytes: number) => {
       const pages = Math.ceil((bytes >>> 0) / 65536) - memory.buffer.byteLength / 65536;
       if (pages > 0) memory.grow(pages);

@@ -1,11 +1,14 @@
 /**
  * `virga sim [--seed N] [--seeds COUNT] [--scenario NAME] [--trace]`: the network stack against
- * itself over a bad wire.
+ * itself over a bad wire. Without --seed, COUNT seeds from 1 on. A failure prints its seed; with
+ * that seed, every segment can be traced.
  *
- * Without --seed, COUNT seeds from 1 on. A failure prints its seed; with that seed, every segment
- * can be traced.
+ * With the name of a scenario of several CPUs (interleave/suite.ts), that one: by seeds; or by
+ * `--preemptions N`, all schedules with so many; or by `--schedule S`, as a failure prints it.
+ * `--mutation NAME` puts one of the suite's faults in.
  */
 import { parseArgs } from "node:util";
+import { runInterleaving, SCENARIO_NAMES } from "./interleave/suite.ts";
 import { loadModule, simulate } from "./run.ts";
 import { SCENARIOS } from "./scenarios.ts";
 
@@ -15,6 +18,9 @@ const OPTIONS = {
   seed: { type: "string" },
   seeds: { type: "string" },
   scenario: { type: "string" },
+  preemptions: { type: "string" },
+  schedule: { type: "string" },
+  mutation: { type: "string" },
   trace: { type: "boolean", default: false },
 } as const;
 
@@ -30,9 +36,10 @@ function parse(args: string[]) {
 export async function runSimulation(args: string[]): Promise<number> {
   const values = parse(args);
   if (values === undefined) return 2;
-  if (values.scenario !== undefined && !SCENARIOS.some(({ name }) => name === values.scenario)) {
-    const names = SCENARIOS.map(({ name }) => name).join(", ");
-    console.error(`sim: no scenario '${values.scenario}'; there are: ${names}`);
+  const { scenario } = values;
+  const names = [...SCENARIOS.map(({ name }) => name), ...SCENARIO_NAMES];
+  if (scenario !== undefined && !names.includes(scenario)) {
+    console.error(`sim: no scenario '${scenario}'; there are: ${names.join(", ")}`);
     return 2;
   }
   const first = Number(values.seed ?? 1);
@@ -41,11 +48,18 @@ export async function runSimulation(args: string[]): Promise<number> {
     console.error("sim: --seed and --seeds take a whole number");
     return 2;
   }
+  if (scenario !== undefined && SCENARIO_NAMES.includes(scenario)) {
+    return runInterleaving({ ...values, scenario, seed: first, seeds: count });
+  }
+  if (values.preemptions ?? values.schedule ?? values.mutation) {
+    const places = SCENARIO_NAMES.join("|");
+    console.error(`sim: --preemptions, --schedule and --mutation need --scenario ${places}`);
+    return 2;
+  }
   const module = await loadModule();
   const totals: Record<string, number> = {};
   let failures = 0;
   for (let seed = first; seed < first + count; seed++) {
-    const { scenario } = values;
     const trace = values.trace ? { trace: (line: string) => console.log(line) } : {};
     const result = simulate(module, { seed, scenario, ...trace });
     totals.segments = (totals.segments ?? 0) + result.segments;

@@ -1,0 +1,64 @@
+/**
+ * The kernel's lock-free code under interleavings of several CPUs: seeds, then every schedule with
+ * few preemptions; and that the simulation finds faults that are put in on purpose.
+ */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { exploreAll, exploreRandom, type Outcome, parseSchedule, replay } from "./explore.ts";
+import { loadInstrumented } from "./instrument.ts";
+import { again, SUITES } from "./suite.ts";
+
+const SEEDS = 2000;
+/** With three of them, two threads meet in a few ten thousand ways. */
+const PREEMPTIONS = 3;
+/** Scenarios with more CPUs than this have too many schedules to try all. */
+const ALL_CPUS_MAX = 2;
+const FEWER_PREEMPTIONS = 2;
+const CROWD = 4;
+
+function expectPass(scenario: string, result: Outcome): void {
+  const { failure, schedule } = result;
+  assert.equal(failure, undefined, `${failure}\n  again: ${again(scenario, schedule)}`);
+}
+
+for (const { build, scenarios, mutations } of SUITES) {
+  const module = await loadInstrumented(build);
+  for (const scenario of scenarios) {
+    test(`interleave: ${scenario.name}, ${SEEDS} seeds`, () => {
+      expectPass(scenario.name, exploreRandom(scenario, module, 1, SEEDS));
+    });
+    if (scenario.cpus >= CROWD) continue;
+    const preemptions = scenario.cpus > ALL_CPUS_MAX ? FEWER_PREEMPTIONS : PREEMPTIONS;
+    test(`interleave: ${scenario.name}, every schedule with ${preemptions} preemptions`, () => {
+      expectPass(scenario.name, exploreAll(scenario, module, preemptions));
+    });
+  }
+
+  for (const mutation of mutations) {
+    test(`interleave: it is found when ${mutation.name}`, async () => {
+      const mutant = await loadInstrumented(build, mutation);
+      const scenario = scenarios.find(({ name }) => name === mutation.scenario);
+      assert.ok(scenario, "the scenario is there");
+      if (mutation.schedule !== undefined) {
+        const schedule = parseSchedule(mutation.schedule) ?? [];
+        assert.match(replay(scenario, mutant, schedule).failure ?? "", mutation.failure);
+        expectPass(scenario.name, replay(scenario, module, schedule));
+        return;
+      }
+      const found = exploreAll(scenario, mutant, PREEMPTIONS);
+      assert.match(found.failure ?? "none", mutation.failure);
+      const schedule = parseSchedule(found.schedule ?? "") ?? [];
+      assert.equal(replay(scenario, mutant, schedule).failure, found.failure, "it replays");
+    });
+  }
+
+  test("interleave: the same seed gives the same run", async () => {
+    const mutant = await loadInstrumented(build, mutations[0]);
+    for (const scenario of scenarios) {
+      const first = exploreRandom(scenario, mutant, 1, SEEDS);
+      assert.ok(first.failure, "a fault is found");
+      const { failure, schedule } = exploreRandom(scenario, mutant, first.seed ?? 0);
+      assert.deepEqual({ failure, schedule }, { failure: first.failure, schedule: first.schedule });
+    }
+  });
+}
