@@ -3,6 +3,7 @@
  * chapters 4 and 5.
  *
  *     elfLoad(file, base, image)     maps the segments; 0 or -ENOEXEC, -ENOMEM, -EIO
+ *     elfMapped(start, mapped)       what the headers of a file say that the program has mapped itself
  *
  * Segments are mapped from the page cache, privately, as mmap(2) would do it; what lies behind a
  * segment's file data in its last page is zeroed, the rest of its memory is anonymous. Everything
@@ -16,7 +17,7 @@ import { EIO, ENOEXEC, ENOMEM } from "../lib/errno";
 import { findFree, isFree, mapRegion, pageAlign } from "../mem/address-space";
 import { PAGE_SHIFT, PAGE_SIZE } from "../mem/page-allocator";
 import { PROT_EXEC, PROT_READ, PROT_WRITE, VMA_MAY_WRITE } from "../mem/vma";
-import { USER_END } from "./user-memory";
+import { loadUser, USER_END } from "./user-memory";
 
 const ELF_MAGIC: u32 = 0x464c457f;
 const ELFCLASS64: u8 = 2;
@@ -26,11 +27,16 @@ const ET_DYN: u16 = 3;
 const EM_X86_64: u16 = 62;
 const PT_LOAD: u32 = 1;
 const PT_INTERP: u32 = 3;
+const PT_GNU_EH_FRAME: u32 = 0x6474e550;
 const PF_X: u32 = 1;
 const PF_W: u32 = 2;
 const PF_R: u32 = 4;
 const HEADER_SIZE: u64 = 64;
 const PROGRAM_HEADER_SIZE: u64 = 56;
+const SECTION_HEADER_SIZE: u16 = 64;
+/** The name ".eh_frame" with its zero, as two numbers. */
+const EH_FRAME: u64 = 0x6d6172665f68652e;
+const EH_FRAME_REST: u16 = 0x65;
 const PROGRAM_HEADERS_MAX: u16 = 64;
 /** Room for the path of the interpreter. */
 export const INTERPRETER_SIZE: usize = 256;
@@ -52,8 +58,10 @@ class ElfHeader {
   headerSize: u16;
   programHeaderSize: u16;
   programHeaderCount: u16;
-  rest: u16;
-  rest2: u32;
+  sectionHeaderSize: u16;
+  sectionCount: u16;
+  /** The index of the section that has the sections' names. */
+  sectionNames: u16;
 }
 if (offsetof<ElfHeader>("entry") != 24 || offsetof<ElfHeader>("programHeaderCount") != 56) {
   ERROR("Elf64_Ehdr");
@@ -72,6 +80,21 @@ class ProgramHeader {
 }
 if (offsetof<ProgramHeader>() != 56) ERROR("Elf64_Phdr");
 
+@unmanaged
+class SectionHeader {
+  name: u32;
+  type: u32;
+  flags: u64;
+  address: u64;
+  offset: u64;
+  size: u64;
+  link: u32;
+  info: u32;
+  alignment: u64;
+  entrySize: u64;
+}
+if (offsetof<SectionHeader>() != 64) ERROR("Elf64_Shdr");
+
 /** What a loaded program needs to be started. */
 @unmanaged
 export class ElfImage {
@@ -87,7 +110,21 @@ export class ElfImage {
   hasInterpreter: bool;
 }
 
+/** A file whose first page lies in the application's memory. */
+@unmanaged
+export class MappedElf {
+  /** Added to the addresses in the file. */
+  bias: u64;
+  /** Where .eh_frame_hdr is in memory, a table of the functions in .eh_frame; 0: it has none. */
+  ehFrameHeader: u64;
+  /** Without it: where .eh_frame itself is. */
+  ehFrame: u64;
+  ehFrameEnd: u64;
+}
+
 const header: ElfHeader = changetype<ElfHeader>(memory.data(64, 8));
+const section: SectionHeader = changetype<SectionHeader>(memory.data(64, 8));
+const sectionName: usize = memory.data(16, 8);
 const programHeaders: usize = memory.data(64 * 56, 8);
 export const interpreter: usize = memory.data(256);
 
@@ -106,14 +143,62 @@ function readExactly(file: File, to: usize, n: u64, offset: u64): bool {
 
 function readHeaders(file: File): i32 {
   if (!readExactly(file, changetype<usize>(header), HEADER_SIZE, 0)) return -ENOEXEC;
-  if (header.magic != ELF_MAGIC || header.fileClass != ELFCLASS64) return -ENOEXEC;
-  if (header.data != ELFDATA2LSB || header.machine != EM_X86_64) return -ENOEXEC;
-  if (header.type != ET_EXEC && header.type != ET_DYN) return -ENOEXEC;
-  if (header.programHeaderSize != <u16>PROGRAM_HEADER_SIZE) return -ENOEXEC;
-  const count = header.programHeaderCount;
-  if (count == 0 || count > PROGRAM_HEADERS_MAX) return -ENOEXEC;
-  const bytes = <u64>count * PROGRAM_HEADER_SIZE;
+  if (!isHeaderRight()) return -ENOEXEC;
+  const bytes = <u64>header.programHeaderCount * PROGRAM_HEADER_SIZE;
   return readExactly(file, programHeaders, bytes, header.programHeaders) ? 0 : -ENOEXEC;
+}
+
+function isHeaderRight(): bool {
+  if (header.magic != ELF_MAGIC || header.fileClass != ELFCLASS64) return false;
+  if (header.data != ELFDATA2LSB || header.machine != EM_X86_64) return false;
+  if (header.type != ET_EXEC && header.type != ET_DYN) return false;
+  if (header.programHeaderSize != <u16>PROGRAM_HEADER_SIZE) return false;
+  const count = header.programHeaderCount;
+  return count > 0 && count <= PROGRAM_HEADERS_MAX;
+}
+
+/** Reads the headers of `file`, which is mapped from its beginning at `start`. May sleep. */
+export function elfMapped(file: File, start: u64, mapped: MappedElf): bool {
+  if (loadUser(changetype<usize>(header), start, HEADER_SIZE) != 0 || !isHeaderRight())
+    return false;
+  const bytes = <u64>header.programHeaderCount * PROGRAM_HEADER_SIZE;
+  if (loadUser(programHeaders, start + header.programHeaders, bytes) != 0) return false;
+  mapped.bias = start;
+  mapped.ehFrameHeader = 0;
+  for (let i: u16 = 0; i < header.programHeaderCount; i++) {
+    const segment = programHeader(i);
+    // The segment that has the headers comes first, and begins with the file.
+    if (segment.type == PT_LOAD && segment.offset == 0)
+      mapped.bias = start - segment.virtualAddress;
+    if (segment.type == PT_GNU_EH_FRAME) mapped.ehFrameHeader = segment.virtualAddress;
+  }
+  mapped.ehFrame = 0;
+  if (mapped.ehFrameHeader != 0) mapped.ehFrameHeader += mapped.bias;
+  else findEhFrame(file, mapped);
+  return true;
+}
+
+/** Sections are not mapped, and a stripped file has none. */
+function findEhFrame(file: File, mapped: MappedElf): void {
+  if (header.sectionHeaderSize != SECTION_HEADER_SIZE) return;
+  const names = readSection(file, header.sectionNames) ? section.offset : 0;
+  for (let i: u16 = 0; i < header.sectionCount && readSection(file, i); i++) {
+    const isNamed = readExactly(file, sectionName, 10, names + section.name);
+    if (
+      !isNamed ||
+      load<u64>(sectionName) != EH_FRAME ||
+      load<u16>(sectionName, 8) != EH_FRAME_REST
+    ) {
+      continue;
+    }
+    mapped.ehFrame = mapped.bias + section.address;
+    mapped.ehFrameEnd = mapped.ehFrame + section.size;
+  }
+}
+
+function readSection(file: File, index: u16): bool {
+  const at = header.sectionHeaders + <u64>index * SECTION_HEADER_SIZE;
+  return readExactly(file, changetype<usize>(section), SECTION_HEADER_SIZE, at);
 }
 
 /** Finds the extent of the segments and the interpreter's name, and checks each header. */

@@ -64,7 +64,8 @@ function isIgnored(signal: i32): bool {
 /** Brings WORK_SIGNAL of a thread in line with what is pending for it. */
 export function updateSignalWork(task: Task): void {
   const thread = task.thread;
-  if (((task.pending | process.pending) & ~task.mask) != 0) thread.work |= WORK_SIGNAL;
+  const isDue = ((task.pending | process.pending) & ~task.mask) != 0 || process.isEnding;
+  if (isDue) thread.work |= WORK_SIGNAL;
   else thread.work &= ~WORK_SIGNAL;
   const cpu = thisCpu();
   if (cpu.current == thread) {
@@ -72,7 +73,7 @@ export function updateSignalWork(task: Task): void {
   }
 }
 
-function updateAllSignalWork(): void {
+export function updateAllSignalWork(): void {
   let task = process.tasks;
   while (task) {
     updateSignalWork(task);

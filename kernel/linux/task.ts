@@ -57,6 +57,8 @@ export class Process {
   pending: u64;
   pendingList: PendingSignal | null;
   exitCode: i32;
+  /** A signal ends the process: no thread gets back to the application. */
+  isEnding: bool;
   /** CPU time of the threads that have ended, in ns. */
   endedRuntime: u64;
 }

@@ -9,7 +9,7 @@
  */
 
 import { EINTR } from "../../lib/errno";
-import { endBySignal } from "../../linux/exit";
+import { endBySignal, waitForEnd } from "../../linux/exit";
 import { isRestartable } from "../../linux/restart";
 import { forceSignal, ignoredByDefault, nextSignal, signalMaskSwap } from "../../linux/signal";
 import {
@@ -29,7 +29,7 @@ import {
   SS_ONSTACK,
   signalBit,
 } from "../../linux/signal-numbers";
-import { currentTask, onAlternateStack, signalAction, Task } from "../../linux/task";
+import { currentTask, onAlternateStack, process, signalAction, Task } from "../../linux/task";
 import { copyFromUser, copyToUser, loadUser, storeUser } from "../../linux/user-memory";
 import { currentThread } from "../../sched/thread";
 import * as hw from "../hw";
@@ -107,6 +107,7 @@ const zeros: usize = memory.data(128, 8);
 
 /** Delivers what is pending: builds the frame of a handler, or ends the process. */
 export function deliverSignals(frame: TrapFrame): void {
+  if (process.isEnding) waitForEnd();
   while (nextSignal(info)) {
     const action = signalAction(info.signo);
     if (action.handler == SIG_IGN) continue;
@@ -221,18 +222,7 @@ function pushFrame(frame: TrapFrame, action: SignalAction): bool {
   return true;
 }
 
-/**
- * rt_sigreturn(2): continues where the handler's frame says. The stack pointer is behind the
- * restorer's address.
- */
-export function signalReturn(frame: TrapFrame): void {
-  const s = scratch;
-  const task = currentTask();
-  if (loadUser(changetype<usize>(s), frame.rsp - 8, offsetof<SignalFrame>()) != 0) {
-    info.set(SIGSEGV, SEGV_MAPERR, frame.rsp);
-    forceSignal(info);
-    return;
-  }
+function restoreRegisters(s: SignalFrame, frame: TrapFrame): void {
   frame.r8 = s.r8;
   frame.r9 = s.r9;
   frame.r10 = s.r10;
@@ -252,6 +242,31 @@ export function signalReturn(frame: TrapFrame): void {
   frame.rip = s.rip;
   frame.rflags = (s.rflags & RFLAGS_USER) | RFLAGS_IF;
   frame.vector = 0;
+}
+
+/**
+ * The registers that a handler's frame has of the code it interrupted; the stack pointer is as in
+ * `signalReturn`. For the crash report. False when the frame can't be read.
+ */
+export function interruptedRegisters(sp: u64, frame: TrapFrame): bool {
+  if (loadUser(changetype<usize>(scratch), sp - 8, offsetof<SignalFrame>()) != 0) return false;
+  restoreRegisters(scratch, frame);
+  return true;
+}
+
+/**
+ * rt_sigreturn(2): continues where the handler's frame says. The stack pointer is behind the
+ * restorer's address.
+ */
+export function signalReturn(frame: TrapFrame): void {
+  const s = scratch;
+  const task = currentTask();
+  if (loadUser(changetype<usize>(s), frame.rsp - 8, offsetof<SignalFrame>()) != 0) {
+    info.set(SIGSEGV, SEGV_MAPERR, frame.rsp);
+    forceSignal(info);
+    return;
+  }
+  restoreRegisters(s, frame);
   if (!onAlternateStack(task, s.rsp) && s.stackSize != 0) {
     task.stackBase = s.stackBase;
     task.stackSize = s.stackSize;
