@@ -3,6 +3,7 @@
  * that `virga ps` does not wait for a compiler to be read in.
  */
 import { note } from "./progress.ts";
+import type { Names } from "./run/console.ts";
 
 /** Compiles what has changed of the kernel; returns the path of the ELF file. */
 export async function buildKernel(isDebug: boolean): Promise<string> {
@@ -14,16 +15,22 @@ export async function buildKernel(isDebug: boolean): Promise<string> {
 }
 
 /**
- * Names for addresses in `kernel`; a kernel without a symbol table has none, and that stops nobody.
+ * Names for addresses in `kernel` and in the files of `image`; those without a symbol table have
+ * none, and that stops nobody.
  */
-export async function loadSymbolizer(kernel: string): Promise<(address: bigint) => string | null> {
+export async function loadNames(kernel: string, image: string): Promise<Names> {
   const { symbolize } = await import("../toolchain/symbolizer.ts");
-  return (address) => {
-    try {
-      return symbolize(kernel, address);
-    } catch {
-      return null;
-    }
+  const { ProgramNames } = await import("./run/program-names.ts");
+  const names = new ProgramNames(image);
+  return {
+    kernel: (address) => {
+      try {
+        return symbolize(kernel, address);
+      } catch {
+        return null;
+      }
+    },
+    program: (path, address, isReturn) => names.find(path, address, isReturn),
   };
 }
 

@@ -5,7 +5,7 @@ import { closeSync, openSync, readSync } from "node:fs";
 import { join } from "node:path";
 import { parseOptions } from "../arguments.ts";
 import { UsageError } from "../errors.ts";
-import { loadSymbolizer } from "../modules.ts";
+import { loadNames } from "../modules.ts";
 import { note } from "../progress.ts";
 import { CONSOLE_LOG, QMP_SOCKET, stopQemu } from "../qemu/index.ts";
 import { ConsoleFilter } from "../run/console.ts";
@@ -30,8 +30,8 @@ export async function ps(args: readonly string[]): Promise<number> {
 export async function logs(args: readonly string[]): Promise<number> {
   const { values, positionals } = parseOptions(args, { follow: { type: "boolean", short: "f" } });
   const machine = findMachine(oneName("logs", positionals));
-  const symbolize = await loadSymbolizer(machine.kernel);
-  const filter = new ConsoleFilter(symbolize, (bytes) => process.stdout.write(bytes));
+  const names = await loadNames(machine.kernel, machine.image);
+  const filter = new ConsoleFilter(names, (bytes) => process.stdout.write(bytes));
   const file = openSync(join(machine.folder, CONSOLE_LOG), "r");
   try {
     for (;;) {

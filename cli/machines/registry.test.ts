@@ -29,6 +29,7 @@ function addMachine(name: string, pid: number): string {
     cpus: 1,
     machine: "microvm",
     kernel: "/k",
+    image: "/i",
     startedAt: 0,
   });
   return folder;

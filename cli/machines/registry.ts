@@ -35,6 +35,8 @@ export interface MachineRecord {
   readonly cpus: number;
   readonly machine: string;
   readonly kernel: string;
+  /** The root's. */
+  readonly image: string;
   /** Milliseconds since the epoch. */
   readonly startedAt: number;
 }

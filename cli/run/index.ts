@@ -6,7 +6,7 @@ import { basename } from "node:path";
 import { EXIT_PANIC, EXIT_RUNNER, MachineVanishedError, UsageError } from "../errors.ts";
 import { imageOfFolder, imageOfProgram, imageOfRecipe, type RootImage } from "../image/index.ts";
 import { claimName, forget, writeRecord } from "../machines/registry.ts";
-import { buildKernel, loadSymbolizer } from "../modules.ts";
+import { buildKernel, loadNames } from "../modules.ts";
 import { note } from "../progress.ts";
 import {
   kernelCommandLine,
@@ -39,8 +39,8 @@ export async function run(args: readonly string[]): Promise<number> {
   const reporter = new Reporter(name, options);
   let isKept = false;
   try {
-    const symbolize = loadSymbolizer(kernel);
-    const filter = new ConsoleFilter(await symbolize, (bytes) => reporter.console(bytes));
+    const names = await loadNames(kernel, image.path);
+    const filter = new ConsoleFilter(names, (bytes) => reporter.console(bytes));
     let onReady = (): void => {};
     const ready = new Promise<"ready">((resolve) => {
       onReady = () => resolve("ready");
@@ -55,7 +55,7 @@ export async function run(args: readonly string[]): Promise<number> {
       },
     });
     reporter.pid = machine.pid;
-    writeRecord(folder, recordOf(options, name, machine, kernel));
+    writeRecord(folder, recordOf(options, name, machine, { kernel, image: image.path }));
     if (options.isDetached) {
       isKept = true;
       return await detach(machine, ready, reporter);
@@ -113,7 +113,12 @@ function machineFor(options: RunOptions, kernel: string, image: RootImage): Star
 /** QEMU's boot loader takes 4 KiB and a little less, with what microvm appends. */
 const COMMAND_LINE_MAX = 3_500;
 
-function recordOf(options: RunOptions, name: string, machine: Machine, kernel: string) {
+function recordOf(
+  options: RunOptions,
+  name: string,
+  machine: Machine,
+  files: { readonly kernel: string; readonly image: string },
+) {
   const { subject } = options;
   const program = subject.kind === "recipe" ? subject.recipe.name : programOf(subject);
   return {
@@ -124,7 +129,7 @@ function recordOf(options: RunOptions, name: string, machine: Machine, kernel: s
     memoryBytes: options.memoryBytes,
     cpus: options.cpus,
     machine: options.machine,
-    kernel,
+    ...files,
     startedAt: Date.now(),
   };
 }

@@ -8,7 +8,7 @@ import {
   TooLittleMemoryError,
   UsageError,
 } from "../errors.ts";
-import { ConsoleFilter } from "./console.ts";
+import { ConsoleFilter, type Names } from "./console.ts";
 import { parseRun } from "./options.ts";
 import { checkPorts } from "./ports.ts";
 import { Reporter } from "./report.ts";
@@ -107,9 +107,13 @@ test("a port in use is found before anything starts", async () => {
 
 function filtered(chunks: readonly string[]): { parts: string[]; ended: string } {
   const parts: string[] = [];
-  const name = (address: bigint): string | null =>
-    address === 0xffffffffc0001234n ? "net/tcp/connection#input kernel/net/tcp.ts:5" : null;
-  const filter = new ConsoleFilter(name, (bytes) => parts.push(bytes.toString("latin1")));
+  const names: Names = {
+    kernel: (address) =>
+      address === 0xffffffffc0001234n ? "net/tcp/connection#input kernel/net/tcp.ts:5" : null,
+    program: (path, address, isReturn) =>
+      path === "/bin/a b" && address === 0x1155n ? `${isReturn ? "caller" : "parse"}+0x5` : null,
+  };
+  const filter = new ConsoleFilter(names, (bytes) => parts.push(bytes.toString("latin1")));
   for (const chunk of chunks) filter.push(Buffer.from(chunk, "latin1"));
   const before = parts.length;
   filter.end();
@@ -121,6 +125,23 @@ test("backtrace lines get names, in however many pieces they come", () => {
   const expected =
     "panic\n  #0 0xffffffffc0001234 net/tcp/connection#input kernel/net/tcp.ts:5\r\n" +
     "  #1 0xffffffffc0009999\n#hash\n";
+  assert.equal(filtered([text]).parts.join(""), expected);
+  assert.equal(filtered([...text]).parts.join(""), expected);
+});
+
+test("the program's backtraces get functions for offsets, where there is a symbol", () => {
+  const text =
+    "  #0 0x00005555555551f5 in /bin/a b+0x1155\r\n" +
+    "  #1 0x00005555555551f5 in /bin/a b+0x1155\n" +
+    "  #2 0x00005555555551f5 in /bin/a b+0x1155 (interrupted)\n" +
+    "  #3 0x00005555555551f5 in /bin/a b+0x1155 ?\n" +
+    "  #4 0x00005555555551f5 in /lib/x+0x1155\n  #5 0x0000000000000000\n";
+  const expected =
+    "  #0 0x00005555555551f5 in parse+0x5 (/bin/a b)\r\n" +
+    "  #1 0x00005555555551f5 in caller+0x5 (/bin/a b)\n" +
+    "  #2 0x00005555555551f5 in parse+0x5 (/bin/a b) (interrupted)\n" +
+    "  #3 0x00005555555551f5 in caller+0x5 (/bin/a b) ?\n" +
+    "  #4 0x00005555555551f5 in /lib/x+0x1155\n  #5 0x0000000000000000\n";
   assert.equal(filtered([text]).parts.join(""), expected);
   assert.equal(filtered([...text]).parts.join(""), expected);
 });

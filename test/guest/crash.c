@@ -37,6 +37,21 @@ static void big_output(void) {
     printf("%08d %.*s\n", i, 54, "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefgh");
 }
 
+/* Functions with names that a backtrace is to show. */
+__attribute__((noinline)) static int read_field(volatile int *record) { return record[2] + 1; }
+
+__attribute__((noinline)) static int read_record(long at) {
+  volatile int local = read_field((volatile int *)at);
+  return local + 1;
+}
+
+__attribute__((noinline)) static long measure(const char *text) {
+  volatile long length = (long)strlen(text);
+  return length + 1;
+}
+
+static void crash_in_handler(int signal) { zero = read_record(zero) + signal; }
+
 static void at_exit_handler(void) { puts("atexit handler"); }
 
 int main(int argc, char **argv) {
@@ -50,6 +65,14 @@ int main(int argc, char **argv) {
     ((void (*)(void))zero)();
   else if (!strcmp(how, "abort"))
     abort();
+  else if (!strcmp(how, "two-functions"))
+    return read_record(zero) + 1;
+  else if (!strcmp(how, "in-libc"))
+    return measure((const char *)zero) > 1;
+  else if (!strcmp(how, "in-handler")) {
+    signal(SIGUSR1, crash_in_handler);
+    raise(SIGUSR1);
+  }
   else if (!strcmp(how, "stack-overflow"))
     return overflow(zero);
   else if (!strcmp(how, "divide"))

@@ -6,7 +6,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { loadSymbolizer } from "../../cli/modules.ts";
+import { loadNames } from "../../cli/modules.ts";
 import {
   type BootOptions,
   chooseAccelerator,
@@ -64,7 +64,7 @@ export async function startBoot(request: BootRequest): Promise<RunningBoot> {
   const { timeoutMs = 60_000 } = request;
   const folder = mkdtempSync(join(tmpdir(), "virga-test-"));
   const chunks: Buffer[] = [];
-  const filter = new ConsoleFilter(await loadSymbolizer(request.kernel), (bytes) => {
+  const filter = new ConsoleFilter(await loadNames(request.kernel, request.image), (bytes) => {
     chunks.push(bytes);
   });
   const events: MachineEvent[] = [];

@@ -30,10 +30,11 @@ export async function runHello(hello: HelloCase, testbed: Testbed, tally: Tally)
 }
 
 export async function runEnding(ending: Ending, testbed: Testbed, tally: Tally): Promise<boolean> {
+  const program = programOf(`crash.${ending.variant ?? "static"}`, testbed);
   const result = await boot({
     kernel: testbed.kernel,
     image: testbed.image,
-    argv: [guestPath(programOf("crash.static", testbed)), ending.way],
+    argv: [guestPath(program), ending.way],
     timeoutMs: TIMEOUT_MS,
   });
   const unsaid = ending.says?.find((pattern) => !pattern.test(result.text));
@@ -42,7 +43,11 @@ export async function runEnding(ending: Ending, testbed: Testbed, tally: Tally):
     (unsaid === undefined ? null : `the console does not say ${unsaid}`) ??
     (ending.saysNot?.test(result.text) ? `the console says ${ending.saysNot}` : null) ??
     (ending.way === "big-stdout" ? missingLine(result.text, bigOutput()) : null);
-  return settle(`crash/${ending.way}`, wrong, result, tally);
+  return settle(endingName(ending), wrong, result, tally);
+}
+
+export function endingName({ way, variant }: Ending): string {
+  return variant === undefined ? `crash/${way}` : `crash/${way}.${variant}`;
 }
 
 function wrongEnd({ end }: BootResult, want: ExpectedEnd): string | null {

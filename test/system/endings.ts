@@ -3,6 +3,7 @@
  * that is expected, and what the console must and must not say.
  */
 import type { MachineType } from "../../cli/qemu/index.ts";
+import type { Variant } from "./programs.ts";
 
 export type ExpectedEnd =
   | { readonly kind: "exit"; readonly code: number }
@@ -14,6 +15,8 @@ export interface Ending {
   readonly end: ExpectedEnd;
   readonly says?: readonly RegExp[];
   readonly saysNot?: RegExp;
+  /** The program's; default static. */
+  readonly variant?: Variant;
 }
 
 const SIGNALS = { ILL: 4, ABRT: 6, FPE: 8, KILL: 9, SEGV: 11, TERM: 15 } as const;
@@ -38,17 +41,52 @@ export const ENDINGS: readonly Ending[] = [
   { way: "big-stdout", end: exits(0) },
   { way: "null-read", end: dies("SEGV"), says: [/SIGSEGV/] },
   { way: "null-write", end: dies("SEGV"), says: [/SIGSEGV/] },
-  { way: "null-call", end: dies("SEGV"), says: [/SIGSEGV/] },
+  { way: "null-call", end: dies("SEGV"), says: [/SIGSEGV/, frames("main")] },
   { way: "write-text", end: dies("SEGV"), says: [/SIGSEGV/] },
   { way: "blocked-segv", end: dies("SEGV"), says: [/SIGSEGV/] },
   { way: "thread-null", end: dies("SEGV"), says: [/SIGSEGV/] },
   { way: "stack-overflow", end: dies("SEGV"), says: [/SIGSEGV/] },
-  { way: "abort", end: dies("ABRT"), says: [/SIGABRT/] },
+  { way: "abort", end: dies("ABRT"), says: [/SIGABRT/, frames("abort", "main")] },
+  ...(["static", "static-pie", "dynamic", "musl-static", "musl"] as const).flatMap(backtraces),
   { way: "divide", end: dies("FPE"), says: [/SIGFPE/] },
   { way: "illegal", end: dies("ILL"), says: [/SIGILL/] },
   { way: "raise-term", end: dies("TERM") },
   { way: "raise-kill", end: dies("KILL") },
 ];
+
+/**
+ * Consecutive lines of a backtrace, innermost function first. A part of a function may be apart.
+ */
+function frames(...names: readonly string[]): RegExp {
+  const lines = names.map(
+    (name) => `  #\\d+ 0x[0-9a-f]{16} in ${name}(\\.cold)?\\+0x[0-9a-f]+ \\(/\\S+\\).*\\n`,
+  );
+  return new RegExp(lines.join(""));
+}
+
+/** Call stacks of programs without frame pointers, through the C library and a signal's handler. */
+function backtraces(variant: Variant): Ending[] {
+  const program = `/test/crash.${variant}`;
+  const end = dies("SEGV");
+  return [
+    {
+      way: "two-functions",
+      variant,
+      end,
+      says: [
+        frames("read_field", "read_record", "main"),
+        new RegExp(`#0 0x[0-9a-f]{16} in read_field\\+0x[0-9a-f]+ \\(${program}\\)\n`),
+      ],
+    },
+    { way: "in-libc", variant, end, says: [frames("measure", "main")] },
+    {
+      way: "in-handler",
+      variant,
+      end,
+      says: [frames("read_field", "read_record", "crash_in_handler"), / \(interrupted\)\n/],
+    },
+  ];
+}
 
 /** The lines that `crash big-stdout` prints. */
 export function bigOutput(): string[] {

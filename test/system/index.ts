@@ -7,7 +7,7 @@ import { findTestFiles, runNodeTests } from "../node-tests.ts";
 import { isWanted, type TestOptions } from "../options.ts";
 import { pool } from "../pool.ts";
 import type { Tally } from "../tally.ts";
-import { runEnding, runHello } from "./ending-runs.ts";
+import { endingName, runEnding, runHello } from "./ending-runs.ts";
 import { ENDINGS, HELLO_CASES } from "./endings.ts";
 import { runChecksInGuest, runChecksOnHost, type Testbed } from "./guest-runs.ts";
 import {
@@ -63,7 +63,7 @@ function guestJobs(options: TestOptions, tally: Tally): Job[] {
       add(`hello/${hello.name}`, (testbed) => runHello(hello, testbed, tally));
     }
     for (const ending of ENDINGS) {
-      add(`crash/${ending.way}`, (testbed) => runEnding(ending, testbed, tally));
+      add(endingName(ending), (testbed) => runEnding(ending, testbed, tally));
     }
   }
   for (const variant of VARIANTS) {
