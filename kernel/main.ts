@@ -26,6 +26,7 @@ import { rtcRead } from "./dev/rtc";
 import { fsInit } from "./fs/init";
 import { setProcessInfo } from "./fs/process-info";
 import { CommandLine, parseCommandLine } from "./lib/command-line";
+import { EINVAL } from "./lib/errno";
 import { eventExit, eventPanic, eventStart } from "./lib/events";
 import {
   LOG_DEBUG,
@@ -48,6 +49,7 @@ import { syscallTableInit } from "./linux/syscall-table";
 import { addBootMemory, addRemainingMemory, bootMemoryEnd } from "./mem/boot-memory";
 import { growLinearMemory } from "./mem/kernel-window";
 import { netInit } from "./net/init";
+import { nameServerAdd } from "./net/name-servers";
 import { netInterrupt } from "./net/poll";
 import { BOOT_CPU, Cpu } from "./sched/cpu";
 import { threadEntry } from "./sched/kernel-thread";
@@ -112,6 +114,13 @@ function giveUp(what: string, detail: string, error: i32): void {
 }
 
 function networkInit(line: CommandLine): void {
+  const servers = line.values("dns");
+  for (let i = 0; i < servers.length; i++) {
+    const server = String.UTF8.encode(servers[i]);
+    if (!nameServerAdd(hw.addressOf(changetype<usize>(server)), <u32>server.byteLength)) {
+      giveUp("dns= is no IPv4 address: ", servers[i], -EINVAL);
+    }
+  }
   const option = line.value("ip");
   const text = String.UTF8.encode(option ? option : "");
   const error = netInit(

@@ -25,6 +25,46 @@ test("basics leave what is there alone", () => {
   assert(tree.has("/etc/hosts"));
 });
 
+test("name servers are the kernel's unless the image has its own", () => {
+  const target = (change: (tree: Tree) => void): string => {
+    const tree = new Tree();
+    change(tree);
+    addBasics(tree);
+    const entry = new Map(tree.entries()).get("/etc/resolv.conf");
+    if (entry?.kind === "link") return entry.target;
+    return entry?.kind === "text" ? entry.content.toString() : "";
+  };
+  const path = "/etc/resolv.conf";
+  assert.equal(
+    target(() => {}),
+    "/proc/net/pnp",
+  );
+  assert.equal(
+    target((tree) => tree.addText(path, "")),
+    "/proc/net/pnp",
+  );
+  assert.equal(
+    target((tree) => tree.addLink(path, "../run/systemd/resolve/stub-resolv.conf")),
+    "/proc/net/pnp",
+  );
+  assert.equal(
+    target((tree) => tree.addLink(path, "resolv.conf")),
+    "/proc/net/pnp",
+  );
+  const own = "nameserver 192.0.2.1\n";
+  assert.equal(
+    target((tree) => tree.addText(path, own)),
+    own,
+  );
+  assert.equal(
+    target((tree) => {
+      tree.addText("/run/resolv.conf", own);
+      tree.addLink(path, "../run/resolv.conf");
+    }),
+    "../run/resolv.conf",
+  );
+});
+
 test("names compare as glibc compares them", () => {
   assert(compareNames("libc.so.6", "libc.so.6") === 0);
   assert(compareNames("libc.so.10", "libc.so.6") > 0);

@@ -11,6 +11,9 @@ export type TreeEntry =
   | { readonly kind: "link"; readonly target: string }
   | { readonly kind: "folder"; readonly mode: number };
 
+/** Linux gives up after 40 links too (path_resolution(7)). */
+const LINKS_MAX = 40;
+
 export class Tree {
   readonly #entries = new Map<string, TreeEntry>();
 
@@ -47,6 +50,27 @@ export class Tree {
     return this.#entries.has(posix.resolve("/", path));
   }
 
+  /** Whether there is something to read at `path`: a file that is not empty, or a link to one. */
+  hasContent(path: string, linksLeft = LINKS_MAX): boolean {
+    const at = posix.resolve("/", path);
+    const entry = this.#entries.get(at);
+    switch (entry?.kind) {
+      case "file":
+        return statSync(entry.hostPath).size > 0;
+      case "text":
+        return entry.content.length > 0;
+      case "link":
+        // What lies in /proc is the kernel's.
+        if (entry.target.startsWith("/proc/")) return true;
+        return (
+          linksLeft > 0 &&
+          this.hasContent(posix.resolve(posix.dirname(at), entry.target), linksLeft - 1)
+        );
+      default:
+        return false;
+    }
+  }
+
   /** All entries, parents before children, in an order that depends on the paths alone. */
   entries(): [string, TreeEntry][] {
     return [...this.#entries].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
@@ -63,7 +87,11 @@ export class Tree {
 
 /**
  * The few files and folders that C libraries and programs expect of any root. Existing ones stay as
- * they are.
+ * they are, but for files that are empty: container tools leave such ones where they mount their
+ * own.
+ *
+ * /proc/net/pnp has the name servers of the command line or of DHCP. An image that brings its own
+ * /etc/resolv.conf keeps it: who put one in wants these servers asked.
  */
 export function addBasics(tree: Tree): void {
   for (const folder of ["/dev", "/proc", "/sys", "/run", "/root", "/etc"]) {
@@ -75,8 +103,10 @@ export function addBasics(tree: Tree): void {
     "/etc/group": "root:x:0:\nnogroup:x:65534:\n",
     "/etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n",
     "/etc/hosts": "127.0.0.1 localhost virga\n::1 localhost\n",
+    "/etc/hostname": "virga\n",
   };
   for (const [path, text] of Object.entries(texts)) {
-    if (!tree.has(path)) tree.addText(path, text);
+    if (!tree.hasContent(path)) tree.addText(path, text);
   }
+  if (!tree.hasContent("/etc/resolv.conf")) tree.addLink("/etc/resolv.conf", "/proc/net/pnp");
 }

@@ -10,7 +10,8 @@ import { Dentry } from "./dentry";
 import { O_ACCMODE, O_RDONLY } from "./file";
 import { FileSystem, Inode } from "./inode";
 import { IoVector } from "./io-vector";
-import { S_IFLNK, S_IFREG } from "./stat";
+import { processInfo } from "./process-info";
+import { S_IFLNK, S_IFREG, Stat } from "./stat";
 import { seekTo, VfsFile } from "./vfs-file";
 
 /**
@@ -93,6 +94,33 @@ export class ProcText extends Inode {
 
   truncate(size: u64): i32 {
     return 0;
+  }
+}
+
+/**
+ * /proc/net/pnp: what the kernel found out about the network while booting, as resolv.conf(5) has
+ * it, so that /etc/resolv.conf can be a link to it (Linux,
+ * Documentation/admin-guide/nfs/nfsroot.rst). It has a size and a time, unlike others here: by
+ * these resolvers see that a lease has come meanwhile.
+ */
+export class NameServersText extends ProcText {
+  constructor(fileSystem: FileSystem, number: u64) {
+    super(fileSystem, number, 0o444, (out: TextBuffer) => processInfo().nameServers(out));
+  }
+
+  size(): u64 {
+    const text = new TextBuffer();
+    this.write(text);
+    const size = text.length;
+    text.destroy();
+    free(text);
+    return size;
+  }
+
+  stat(out: Stat): void {
+    this.mtimeNs = <i64>processInfo().nameServersChangedNs();
+    this.ctimeNs = this.mtimeNs;
+    super.stat(out);
   }
 }
 

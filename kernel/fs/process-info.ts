@@ -1,5 +1,5 @@
 /**
- * What /proc/self tells and other parts of the kernel know: they enter a subclass here. Without
+ * What /proc tells and parts of the kernel above `fs` know: they enter a subclass here. Without
  * one, as in unit tests, it is an empty process.
  */
 import { TextBuffer } from "../lib/text-buffer";
@@ -85,6 +85,13 @@ export class ProcessInfo {
 
   descriptorLimit(): u64 {
     return 1024;
+  }
+
+  /** What /proc/net/pnp says, as resolv.conf(5) has it, and since when (ns since 1970). */
+  nameServers(out: TextBuffer): void {}
+
+  nameServersChangedNs(): u64 {
+    return 0;
   }
 
   cpuCount(): u32 {

@@ -21,7 +21,7 @@ import {
   parseNumber,
   putNumber,
 } from "./proc-fd";
-import { Generator, ProcLink, ProcText } from "./proc-node";
+import { Generator, NameServersText, ProcLink, ProcText } from "./proc-node";
 import * as own from "./proc-process";
 import * as system from "./proc-system";
 import { processInfo } from "./process-info";
@@ -126,6 +126,9 @@ function addSystem(root: TmpDirectory): void {
   add(root, "partitions", 0o444, system.procEmpty);
   add(root, "diskstats", 0o444, system.procEmpty);
   add(root, "swaps", 0o444, system.procSwaps);
+  const tmpfs = root.tmpfs;
+  const net = subdirectory(root, "net", 0, 3);
+  net.attach("pnp", new NameServersText(tmpfs, tmpfs.newNumber()));
 }
 
 /** /proc/sys: values that programs size themselves by. They can be written, without effect. */

@@ -20,6 +20,7 @@ import {
   Vma,
   vmaFirstFrom,
 } from "../mem/vma";
+import { nameServersChangedNs, nameServersText } from "../net/name-servers";
 import { currentThread, STATE_BLOCKED, threadName } from "../sched/thread";
 import { fdFile, fdLimit, fdNext } from "./descriptors";
 import {
@@ -181,6 +182,14 @@ export class ProcessView extends ProcessInfo {
       if (counts) set |= signalBit(signal);
     }
     return set;
+  }
+
+  nameServers(out: TextBuffer): void {
+    nameServersText(out);
+  }
+
+  nameServersChangedNs(): u64 {
+    return nameServersChangedNs();
   }
 
   nextDescriptor(from: i32): i32 {

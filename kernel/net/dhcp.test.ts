@@ -65,11 +65,15 @@ const SECOND: u64 = 1_000_000_000;
 const SERVER: u32 = PEER_ADDRESS;
 
 let boundCount = 0;
+let serversTold = 0;
 let lostCount = 0;
 
 class Listener extends DhcpListener {
   bound(client: DhcpClient): void {
     boundCount++;
+  }
+  nameServers(client: DhcpClient): void {
+    serversTold = client.dnsCount;
   }
   lost(client: DhcpClient): void {
     lostCount++;
@@ -158,6 +162,7 @@ test("dhcp: discover, offer, request, acknowledge give the interface its address
   expectEqual(via.mask, 0xffff_ff00, "mask");
   expectEqual(via.gateway, PEER_ADDRESS, "gateway");
   expectEqual(client.dnsCount, 1, "name servers");
+  expectEqual(serversTold, 1, "and are told");
   expectEqual(client.dns[0], 0x0a00_0203, "name server");
   expectEqual(boundCount, 1, "told once");
   expectEqual(testDevice(via).sent.count, 1, "announced");

@@ -87,6 +87,8 @@ export enum DhcpState {
 /** Hears of what the client has learnt. */
 export abstract class DhcpListener {
   abstract bound(client: DhcpClient): void;
+  /** A lease, new or renewed, has told `client.dns`. */
+  abstract nameServers(client: DhcpClient): void;
   /** The lease has ended without a renewal. */
   abstract lost(client: DhcpClient): void;
 }
@@ -316,12 +318,11 @@ export class DhcpClient extends NetTimer {
   }
 
   private takeDns(message: u64, length: u32): void {
-    this.dnsCount = 0;
     const list = dhcpOption(message, length, OPTION_DNS, 4);
-    if (list == 0) return;
-    const count = min<i32>(<i32>(dhcpOptionLength(list) / 4), DNS_MAX);
+    const count = list == 0 ? 0 : min<i32>(<i32>(dhcpOptionLength(list) / 4), DNS_MAX);
     for (let i = 0; i < count; i++) this.dns[i] = loadBe32(list + <u64>i * 4);
     this.dnsCount = count;
+    this.listener.nameServers(this);
   }
 
   private takeMtu(mtu: u32): void {

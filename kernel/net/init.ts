@@ -20,6 +20,7 @@ import { netSetNow } from "./clock";
 import { NetDevice } from "./device";
 import { DhcpClient, DhcpListener } from "./dhcp";
 import { Interface, interfaceAdd, interfaceSetAddress } from "./interface";
+import { nameServersLeased } from "./name-servers";
 import { packetReclaim, packetSetLimit } from "./packet";
 import { netFlush, netIdle, netLeave, netPollInit } from "./poll";
 import { transportInit } from "./transport";
@@ -30,15 +31,13 @@ class BootListener extends DhcpListener {
   }
 
   lost(client: DhcpClient): void {
+    nameServersLeased(client.dns, 0);
     log(LOG_WARN, "net", "the address lease has ended");
   }
-}
 
-let dhcpClient: DhcpClient | null = null;
-
-/** The DHCP client, for name servers and the like; null with a static address. */
-export function dhcp(): DhcpClient | null {
-  return dhcpClient;
+  nameServers(client: DhcpClient): void {
+    nameServersLeased(client.dns, client.dnsCount);
+  }
 }
 
 function putAddress(address: u32): void {
@@ -61,7 +60,6 @@ function reportAddress(via: Interface): void {
 
 function startDhcp(via: Interface): void {
   const client = new DhcpClient(via, new BootListener());
-  dhcpClient = client;
   if (client.start() != 0) log(LOG_WARN, "net", "the DHCP client's port is taken");
 }
 

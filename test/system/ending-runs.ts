@@ -1,4 +1,4 @@
-/* Runs of hello.c and crash.c, judged by their end and their console. */
+/* Runs of hello.c, crash.c and resolve.c, judged by their end and their console. */
 import { say, seconds, type Tally } from "../tally.ts";
 import { type BootResult, boot, describeEnd, tailOf } from "./boot.ts";
 import { bigOutput, type Ending, type ExpectedEnd, type HelloCase } from "./endings.ts";
@@ -30,11 +30,13 @@ export async function runHello(hello: HelloCase, testbed: Testbed, tally: Tally)
 }
 
 export async function runEnding(ending: Ending, testbed: Testbed, tally: Tally): Promise<boolean> {
-  const program = programOf(`crash.${ending.variant ?? "static"}`, testbed);
+  const program = programOf(`${ending.program ?? "crash"}.${ending.variant ?? "static"}`, testbed);
   const result = await boot({
     kernel: testbed.kernel,
     image: testbed.image,
     argv: [guestPath(program), ending.way],
+    ...(ending.hasNetwork ? { forwards: [] } : {}),
+    ...(ending.boot === undefined ? {} : { boot: ending.boot }),
     timeoutMs: TIMEOUT_MS,
   });
   const unsaid = ending.says?.find((pattern) => !pattern.test(result.text));
@@ -46,8 +48,8 @@ export async function runEnding(ending: Ending, testbed: Testbed, tally: Tally):
   return settle(endingName(ending), wrong, result, tally);
 }
 
-export function endingName({ way, variant }: Ending): string {
-  return variant === undefined ? `crash/${way}` : `crash/${way}.${variant}`;
+export function endingName({ program = "crash", way, variant }: Ending): string {
+  return variant === undefined ? `${program}/${way}` : `${program}/${way}.${variant}`;
 }
 
 function wrongEnd({ end }: BootResult, want: ExpectedEnd): string | null {

@@ -1,6 +1,6 @@
 /*
- * What test/guest/crash.c and hello.c have to look like from outside: a table of arguments, the end
- * that is expected, and what the console must and must not say.
+ * What test/guest/crash.c, resolve.c and hello.c have to look like from outside: a table of
+ * arguments, the end that is expected, and what the console must and must not say.
  */
 import type { MachineType } from "../../cli/qemu/index.ts";
 import type { Variant } from "./programs.ts";
@@ -10,13 +10,19 @@ export type ExpectedEnd =
   | { readonly kind: "signal"; readonly name: string; readonly signal: number };
 
 export interface Ending {
-  /** The argument of crash.c. */
+  /** Default crash. */
+  readonly program?: string;
+  /** The program's argument. */
   readonly way: string;
   readonly end: ExpectedEnd;
   readonly says?: readonly RegExp[];
   readonly saysNot?: RegExp;
   /** The program's; default static. */
   readonly variant?: Variant;
+  /** With a network card. */
+  readonly hasNetwork?: boolean;
+  /** On the kernel's command line. */
+  readonly boot?: { readonly ip?: string; readonly dns?: readonly string[] };
 }
 
 const SIGNALS = { ILL: 4, ABRT: 6, FPE: 8, KILL: 9, SEGV: 11, TERM: 15 } as const;
@@ -50,6 +56,35 @@ export const ENDINGS: readonly Ending[] = [
   ...(["static", "static-pie", "dynamic", "musl-static", "musl"] as const).flatMap(backtraces),
   { way: "divide", end: dies("FPE"), says: [/SIGFPE/] },
   { way: "illegal", end: dies("ILL"), says: [/SIGILL/] },
+  ...(["dynamic", "musl-static", "musl"] as const).map(
+    (variant): Ending => ({
+      program: "resolve",
+      way: "look-up",
+      variant,
+      boot: { dns: ["127.0.0.1"] },
+      end: exits(0),
+      says: [/^name\.example is 192\.0\.2\.7$/m, /^localhost is 127\.0\.0\.1$/m],
+    }),
+  ),
+  {
+    program: "resolve",
+    way: "files",
+    boot: { dns: ["192.0.2.1", "192.0.2.2"] },
+    end: exits(0),
+    says: [
+      /resolv\.conf: nameserver 192\.0\.2\.1\n.*resolv\.conf: nameserver 192\.0\.2\.2\n/,
+      /^\/etc\/hosts: 127\.0\.0\.1 localhost virga$/m,
+      /^\/etc\/hostname: virga$/m,
+    ],
+  },
+  {
+    program: "resolve",
+    way: "lease",
+    hasNetwork: true,
+    boot: { ip: "dhcp" },
+    end: exits(0),
+    says: [/resolv\.conf: nameserver 10\.0\.2\.3$/m],
+  },
   { way: "raise-term", end: dies("TERM") },
   { way: "raise-kill", end: dies("KILL") },
 ];
