@@ -17,11 +17,11 @@ import { BlockDevice } from "./block";
 import { consoleStart } from "./console";
 import { PciDevice, pciEnumerate, pciPresent } from "./pci";
 import { acpiMmioDevices } from "./virtio/acpi-mmio";
+import { hostPortsProbe } from "./virtio/host-ports";
 import { VirtioTransport } from "./virtio/transport";
 import { mmioProbe } from "./virtio/transport-mmio";
 import { pciProbe, pciVirtioId } from "./virtio/transport-pci";
 import { virtioBlkProbe } from "./virtio/virtio-blk";
-import { virtioConsoleProbe } from "./virtio/virtio-console";
 import { mmioWordBase, mmioWordIrq, parseMmioWord } from "./virtio/virtio-mmio-word";
 import { virtioNetProbe } from "./virtio/virtio-net";
 import {
@@ -53,7 +53,7 @@ let drivers: StaticArray<Driver> = [
   new Driver(VIRTIO_ID_BLOCK, probeDisk),
   new Driver(VIRTIO_ID_NET, probeNet),
   new Driver(VIRTIO_ID_RNG, virtioRngProbe),
-  new Driver(VIRTIO_ID_CONSOLE, virtioConsoleProbe),
+  new Driver(VIRTIO_ID_CONSOLE, hostPortsProbe),
 ];
 
 function probeDisk(transport: VirtioTransport): bool {

@@ -73,6 +73,11 @@ export function eventAddress(address: u32): void {
   text('"}\n');
 }
 
+/** The program has asked for its standard input. */
+export function eventStdin(): void {
+  if (hasChannel()) text('{"event":"stdin"}\n');
+}
+
 export function eventExit(code: u32): void {
   if (!hasChannel()) return;
   text('{"event":"exit","code":');

@@ -15,6 +15,7 @@ import { Virtqueue } from "./virtqueue";
 /** Where notifications go: memory that belongs to nobody. */
 const NOTIFY: u64 = DIRECT_MAP + 0x100;
 const CONFIG_SIZE = 64;
+const QUEUES_MAX = 8;
 
 /** The device's side of a split ring, as section 2.7 has it for devices. */
 export class ModelDevice {
@@ -107,10 +108,12 @@ export class FakeTransport extends VirtioTransport {
   status: u32 = 0;
   offered: u64 = VIRTIO_F_VERSION_1;
   queueSize: u32 = 256;
-  queues: StaticArray<Virtqueue | null> = new StaticArray<Virtqueue | null>(4);
+  queues: StaticArray<Virtqueue | null> = new StaticArray<Virtqueue | null>(QUEUES_MAX);
   config: StaticArray<u8> = new StaticArray<u8>(CONFIG_SIZE);
-  handler: ((context: usize) => void) | null = null;
-  context: usize = 0;
+  private handlers: StaticArray<((context: usize) => void) | null> = new StaticArray<
+    ((context: usize) => void) | null
+  >(QUEUES_MAX);
+  private contexts: StaticArray<usize> = new StaticArray<usize>(QUEUES_MAX);
   /**
    * Features that the driver agreed on, as the device saw them; refused when not a subset of these.
    */
@@ -144,8 +147,8 @@ export class FakeTransport extends VirtioTransport {
   }
 
   listen(index: u32, handler: (context: usize) => void, context: usize): i32 {
-    this.handler = handler;
-    this.context = context;
+    this.handlers[index] = handler;
+    this.contexts[index] = context;
     return 0;
   }
 
@@ -169,10 +172,12 @@ export class FakeTransport extends VirtioTransport {
     return changetype<Virtqueue>(this.queues[index]);
   }
 
-  /** Raises the interrupt that is listened to. */
+  /** Raises the device's interrupt, which all that listen share. */
   interrupt(): void {
-    const handler = this.handler;
-    if (handler) handler(this.context);
+    for (let i = 0; i < QUEUES_MAX; i++) {
+      const handler = this.handlers[i];
+      if (handler) handler(this.contexts[i]);
+    }
   }
 
   /** The last notification: queue index + 1, 0 when there was none since. */

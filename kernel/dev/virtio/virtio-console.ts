@@ -1,6 +1,6 @@
 /**
- * The virtio console (virtio 1.2, section 5.3), port 0 alone: VIRTIO_CONSOLE_F_MULTIPORT is not
- * taken.
+ * The virtio console (virtio 1.2, section 5.3) as a console: port 0 alone,
+ * VIRTIO_CONSOLE_F_MULTIPORT is not taken. Where it is for its ports: host-ports.ts.
  *
  *     virtioConsoleProbe(transport)
  *     virtioConsoleWrite(address, n)           copies and returns; waits only when all buffers are on their way
@@ -14,11 +14,10 @@
 import * as hw from "../../arch/hw";
 import { allocPages, directMap, PAGE_SIZE } from "../../mem/page-allocator";
 import { VirtioTransport, virtioQueue } from "./transport";
+import { QUEUE_RECEIVE, QUEUE_TRANSMIT } from "./virtio-console-regs";
 import { VIRTIO_F_EVENT_IDX, VIRTQ_DESC_F_WRITE } from "./virtio-regs";
 import { Virtqueue } from "./virtqueue";
 
-const QUEUE_RECEIVE: u32 = 0;
-const QUEUE_TRANSMIT: u32 = 1;
 const QUEUE_SIZE_MAX: u32 = 16;
 const BUFFERS = 4;
 const INPUT_TOKEN: usize = 1;
