@@ -20,9 +20,10 @@ import {
 } from "./arch/x86_64/start-info";
 import { syscallWork, trapEntry } from "./arch/x86_64/traps";
 import { vectorStateInit } from "./arch/x86_64/vector-state";
-import { consoleDrain, consoleInit } from "./dev/console";
+import { consoleDrain, consoleInit, consoleInputFrom } from "./dev/console";
 import { discoverDevices, diskAt, netDeviceAt } from "./dev/discover";
 import { rtcRead } from "./dev/rtc";
+import { controlPort, hostPortsExpect, standardInput } from "./dev/virtio/host-ports";
 import { fsInit } from "./fs/init";
 import { setProcessInfo } from "./fs/process-info";
 import { CommandLine, parseCommandLine } from "./lib/command-line";
@@ -33,6 +34,7 @@ import {
   LOG_ERROR,
   LOG_INFO,
   LOG_WARN,
+  log,
   logBegin,
   logEnd,
   put,
@@ -41,6 +43,7 @@ import {
 } from "./lib/log";
 import { abortEntry, panic, setPanicFinish } from "./lib/panic";
 import { randomInit } from "./lib/random";
+import { controlBytes, controlReset } from "./linux/control";
 import { ProcessView } from "./linux/process-view";
 import { programStart } from "./linux/program";
 import { startEnvironment } from "./linux/start-environment";
@@ -68,6 +71,9 @@ export { abortEntry, growLinearMemory, syscallInstruction, syscallWork, threadEn
 const EXIT_NOT_FOUND = 127;
 
 const bootCpu: Cpu = changetype<Cpu>(BOOT_CPU);
+/** A piece of the host's requests. */
+const REQUEST_PIECE: u64 = 64;
+const requestBytes: usize = memory.data(64);
 /** Where the thread that booted stays. */
 const bootDone: WaitQueue = new WaitQueue();
 
@@ -132,6 +138,37 @@ function networkInit(line: CommandLine): void {
     giveUp("ip= is not dhcp, none or address/prefix,gateway: ", option ? option : "", error);
 }
 
+/** The host's requests have come, or one who made them has gone. */
+function requestsCame(): void {
+  const port = controlPort();
+  if (!port) return;
+  let n = port.read(hw.addressOf(requestBytes), REQUEST_PIECE);
+  while (n > 0) {
+    controlBytes(requestBytes, <u32>n);
+    n = port.read(hw.addressOf(requestBytes), REQUEST_PIECE);
+  }
+  if (port.isEnded) controlReset();
+}
+
+/** Finds the devices, and what standard input is among them. */
+function devicesInit(line: CommandLine): void {
+  const input = line.value("stdin");
+  const isFed = input == "pipe" || input == "terminal";
+  if (input && input != "console" && input != "null" && !isFed) {
+    giveUp("stdin= is not console, null, pipe or terminal: ", input, 0);
+  }
+  if (input && input != "console") hostPortsExpect(isFed);
+  if (line.devices.length == 0) acpiMadt();
+  discoverDevices(line.devices, netInterrupt);
+  const requests = controlPort();
+  if (requests) requests.open(requestsCame);
+  const port = standardInput();
+  if (port && input == "terminal") consoleInputFrom(port);
+  if (isFed && !port) {
+    log(LOG_WARN, "main", "stdin= needs a virtio console with ports, and there is none");
+  }
+}
+
 /** Called once, on the boot stack, with interrupts off. */
 export function kernelMain(startInfo: u64): void {
   machineInit(startInfo);
@@ -145,8 +182,7 @@ export function kernelMain(startInfo: u64): void {
   hw.enableInterrupts();
   syscallEntryInit();
   syscallTableInit();
-  if (line.devices.length == 0) acpiMadt();
-  discoverDevices(line.devices, netInterrupt);
+  devicesInit(line);
   const fromModule = line.value("root") == "module" || diskAt(0) == null;
   const error = fsInit(fromModule ? null : diskAt(0), moduleAddress, moduleSize);
   if (error != 0)

@@ -6,7 +6,9 @@
  *     consoleRead(address, n) → bytes    what input has come; 0: none. Does not wait
  *     consoleInputCount()
  *     consoleWaitInput()                 sleeps until there is input: 0 or -EINTR
+ *     consoleInputEnded()                no more will come once what has come is read
  *     consoleOnInput(notify)             called, in interrupt context, when input comes: for poll(2)
+ *     consoleInputFrom(port)             input comes from the host's terminal instead (virtio/host-ports.ts)
  *     consoleStart()                     at the end of discovery: output may be put off (serial-queue.ts)
  *     consoleDrain()                     writes what has been put off; called before power off
  *
@@ -19,6 +21,7 @@ import { setLogSink } from "../lib/log";
 import { WaitQueue } from "../sched/wait-queue";
 import { serialInit, serialInputCount, serialListen, serialRead } from "./serial";
 import { serialQueueDrain, serialQueueStart, serialQueueWrite } from "./serial-queue";
+import { InputPort } from "./virtio/host-ports";
 import {
   virtioConsoleAvailable,
   virtioConsoleDrain,
@@ -36,6 +39,8 @@ const INPUT_SIZE: u32 = 4096;
 const input: usize = memory.data(4096);
 let inputHead: u32 = 0;
 let inputTail: u32 = 0;
+/** Where input comes from, if neither from the virtio console nor from the serial port. */
+let hostInput: InputPort | null = null;
 let listening = false;
 let waiters: WaitQueue = changetype<WaitQueue>(0);
 let notifyInput: () => void = () => {};
@@ -89,7 +94,9 @@ function listen(): void {
   if (listening) return;
   listening = true;
   waiters = new WaitQueue();
-  if (virtioConsoleAvailable()) virtioConsoleListen(inputCame);
+  const port = hostInput;
+  if (port) port.open(inputCame);
+  else if (virtioConsoleAvailable()) virtioConsoleListen(inputCame);
   else serialListen(inputCame);
 }
 
@@ -104,6 +111,8 @@ function keepInput(address: u64, n: u64): void {
 /** Bytes of input that wait to be read. */
 export function consoleInputCount(): u32 {
   listen();
+  const port = hostInput;
+  if (port) return port.isReady() ? port.count() : 0;
   if (!virtioConsoleAvailable()) return serialInputCount();
   virtioConsolePoll(keepInput);
   return inputHead - inputTail;
@@ -111,6 +120,8 @@ export function consoleInputCount(): u32 {
 
 /** Moves up to n bytes of input to a kernel address; returns how many. */
 export function consoleRead(address: u64, n: u64): u64 {
+  const port = hostInput;
+  if (port) return port.read(address, n);
   const count = min(n, <u64>consoleInputCount());
   for (let i: u64 = 0; i < count; i++) {
     if (virtioConsoleAvailable()) {
@@ -123,9 +134,19 @@ export function consoleRead(address: u64, n: u64): u64 {
   return count;
 }
 
-/** Sleeps until there is input: 0, or -EINTR. */
+/** Whether the host's end is closed: no more will come than consoleInputCount says. */
+export function consoleInputEnded(): bool {
+  const port = hostInput;
+  return port != null && port.isEnded;
+}
+
+export function consoleInputFrom(port: InputPort): void {
+  hostInput = port;
+}
+
+/** Sleeps until there is input, or its end: 0, or -EINTR. */
 export function consoleWaitInput(): i32 {
-  while (consoleInputCount() == 0) {
+  while (consoleInputCount() == 0 && !consoleInputEnded()) {
     const error = waiters.wait();
     if (error != 0) return error;
   }

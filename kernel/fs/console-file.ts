@@ -9,6 +9,7 @@
 import { addressOf } from "../arch/hw";
 import {
   consoleInputCount,
+  consoleInputEnded,
   consoleOnInput,
   consoleRead,
   consoleWaitInput,
@@ -103,7 +104,7 @@ export class ConsoleFile extends VfsFile {
 
   read(io: IoVector): i64 {
     if (io.remaining == 0) return 0;
-    if (consoleInputCount() == 0) {
+    if (consoleInputCount() == 0 && !consoleInputEnded()) {
       if ((this.flags & O_NONBLOCK) != 0) return -EAGAIN;
       const error = consoleWaitInput();
       if (error != 0) return error;
@@ -122,7 +123,8 @@ export class ConsoleFile extends VfsFile {
       listening = true;
       consoleOnInput(inputCame);
     }
-    const input: u32 = consoleInputCount() > 0 ? POLLIN | POLLRDNORM : 0;
+    const isReadable = consoleInputCount() > 0 || consoleInputEnded();
+    const input: u32 = isReadable ? POLLIN | POLLRDNORM : 0;
     return input | POLLOUT | POLLWRNORM;
   }
 

@@ -7,6 +7,7 @@
  * not.
  */
 import { addressOf } from "../arch/hw";
+import { standardInput } from "../dev/virtio/host-ports";
 import { ENOSPC, ENXIO } from "../lib/errno";
 import { randomBytes } from "../lib/random";
 import { directMap, PAGE_SIZE } from "../mem/page-allocator";
@@ -17,7 +18,8 @@ import { deviceNumber, setNodeOpener } from "./device-node";
 import { Inode } from "./inode";
 import { IoVector } from "./io-vector";
 import { PageSource } from "./page-source";
-import { S_IFCHR, S_IFDIR, S_IFLNK, S_IFMT } from "./stat";
+import { StandardInputFile } from "./standard-input-file";
+import { S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT } from "./stat";
 import { TmpDirectory } from "./tmpfs";
 import { TmpFileSystem, TmpLink, TmpNode } from "./tmpfs-inode";
 import { VfsFile } from "./vfs-file";
@@ -34,6 +36,10 @@ const MINOR_KMSG: u32 = 11;
 const MAJOR_TTY: u32 = 5;
 const MINOR_TTY: u32 = 0;
 const MINOR_CONSOLE: u32 = 1;
+
+/** Linux gives the ports of virtio consoles a number when they come; this is from its local range. */
+const MAJOR_PORT: u32 = 240;
+const MINOR_STANDARD_INPUT: u32 = 2;
 
 /** Random bytes are made in pieces of this size (a size class of the heap). */
 const RANDOM_PIECE: u64 = 1008;
@@ -117,8 +123,12 @@ class RandomFile extends NullFile {
 
 /** Opens a node by its device number. */
 function openDevice(inode: Inode, dentry: Dentry, flags: u32): usize {
-  if ((inode.mode & S_IFMT) != S_IFCHR) return -ENXIO;
   const rdev = <u32>inode.rdev;
+  const port = standardInput();
+  if (port && inode.rdev == deviceNumber(MAJOR_PORT, MINOR_STANDARD_INPUT)) {
+    return changetype<usize>(new StandardInputFile(dentry, inode, flags, port));
+  }
+  if ((inode.mode & S_IFMT) != S_IFCHR) return -ENXIO;
   if (rdev >> 8 == MAJOR_MEMORY) {
     switch (rdev & 0xff) {
       case MINOR_NULL:
@@ -146,8 +156,9 @@ function addNode(
   major: u32,
   minor: u32,
   permissions: u32,
+  type: u32 = S_IFCHR,
 ): void {
-  const node = new TmpNode(directory.tmpfs, S_IFCHR | permissions);
+  const node = new TmpNode(directory.tmpfs, type | permissions);
   node.rdev = deviceNumber(major, minor);
   directory.attach(name, node);
 }
@@ -174,6 +185,9 @@ export function devfsCreate(pagesMax: u64): TmpDirectory {
   addNode(root, "kmsg", MAJOR_MEMORY, MINOR_KMSG, 0o644);
   addNode(root, "tty", MAJOR_TTY, MINOR_TTY, 0o666);
   addNode(root, "console", MAJOR_TTY, MINOR_CONSOLE, 0o600);
+  if (standardInput()) {
+    addNode(root, "vport0p2", MAJOR_PORT, MINOR_STANDARD_INPUT, 0o600, S_IFIFO);
+  }
   addLink(root, "fd", "/proc/self/fd");
   addLink(root, "stdin", "/proc/self/fd/0");
   addLink(root, "stdout", "/proc/self/fd/1");

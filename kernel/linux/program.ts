@@ -23,6 +23,7 @@ import { threadStart } from "../sched/scheduler";
 import { NAME_SIZE, Thread, threadName } from "../sched/thread";
 import { ElfImage, elfLoad, interpreter } from "./elf";
 import { setHeapStart } from "./memory-calls";
+import { updateSignalWork } from "./signal";
 import { taskCreate } from "./task";
 import { applicationThread } from "./thread-calls";
 import { copyToUser } from "./user-memory";
@@ -231,7 +232,8 @@ export function programStart(path: string, args: string[], environment: string[]
   const thread = applicationThread("");
   if (sp == 0 || !thread) return -ENOMEM;
   nameThread(thread, path);
-  taskCreate(thread);
+  // The host may have sent a signal already.
+  updateSignalWork(taskCreate(thread));
   const frame = changetype<TrapFrame>(
     <usize>(thread.stackTop - addressOf(0)) - offsetof<TrapFrame>(),
   );

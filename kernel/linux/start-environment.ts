@@ -1,9 +1,11 @@
 /**
  * What a program finds besides its arguments: standard input and output, its working directory.
+ *
+ *     startEnvironment(line)      as the command line (docs/boot-protocol.md) says
  */
 
 import { Dentry, dentryGet } from "../fs/dentry";
-import { File, filePut, O_RDWR } from "../fs/file";
+import { File, filePut, O_RDONLY, O_RDWR } from "../fs/file";
 import { isError } from "../fs/inode";
 import { setCurrentDirectory, vfsOpenPath } from "../fs/vfs";
 import { directoryOf } from "../fs/vfs-file";
@@ -11,14 +13,25 @@ import { CommandLine } from "../lib/command-line";
 import { LOG_WARN, logBegin, logEnd, put } from "../lib/log";
 import { fdInstall } from "./descriptors";
 
-const STANDARD_DESCRIPTORS = 3;
+/** Opens a file as the lowest free descriptor; false when there is no such file. */
+function openStandard(path: string, flags: u32): bool {
+  const file = vfsOpenPath(path, flags);
+  if (isError(file)) return false;
+  fdInstall(changetype<File>(file), false);
+  return true;
+}
 
-/** Opens /dev/console as descriptors 0, 1 and 2. */
-function openConsole(): void {
-  for (let i = 0; i < STANDARD_DESCRIPTORS; i++) {
-    const file = vfsOpenPath("/dev/console", O_RDWR);
-    if (!isError(file)) fdInstall(changetype<File>(file), false);
+/** Descriptors 0, 1 and 2. */
+function openStandardFiles(input: string | null): void {
+  if (input == "null") {
+    openStandard("/dev/null", O_RDONLY);
+  } else if (input == "pipe") {
+    if (!openStandard("/dev/vport0p2", O_RDONLY)) openStandard("/dev/null", O_RDONLY);
+  } else {
+    openStandard("/dev/console", O_RDWR);
   }
+  openStandard("/dev/console", O_RDWR);
+  openStandard("/dev/console", O_RDWR);
 }
 
 function changeDirectory(path: string): void {
@@ -36,7 +49,7 @@ function changeDirectory(path: string): void {
 }
 
 export function startEnvironment(line: CommandLine): void {
-  openConsole();
+  openStandardFiles(line.value("stdin"));
   const directory = line.value("cwd");
   if (directory) changeDirectory(directory);
 }
