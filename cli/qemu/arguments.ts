@@ -32,8 +32,6 @@ export function qemuArguments(options: QemuOptions): string[] {
     args.push(...channel("events", options.events));
     args.push("-device", "isa-debugcon,iobase=0xe9,chardev=events");
   }
-  // How a guest without ACPI ends QEMU: a byte written here.
-  args.push("-device", "isa-debug-exit,iobase=0x501,iosize=2");
   (options.disks ?? []).forEach((disk, index) => {
     const node = `disk${index}`;
     const file = `driver=file,filename=${quote(disk.path)},node-name=${node}`;

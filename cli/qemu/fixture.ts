@@ -12,7 +12,9 @@ const XEN_ELFNOTE_PHYS32_ENTRY = 18;
 
 const SERIAL_PORT = 0x3f8;
 const EVENTS_PORT = 0xe9;
-const EXIT_PORT = 0x501;
+/** The keyboard controller, and its command that resets the machine. */
+const RESET_PORT = 0x64;
+const RESET_COMMAND = 0xfe;
 
 export interface FakeKernel {
   readonly console?: string;
@@ -31,7 +33,7 @@ export function makeFakeKernel(options: FakeKernel): Buffer {
 }
 
 /** mov $port,%dx; then for each byte mov $byte,%al; out %al,%dx. */
-function output(port: number, text: string): Buffer {
+function output(port: number, text: string | Buffer): Buffer {
   const bytes = [...Buffer.from(text)].flatMap((byte) => [0xb0, byte, 0xee]);
   return Buffer.from([0x66, 0xba, port & 0xff, port >> 8, ...bytes]);
 }
@@ -40,7 +42,7 @@ function ending(how: FakeKernel["ending"]): Buffer {
   const halt = Buffer.from([0xfa, 0xf4, 0xeb, 0xfd]); // cli; hlt; jmp hlt
   switch (how) {
     case "exit":
-      return Buffer.concat([output(EXIT_PORT, "\0"), halt]);
+      return Buffer.concat([output(RESET_PORT, Buffer.from([RESET_COMMAND])), halt]);
     case "reset": // lidt of zeros, then int3: a triple fault
       return Buffer.from([0x6a, 0, 0x6a, 0, 0x0f, 0x01, 0x1c, 0x24, 0xcc]);
     case "halt":
