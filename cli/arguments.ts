@@ -43,6 +43,6 @@ export function parseOptions<T extends Options>(args: readonly string[], options
     return parseArgs({ args: [...args], options, strict: true, allowPositionals: true });
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    throw new UsageError(message.split(". ")[0] ?? message);
+    throw new UsageError(message.split(/\.\s/)[0] ?? message);
   }
 }

@@ -33,6 +33,10 @@ host with the libraries it needs, or a program in a folder that is taken as the 
   --debug              the debug kernel, with assertions and checks, and more log
   --kernel FILE        another kernel than this repository's
 
+Standard input, at a terminal line by line, is the program's once it reads it; with --detach it
+has none. Ctrl-C sends the program SIGINT, and the second Ctrl-C ends the machine; SIGTERM,
+SIGHUP and SIGQUIT are passed on, too.
+
 The program's exit status is the command's; 128+N if signal N ended it, 70 for a kernel
 panic, 125 if Virga failed, 126 not executable, 127 not found, 2 wrong usage.
 
@@ -68,8 +72,12 @@ export const commands: readonly Command[] = [
   {
     name: "stop",
     summary: "stop a machine",
-    usage: ["stop NAME", "stop --all"],
-    help: "Stops a machine and forgets it with its log.",
+    usage: ["stop [--timeout SECONDS] NAME", "stop --all"],
+    help: `Sends the program SIGTERM, as its end is its own business, waits for it, and ends the machine
+if it takes longer. Then forgets the machine with its log.
+
+  --timeout SECONDS    how long to wait (10); 0: the machine ends at once
+  --all                all machines`,
     run: async (args) => (await import("./machines/commands.ts")).stop(args),
   },
   {

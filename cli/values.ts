@@ -6,6 +6,7 @@ import { UsageError } from "./errors.ts";
 import type { Forward } from "./qemu/index.ts";
 
 const KIB = 1024;
+const SECONDS_MAX = 86_400;
 const UNITS: Readonly<Record<string, number>> = { K: KIB, M: KIB ** 2, G: KIB ** 3 };
 
 /**
@@ -38,6 +39,15 @@ export function parseCount(option: string, text: string, most: number): number {
     throw new UsageError(`${option} ${text}: expected a number from 1 to ${most}`);
   }
   return count;
+}
+
+/** A whole number of seconds, 0 included, up to a day. */
+export function parseSeconds(option: string, text: string): number {
+  const seconds = /^[0-9]{1,5}$/.test(text) ? Number(text) : -1;
+  if (seconds < 0 || seconds > SECONDS_MAX) {
+    throw new UsageError(`${option} ${text}: expected seconds, 0 to ${SECONDS_MAX}`);
+  }
+  return seconds;
 }
 
 /** `HOST:GUEST`, `PORT` for the same on both sides, each optionally with `/udp` or `/tcp`. */

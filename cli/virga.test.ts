@@ -125,20 +125,36 @@ test("a machine left running is listed, heard and stopped", async () => {
   const follower = start(["logs", "--follow", "web"]);
   const follow = finish(follower);
   await new Promise((resolve) => follower.stdout?.once("data", resolve));
-  assert.equal((await virga("stop", "web")).status, 0);
+  const stopped = await virga("stop", "--timeout", "1", "web");
+  assert.equal(stopped.status, 0);
+  assert.match(stopped.stderr, /web did not end within 1 s of SIGTERM; its machine was ended/);
   assert.equal((await follow).stdout, "serving\n");
   assert.equal((await virga("ps", "--json", "--all")).stdout, "[]\n");
   assert.match((await virga("stop", "web")).stderr, /no machine named web/);
 });
 
-test("an interrupt stops the machine", async () => {
+test("a program that does not mind an interrupt is ended by the second one", async () => {
   const file = kernel("wait", { events: [START], ending: "halt" });
   const child = start(["run", "--kernel", file, "/bin/true"]);
   const result = finish(child);
-  child.stderr?.once("data", () => child.kill("SIGINT"));
+  child.stderr?.once("data", () => {
+    child.kill("SIGINT");
+    // The hint comes when the first one has changed nothing.
+    child.stderr?.once("data", () => child.kill("SIGINT"));
+  });
   const { status, stderr } = await result;
   assert.equal(status, 130, stderr);
-  assert.match(stderr, /true stopped/);
+  assert.match(stderr, /true still runs; Ctrl-C again ends it at once\n.*true stopped/);
+});
+
+test("a machine that can't be asked ends at once", async () => {
+  const file = kernel("deaf", { events: [START], ending: "halt" });
+  const options = ["--kernel", file, "--name", "deaf", "--detach"];
+  assert.equal((await virga("run", ...options, "/bin/true")).status, 0);
+  rmSync(join(state, "deaf", "control.sock"));
+  const { status, stderr } = await virga("stop", "deaf");
+  assert.equal(status, 0);
+  assert.match(stderr, /deaf can't be sent a signal: .*; its machine was ended/);
 });
 
 test("what cannot run is refused in one line", async () => {
@@ -152,6 +168,9 @@ test("what cannot run is refused in one line", async () => {
     [["run", "--cpus", "many", "/bin/true"], 2, /--cpus many/],
     [["frobnicate"], 2, /no such command: frobnicate/],
     [["ps", "extra"], 2, /takes no argument/],
+    [["stop", "--timeout", "soon", "web"], 2, /--timeout soon: expected seconds/],
+    [["stop", "--timeout", "-1", "web"], 2, /timeout/],
+    [["stop", "--all", "web"], 2, /stop --all takes no name: web/],
   ];
   for (const [args, status, message] of cases) {
     const result = await virga(...args);

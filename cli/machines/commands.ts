@@ -6,13 +6,18 @@ import { join } from "node:path";
 import { parseOptions } from "../arguments.ts";
 import { UsageError } from "../errors.ts";
 import { loadNames } from "../modules.ts";
+import { processStart } from "../process.ts";
 import { note } from "../progress.ts";
-import { CONSOLE_LOG, QMP_SOCKET, stopQemu } from "../qemu/index.ts";
+import { CONSOLE_LOG, CONTROL_SOCKET, QMP_SOCKET, sendSignal, stopQemu } from "../qemu/index.ts";
 import { ConsoleFilter } from "../run/console.ts";
-import { formatSize } from "../values.ts";
+import { formatSize, parseSeconds } from "../values.ts";
 import { findMachine, forget, listMachines, type MachineState } from "./registry.ts";
 
 const FOLLOW_MS = 50;
+/** How long a program may take over SIGTERM; people know it from container tools. */
+const STOP_SECONDS = 10;
+const STOP_POLL_MS = 10;
+const SIGTERM = 15;
 const CHUNK_BYTES = 64 * 1024;
 
 export async function ps(args: readonly string[]): Promise<number> {
@@ -50,18 +55,47 @@ export async function logs(args: readonly string[]): Promise<number> {
 }
 
 export async function stop(args: readonly string[]): Promise<number> {
-  const { values, positionals } = parseOptions(args, { all: { type: "boolean", short: "a" } });
-  const machines = values.all ? listMachines() : [findMachine(oneName("stop", positionals))];
-  for (const machine of machines) {
-    if (machine.isRunning) {
-      await stopQemu(machine.pid, join(machine.folder, QMP_SOCKET));
-      note(`${machine.name} stopped`);
-    } else if (!values.all) {
-      note(`${machine.name} had ended already (${statusOf(machine)})`);
-    }
-    forget(machine.folder);
+  const { values, positionals } = parseOptions(args, {
+    all: { type: "boolean", short: "a" },
+    timeout: { type: "string", short: "t" },
+  });
+  const seconds = parseSeconds("--timeout", values.timeout ?? String(STOP_SECONDS));
+  if (values.all && positionals.length > 0) {
+    throw new UsageError(`stop --all takes no name: ${positionals[0]}`);
   }
+  const machines = values.all ? listMachines() : [findMachine(oneName("stop", positionals))];
+  const stopping = machines.map(async (machine) => {
+    if (machine.isRunning) note(`${machine.name} ${await stopMachine(machine, seconds)}`);
+    else if (!values.all) note(`${machine.name} had ended already (${statusOf(machine)})`);
+    forget(machine.folder);
+  });
+  await Promise.all(stopping);
   return 0;
+}
+
+/** Asks the program to end, and ends the machine if it does not. Returns what happened. */
+async function stopMachine(machine: MachineState, seconds: number): Promise<string> {
+  const { pid, folder } = machine;
+  const qmpSocket = join(folder, QMP_SOCKET);
+  if (seconds === 0) {
+    await stopQemu(pid, qmpSocket);
+    return "stopped";
+  }
+  let complaint = `did not end within ${seconds} s of SIGTERM`;
+  let deadline = performance.now() + seconds * 1000;
+  // A program that hangs never takes the request; the machine's end ends the wait for it.
+  sendSignal(join(folder, CONTROL_SOCKET), SIGTERM).catch((error: Error) => {
+    complaint = `can't be sent a signal: ${error.message}`;
+    deadline = 0;
+  });
+  while (processStart(pid) === machine.processStart) {
+    if (performance.now() > deadline) {
+      await stopQemu(pid, qmpSocket);
+      return `${complaint}; its machine was ended`;
+    }
+    await new Promise((resolve) => setTimeout(resolve, STOP_POLL_MS));
+  }
+  return "stopped";
 }
 
 /** False too when it was stopped, and forgotten, meanwhile. */

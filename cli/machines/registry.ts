@@ -3,7 +3,7 @@
  * (paths.ts).
  *
  *   machine.json   MachineRecord; written when QEMU runs
- *   console.log, events.log, qemu.log, qmp.sock    made by QEMU
+ *   console.log, events.log, qemu.log, qmp.sock, control.sock    made by QEMU
  *
  * A name is taken by making its folder, which succeeds for one process only. Nothing relies on
  * anybody tidying up: whether a machine runs is asked of the kernel, by process id and start time,

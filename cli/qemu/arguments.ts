@@ -41,6 +41,7 @@ export function qemuArguments(options: QemuOptions): string[] {
   });
   args.push(...network(options));
   args.push("-object", "rng-builtin,id=rng", "-device", virtio(options, "rng", "rng=rng"));
+  args.push(...ports(options));
   if (options.qmpSocket !== undefined) {
     args.push("-qmp", `unix:${quote(options.qmpSocket)},server=on,wait=off`);
   }
@@ -91,6 +92,23 @@ function netdev(net: Exclude<Network, { kind: "none" }>): string {
       `,hostfwd=${protocol}:127.0.0.1:${hostPort}-:${guestPort}`,
   );
   return `user,id=net0,ipv6=off${forwards.join("")}`;
+}
+
+/**
+ * The numbers are part of the boot protocol. QEMU keeps port 0 for a console, and gives a PCI device
+ * too few interrupt vectors unless told otherwise.
+ */
+function ports(options: QemuOptions): string[] {
+  if (options.ports === undefined) return [];
+  const { controlSocket, inputFd } = options.ports;
+  const control = `socket,id=control,path=${quote(controlSocket)},server=on,wait=off`;
+  const vectors = options.machine === "microvm" ? "" : ",vectors=4";
+  const device = virtio(options, "serial", `max_ports=3${vectors}`);
+  const args = ["-device", device, "-chardev", control];
+  args.push("-device", "virtserialport,nr=1,chardev=control");
+  if (inputFd === undefined) return args;
+  const input = ["-chardev", `socket,id=stdin,fd=${inputFd}`];
+  return [...args, ...input, "-device", "virtserialport,nr=2,chardev=stdin"];
 }
 
 function channel(id: string, end: Channel): string[] {

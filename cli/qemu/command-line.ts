@@ -6,6 +6,9 @@
 
 export type LogLevel = "error" | "warn" | "info" | "debug";
 
+/** What standard input is: docs/boot-protocol.md. */
+export type StandardInput = "console" | "null" | "pipe" | "terminal";
+
 export interface BootOptions {
   readonly argv: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
@@ -15,6 +18,7 @@ export interface BootOptions {
   readonly ip?: string;
   readonly dns?: readonly string[];
   readonly hostname?: string;
+  readonly stdin?: StandardInput;
   readonly log?: LogLevel;
 }
 
@@ -28,6 +32,7 @@ export function kernelCommandLine(options: BootOptions): string {
   put("ip", options.ip);
   for (const server of options.dns ?? []) put("dns", server);
   put("hostname", options.hostname);
+  put("stdin", options.stdin);
   put("log", options.log);
   for (const [name, value] of Object.entries(options.env ?? {})) put("env", `${name}=${value}`);
   return [...words, "--", ...options.argv.map(quoteWord)].join(" ");

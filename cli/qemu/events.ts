@@ -9,6 +9,7 @@ export type MachineEvent =
   | { readonly event: "start"; readonly ns: number }
   | { readonly event: "listen"; readonly port: number; readonly protocol: Protocol }
   | { readonly event: "address"; readonly ip: string }
+  | { readonly event: "stdin" }
   | { readonly event: "exit"; readonly code: number }
   | { readonly event: "signal"; readonly signal: number; readonly name: string }
   | { readonly event: "panic"; readonly reason: string };
@@ -38,6 +39,8 @@ export function parseEvent(line: string): MachineEvent | null {
       };
     case "address":
       return { event: "address", ip: text("ip") };
+    case "stdin":
+      return { event: "stdin" };
     case "exit":
       return { event: "exit", code: number("code") & 0xff };
     case "signal":

@@ -2,10 +2,17 @@
 export { chooseAccelerator, whyNotKvm } from "./accelerator.ts";
 export { QEMU, qemuArguments } from "./arguments.ts";
 export { backlogEnvironment } from "./backlog.ts";
-export { type BootOptions, kernelCommandLine, type LogLevel } from "./command-line.ts";
+export {
+  type BootOptions,
+  kernelCommandLine,
+  type LogLevel,
+  type StandardInput,
+} from "./command-line.ts";
+export { sendSignal } from "./control.ts";
 export { EventParser, type MachineEvent, parseEvent } from "./events.ts";
 export {
   CONSOLE_LOG,
+  CONTROL_SOCKET,
   EVENTS_LOG,
   type Machine,
   type MachineEnd,

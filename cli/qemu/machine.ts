@@ -6,15 +6,21 @@
  * Sockets live in a folder of the caller's. The events come through a socket on which we listen
  * before QEMU starts, so none is lost; QEMU writes them to a log file as well, for a machine that
  * outlives its runner.
+ *
+ * Standard input goes through a socket pair, of which QEMU inherits one end. It is not touched
+ * before the program asks for it: what it does not want is left to who comes after us, and a
+ * machine in the background does not stop at a terminal that it never reads.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync, rmSync } from "node:fs";
-import { createServer, type Server, type Socket } from "node:net";
+import { createServer, type Server, Socket } from "node:net";
 import { join } from "node:path";
+import type { Readable } from "node:stream";
 import { ToolFailedError, ToolMissingError } from "../errors.ts";
 import { processStart } from "../process.ts";
 import { QEMU, qemuArguments } from "./arguments.ts";
 import { backlogEnvironment } from "./backlog.ts";
+import { sendSignal } from "./control.ts";
 import { EventParser, type MachineEvent } from "./events.ts";
 import type { QemuOptions } from "./options.ts";
 import { qmp } from "./qmp.ts";
@@ -31,10 +37,14 @@ export type MachineEnd =
 export interface StartOptions {
   /** A folder for sockets and logs; its path is to be short (UNIX sockets take 107 bytes). */
   readonly folder: string;
-  readonly qemu: Omit<QemuOptions, "console" | "events" | "qmpSocket">;
+  readonly qemu: Omit<QemuOptions, "console" | "events" | "ports" | "qmpSocket">;
+  /** What the program reads, once it does; the machine's end ends it. Not with `detached`. */
+  readonly input?: Readable;
   readonly onConsole?: (bytes: Buffer) => void;
   /** `atMs` counts from just before QEMU's process was made. */
   readonly onEvent?: (event: MachineEvent, atMs: number) => void;
+  /** Ctrl-C at the terminal is not to reach QEMU: the caller passes signals on to the program. */
+  readonly shielded?: boolean;
   /** The machine is to outlive this process; its console then goes to the log file only. */
   readonly detached?: boolean;
 }
@@ -42,6 +52,8 @@ export interface StartOptions {
 export interface Machine {
   readonly pid: number;
   readonly ended: Promise<MachineEnd>;
+  /** Sends the program a signal, as `sendSignal` does. */
+  signal(signal: number): Promise<void>;
   /** Ends it: by QMP, and if that does not help, by its process id. Returns when it has ended. */
   stop(): Promise<void>;
   /** Lets go of a detached machine, so that this process can end. */
@@ -52,7 +64,11 @@ export const CONSOLE_LOG = "console.log";
 export const EVENTS_LOG = "events.log";
 export const QEMU_LOG = "qemu.log";
 export const QMP_SOCKET = "qmp.sock";
+export const CONTROL_SOCKET = "control.sock";
 const EVENTS_SOCKET = "events.sock";
+
+/** Of QEMU: what feeds standard input. */
+const INPUT_FD = 3;
 
 /** How long the machine may take to power off after its last event, and QEMU to obey. */
 const POWER_OFF_MS = 3_000;
@@ -63,9 +79,11 @@ export async function startMachine(options: StartOptions): Promise<Machine> {
   let begin = performance.now();
   let last: MachineEvent | null = null;
   let onLast = (): void => {};
+  let onInputWanted = (): void => {};
   const events = await listenForEvents(join(folder, EVENTS_SOCKET), (text) => {
     for (const event of parser.push(text)) {
       options.onEvent?.(event, performance.now() - begin);
+      if (event.event === "stdin") onInputWanted();
       if (event.event === "exit" || event.event === "signal" || event.event === "panic") {
         last ??= event;
         onLast();
@@ -89,8 +107,16 @@ export async function startMachine(options: StartOptions): Promise<Machine> {
   if (options.onConsole) child.stdout?.on("data", options.onConsole);
   onLast = () => setTimeout(() => child.kill("SIGTERM"), POWER_OFF_MS).unref();
 
+  const { input } = options;
+  const feed = child.stdio[INPUT_FD];
+  if (input && feed instanceof Socket) {
+    feed.on("error", () => {}); // QEMU is gone; `close` follows
+    onInputWanted = () => pass(input, feed);
+  }
+
   const ended = new Promise<MachineEnd>((resolve) => {
     child.once("close", async (code, signal) => {
+      input?.destroy();
       await events.drained();
       events.close();
       resolve(endOf(last, isStopping, complaint || (signal ?? `status ${code}`)));
@@ -99,6 +125,7 @@ export async function startMachine(options: StartOptions): Promise<Machine> {
   return {
     pid,
     ended,
+    signal: (signal) => sendSignal(join(folder, CONTROL_SOCKET), signal),
     async stop() {
       isStopping = true;
       await stopQemu(pid, join(folder, QMP_SOCKET));
@@ -133,7 +160,7 @@ async function spawnQemu(
   options: StartOptions,
   variables: Readonly<Record<string, string>>,
 ): Promise<ChildProcess> {
-  const { folder, detached = false } = options;
+  const { folder, detached = false, shielded = false } = options;
   const consoleLog = join(folder, CONSOLE_LOG);
   const args = qemuArguments({
     ...options.qemu,
@@ -143,13 +170,18 @@ async function spawnQemu(
       path: join(folder, EVENTS_SOCKET),
       logFile: join(folder, EVENTS_LOG),
     },
+    ports: {
+      controlSocket: join(folder, CONTROL_SOCKET),
+      ...(options.input ? { inputFd: INPUT_FD } : {}),
+    },
     qmpSocket: join(folder, QMP_SOCKET),
   });
   const log = detached ? openSync(join(folder, QEMU_LOG), "w") : null;
+  const output = log ?? "pipe";
   const child = spawn(QEMU, args, {
     env: { ...process.env, ...variables },
-    stdio: log === null ? ["ignore", "pipe", "pipe"] : ["ignore", log, log],
-    detached,
+    stdio: ["ignore", output, output, options.input ? "pipe" : "ignore"],
+    detached: detached || shielded,
   });
   if (log !== null) closeSync(log);
   await new Promise<void>((resolve, reject) => {
@@ -163,6 +195,13 @@ async function spawnQemu(
     );
   });
   return child;
+}
+
+/** Passes on what comes, as fast as the program takes it; what can't be read counts as the end. */
+function pass(input: Readable, feed: Socket): void {
+  input.once("error", () => feed.end());
+  feed.resume();
+  input.pipe(feed);
 }
 
 function endOf(last: MachineEvent | null, isStopping: boolean, detail: string): MachineEnd {

@@ -51,6 +51,13 @@ export interface QemuOptions {
   readonly console: Channel;
   /** The debug console at port 0xe9. */
   readonly events?: Channel;
+  /** Ports of a virtio console for what the host has to say to the kernel. */
+  readonly ports?: {
+    /** Path of a UNIX socket that QEMU is to make for requests to the kernel. */
+    readonly controlSocket: string;
+    /** A descriptor that QEMU inherits: a connected socket that feeds standard input. */
+    readonly inputFd?: number;
+  };
   /** Path of a UNIX socket that QEMU is to make for QMP. */
   readonly qmpSocket?: string;
   /** What QEMU's gdb server is to listen on, e.g. `tcp:127.0.0.1:1234`. */

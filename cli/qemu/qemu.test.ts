@@ -1,12 +1,14 @@
 /* QEMU's arguments, the kernel's command line, the events. */
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { chooseAccelerator } from "./accelerator.ts";
 import { qemuArguments } from "./arguments.ts";
 import { kernelCommandLine } from "./command-line.ts";
+import { sendSignal } from "./control.ts";
 import { EventParser, parseEvent } from "./events.ts";
 import type { QemuOptions } from "./options.ts";
 
@@ -70,6 +72,40 @@ test("events go to the debug console", () => {
   assert(valuesOf(args, "-device").includes("isa-debugcon,iobase=0xe9,chardev=events"));
 });
 
+test("the host's ports have fixed numbers, standard input only where something feeds it", () => {
+  const control = { ports: { controlSocket: "/m/c,1" } };
+  assert(!qemuArguments(BASE).some((each) => each.includes("serial-device")));
+  const without = qemuArguments({ ...BASE, ...control });
+  assert(valuesOf(without, "-device").includes("virtio-serial-device,max_ports=3"));
+  assert(valuesOf(without, "-device").includes("virtserialport,nr=1,chardev=control"));
+  const socket = "socket,id=control,path=/m/c,,1,server=on,wait=off";
+  assert(valuesOf(without, "-chardev").includes(socket));
+  assert(!without.some((each) => each.includes("nr=2")));
+  const ports = { ...control.ports, inputFd: 3 };
+  const withInput = qemuArguments({ ...BASE, machine: "q35", ports });
+  const device = "virtio-serial-pci,disable-legacy=on,max_ports=3,vectors=4";
+  assert(valuesOf(withInput, "-device").includes(device));
+  assert(valuesOf(withInput, "-chardev").includes("socket,id=stdin,fd=3"));
+  assert(valuesOf(withInput, "-device").includes("virtserialport,nr=2,chardev=stdin"));
+});
+
+test("a request is one line, and taken when the other side has read to its end", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "virga-control-"));
+  const path = join(folder, "control.sock");
+  let request = "";
+  const server = createServer((socket) => {
+    socket.on("data", (bytes) => {
+      request += bytes.toString();
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(path, resolve));
+  await sendSignal(path, 15);
+  assert.equal(request, "signal 15\n");
+  await new Promise((resolve) => server.close(resolve));
+  await assert.rejects(sendSignal(path, 15), /control port failed: .*ENOENT/);
+  rmSync(folder, { recursive: true });
+});
+
 test("memory that is no whole number of MiB is given in KiB", () => {
   assert.deepEqual(valuesOf(qemuArguments({ ...BASE, memoryBytes: 24_500 * 1024 }), "-m"), [
     "24500K",
@@ -82,11 +118,12 @@ test("the kernel's command line quotes where it must", () => {
     env: { GREETING: "hello world", A: "1" },
     ip: "dhcp",
     dns: ["10.0.2.3"],
+    stdin: "pipe",
     log: "info",
   });
   assert.equal(
     line,
-    'ip=dhcp dns=10.0.2.3 log=info "env=GREETING=hello world" env=A=1 -- ' +
+    'ip=dhcp dns=10.0.2.3 stdin=pipe log=info "env=GREETING=hello world" env=A=1 -- ' +
       '"/bin/a b" "" "say \\"x\\\\y\\"" plain',
   );
 });
@@ -98,6 +135,7 @@ test("events are parsed field by field", () => {
     protocol: "tcp",
   });
   assert.deepEqual(parseEvent('{"event":"exit","code":7}'), { event: "exit", code: 7 });
+  assert.deepEqual(parseEvent('{"event":"stdin"}'), { event: "stdin" });
   assert.equal(parseEvent('{"event":"news"}'), null);
   assert.equal(parseEvent("[]"), null);
   assert.equal(parseEvent("null"), null);

@@ -1,6 +1,6 @@
 /*
- * `virga run`: composes the image and builds the kernel, starts the machine, passes its console on,
- * says when and where it is reachable, and ends with the program's status.
+ * `virga run`: composes the image and builds the kernel, starts the machine, passes standard input,
+ * console and signals on, says when and where it is reachable, and ends with the program's status.
  */
 import { basename } from "node:path";
 import { EXIT_PANIC, EXIT_RUNNER, MachineVanishedError, UsageError } from "../errors.ts";
@@ -13,13 +13,16 @@ import {
   type Machine,
   type MachineEnd,
   type MachineEvent,
+  type StandardInput,
   type StartOptions,
   startMachine,
 } from "../qemu/index.ts";
 import { ConsoleFilter } from "./console.ts";
+import { inputOf, standardInput } from "./input.ts";
 import { parseRun, type RunOptions } from "./options.ts";
 import { checkPorts } from "./ports.ts";
 import { Reporter } from "./report.ts";
+import { Signals } from "./signals.ts";
 
 /** How long `--detach` waits for the program to be reachable. */
 const DETACH_WAIT_MS = 60_000;
@@ -37,6 +40,7 @@ export async function run(args: readonly string[]): Promise<number> {
   ]);
   const { name, folder } = claimName(options.name, options.isNameFixed);
   const reporter = new Reporter(name, options);
+  const signals = new Signals();
   let isKept = false;
   try {
     const names = await loadNames(kernel, image.path);
@@ -45,9 +49,13 @@ export async function run(args: readonly string[]): Promise<number> {
     const ready = new Promise<"ready">((resolve) => {
       onReady = () => resolve("ready");
     });
+    const stdin = options.isDetached ? "null" : standardInput();
+    if (!options.isDetached) signals.take();
     const machine = await startMachine({
       folder,
-      qemu: machineFor(options, kernel, image),
+      qemu: machineFor(options, kernel, image, stdin),
+      ...(stdin === "null" ? {} : { input: inputOf(name) }),
+      shielded: true,
       detached: options.isDetached,
       onConsole: (bytes) => filter.push(bytes),
       onEvent: (event: MachineEvent, atMs: number) => {
@@ -60,10 +68,12 @@ export async function run(args: readonly string[]): Promise<number> {
       isKept = true;
       return await detach(machine, ready, reporter);
     }
-    const end = await attend(machine);
+    signals.attach(machine, name);
+    const end = await machine.ended;
     filter.end();
-    return statusOf(end.end, end.signal, reporter);
+    return statusOf(end, signals.last, reporter);
   } finally {
+    signals.release();
     if (!isKept) forget(folder);
   }
 }
@@ -82,7 +92,12 @@ async function imageFor(options: RunOptions): Promise<RootImage> {
   }
 }
 
-function machineFor(options: RunOptions, kernel: string, image: RootImage): StartOptions["qemu"] {
+function machineFor(
+  options: RunOptions,
+  kernel: string,
+  image: RootImage,
+  stdin: StandardInput,
+): StartOptions["qemu"] {
   const { subject } = options;
   const cwd = subject.kind === "recipe" ? subject.recipe.cwd : undefined;
   const commandLine = kernelCommandLine({
@@ -93,6 +108,7 @@ function machineFor(options: RunOptions, kernel: string, image: RootImage): Star
     // trip or two.
     ip: "10.0.2.15/24,10.0.2.2",
     dns: ["10.0.2.3"],
+    stdin,
     ...(options.isDebug ? { log: "info" as const } : {}),
   });
   if (commandLine.length > COMMAND_LINE_MAX) {
@@ -137,23 +153,6 @@ function recordOf(
 function programOf(subject: Exclude<RunOptions["subject"], { kind: "recipe" }>): string {
   return basename(subject.kind === "program" ? subject.path : subject.program);
 }
-
-/** Waits for the end; the first SIGINT or SIGTERM stops the machine, the second kills it. */
-async function attend(machine: Machine): Promise<{ end: MachineEnd; signal: number }> {
-  let signal = 0;
-  const onSignal = (name: NodeJS.Signals): void => {
-    if (signal !== 0) process.kill(machine.pid, "SIGKILL");
-    else void machine.stop();
-    signal ||= SIGNALS[name] ?? 0;
-  };
-  const names = Object.keys(SIGNALS) as NodeJS.Signals[];
-  for (const name of names) process.on(name, onSignal);
-  const end = await machine.ended;
-  for (const name of names) process.off(name, onSignal);
-  return { end, signal };
-}
-
-const SIGNALS: Partial<Record<NodeJS.Signals, number>> = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 };
 
 async function detach(
   machine: Machine,

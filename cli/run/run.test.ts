@@ -1,5 +1,6 @@
 /* `virga run`: its command line, its ports, its console. */
 import assert from "node:assert/strict";
+import { closeSync, openSync } from "node:fs";
 import { createServer } from "node:net";
 import { test } from "node:test";
 import {
@@ -9,6 +10,7 @@ import {
   UsageError,
 } from "../errors.ts";
 import { ConsoleFilter, type Names } from "./console.ts";
+import { standardInput } from "./input.ts";
 import { parseRun } from "./options.ts";
 import { checkPorts } from "./ports.ts";
 import { Reporter } from "./report.ts";
@@ -92,6 +94,20 @@ test("wrong values are refused, each with its option's name", () => {
     );
   }
   assert.throws(() => parseRun(["--memory", "1M", "redis"]), TooLittleMemoryError);
+});
+
+test("standard input is fed from what may have something to say", () => {
+  const files: [path: string, kind: string][] = [
+    ["/dev/null", "null"],
+    ["/dev/zero", "pipe"],
+    [process.execPath, "pipe"],
+  ];
+  for (const [path, kind] of files) {
+    const fd = openSync(path, "r");
+    assert.equal(standardInput(fd), kind, path);
+    closeSync(fd);
+  }
+  assert.equal(standardInput(1_000_000), "null", "closed");
 });
 
 test("a port in use is found before anything starts", async () => {
