@@ -6,6 +6,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Readable } from "node:stream";
 import { loadNames } from "../../cli/modules.ts";
 import {
   type BootOptions,
@@ -33,6 +34,10 @@ export interface BootRequest {
   readonly memoryMib?: number;
   /** Ports to forward; without them there is no network card. */
   readonly forwards?: readonly Forward[];
+  /** What the program reads; nothing without. */
+  readonly input?: Readable;
+  /** Gets the console's text as it comes. */
+  readonly onConsole?: (text: string) => void;
   readonly boot?: Omit<BootOptions, "argv" | "env" | "root">;
   readonly timeoutMs?: number;
 }
@@ -53,6 +58,8 @@ export interface RunningBoot {
    */
   waitFor(wanted: (event: MachineEvent) => boolean): Promise<MachineEvent | null>;
   readonly ended: Promise<BootResult>;
+  /** Sends the program a signal. */
+  signal(signal: number): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -66,6 +73,7 @@ export async function startBoot(request: BootRequest): Promise<RunningBoot> {
   const chunks: Buffer[] = [];
   const filter = new ConsoleFilter(await loadNames(request.kernel, request.image), (bytes) => {
     chunks.push(bytes);
+    request.onConsole?.(bytes.toString("utf8"));
   });
   const events: MachineEvent[] = [];
   const watchers = new Set<(event: MachineEvent) => void>();
@@ -73,6 +81,7 @@ export async function startBoot(request: BootRequest): Promise<RunningBoot> {
   const machine = await startMachine({
     folder,
     qemu: machineOf(request),
+    ...(request.input === undefined ? {} : { input: request.input }),
     onConsole: (bytes) => filter.push(bytes),
     onEvent: (event) => {
       events.push(event);
@@ -97,6 +106,7 @@ export async function startBoot(request: BootRequest): Promise<RunningBoot> {
   });
   return {
     ended,
+    signal: (signal) => machine.signal(signal),
     stop: () => machine.stop(),
     waitFor: async (wanted) => {
       const past = events.find(wanted);
@@ -123,6 +133,7 @@ function machineOf(request: BootRequest) {
       argv: request.argv,
       env: request.env ?? {},
       root,
+      stdin: request.input === undefined ? "null" : "pipe",
       ip: forwards === undefined ? "none" : "10.0.2.15/24,10.0.2.2",
       ...request.boot,
     }),

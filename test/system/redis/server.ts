@@ -19,21 +19,29 @@ export interface RedisServer {
   readonly port: number;
   /** How the server ended: "exit code 0" when all is well. */
   readonly ended: Promise<string>;
+  /** Sends the server SIGTERM. */
+  terminate(): Promise<void>;
+  /** What it has said, once it has ended. */
+  readonly said: Promise<string>;
   stop(): Promise<void>;
 }
 
 const BOOT_TIMEOUT_MS = 30_000;
+const SIGTERM = 15;
 /** The longest that one file of tests may take. */
 const LIFE_TIMEOUT_MS = 300_000;
 
-export async function startRedis(memoryMib = 512): Promise<RedisServer> {
-  if (process.env.VIRGA_TEST_HOST) return await startOnHost();
+export async function startRedis(
+  memoryMib = 512,
+  args: readonly string[] = [],
+): Promise<RedisServer> {
+  if (process.env.VIRGA_TEST_HOST) return await startOnHost(args);
   const kernel = process.env.VIRGA_TEST_KERNEL ?? (await buildKernel(false));
   const [port, image] = await Promise.all([freePort(), imageOfRecipe(recipe)]);
   const machine = await startBoot({
     kernel,
     image: image.path,
-    argv: [recipe.program, ...recipe.args],
+    argv: [recipe.program, ...recipe.args, ...args],
     memoryMib,
     forwards: [{ hostPort: port, guestPort: 6379, protocol: "tcp" }],
     timeoutMs: LIFE_TIMEOUT_MS,
@@ -49,12 +57,18 @@ export async function startRedis(memoryMib = 512): Promise<RedisServer> {
     const { text } = await machine.ended;
     throw new Error(`Redis does not listen: ${await ended}\n${tailOf(text, 30)}`);
   }
-  return { port, ended, stop: () => machine.stop() };
+  return {
+    port,
+    ended,
+    terminate: () => machine.signal(SIGTERM),
+    said: machine.ended.then(({ text }) => text),
+    stop: () => machine.stop(),
+  };
 }
 
-async function startOnHost(): Promise<RedisServer> {
+async function startOnHost(args: readonly string[]): Promise<RedisServer> {
   const port = await freePort();
-  const words = [...recipe.args];
+  const words = [...recipe.args, ...args];
   words[words.indexOf("--port") + 1] = String(port);
   words[words.indexOf("--bind") + 1] = "127.0.0.1";
   const child = spawn("redis-server", words, { stdio: ["ignore", "pipe", "inherit"] });
@@ -62,10 +76,18 @@ async function startOnHost(): Promise<RedisServer> {
     child.once("error", reject);
     child.once("close", (code, signal) => resolve(signal ?? `exit code ${code}`));
   });
+  let text = "";
+  child.stdout.on("data", (chunk: Buffer) => {
+    text += chunk.toString();
+  });
   await untilItSays(child, "Ready to accept connections");
   return {
     port,
     ended,
+    terminate: async () => {
+      child.kill("SIGTERM");
+    },
+    said: ended.then(() => text),
     stop: async () => {
       child.kill("SIGTERM");
       await ended;

@@ -1,5 +1,8 @@
 /* Ends of a Redis server, and little memory. */
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect, startRedis } from "./server.ts";
@@ -16,6 +19,23 @@ test("SHUTDOWN ends the server, and with it the machine", async () => {
   client.destroy();
   if (end === "still running") await server.stop();
   assert.equal(end, "exit code 0");
+});
+
+test("SIGTERM lets the server save and say goodbye", async () => {
+  const folder = isOnHost ? mkdtempSync(join(tmpdir(), "virga-redis-")) : "/tmp";
+  const server = await startRedis(128, ["--save", "3600 1", "--dir", folder]);
+  const client = await connect(server);
+  await client.set("key", "value");
+  await server.terminate();
+  const end = await Promise.race([server.ended, sleep(20_000, "still running", { ref: false })]);
+  client.destroy();
+  if (end === "still running") await server.stop();
+  assert.equal(end, "exit code 0");
+  const said = await server.said;
+  assert.match(said, /Received SIGTERM scheduling shutdown/);
+  assert.match(said, /DB saved on disk/);
+  assert.match(said, /bye bye/);
+  if (isOnHost) rmSync(folder, { recursive: true });
 });
 
 test("two servers side by side know nothing of each other", async () => {

@@ -1,0 +1,141 @@
+/*
+ * What the host does to a running program: it feeds its standard input, sends it signals, and stops
+ * it. The guest's side is test/guest/host.c.
+ */
+import assert from "node:assert/strict";
+import { PassThrough, Readable } from "node:stream";
+import { before, test } from "node:test";
+import { buildKernel } from "../../cli/modules.ts";
+import type { MachineType } from "../../cli/qemu/index.ts";
+import { type BootResult, describeEnd, type RunningBoot, startBoot, tailOf } from "./boot.ts";
+import { incompleteness, readChecks } from "./checks.ts";
+import { compileProgram, type GuestProgram } from "./programs.ts";
+import { composeTestRoot, guestPath } from "./root.ts";
+
+const skip = Boolean(process.env.VIRGA_TEST_HOST);
+const SIGTERM = 15;
+
+let program: GuestProgram;
+let image: string;
+let kernel: string;
+
+before(async () => {
+  if (skip) return;
+  program = await compileProgram("host", "static");
+  image = await composeTestRoot([program]);
+  kernel = process.env.VIRGA_TEST_KERNEL ?? (await buildKernel(false));
+});
+
+interface Guest {
+  readonly machine: RunningBoot;
+  /** The guest's next "host: …" line; null when the machine has ended. */
+  turn(): Promise<string | null>;
+}
+
+async function start(
+  way: string,
+  input?: Readable,
+  machineType: MachineType = "microvm",
+): Promise<Guest> {
+  const turns: string[] = [];
+  let rest = "";
+  let wake = (): void => {};
+  const machine = await startBoot({
+    kernel,
+    image,
+    argv: [guestPath(program), way],
+    machine: machineType,
+    ...(input === undefined ? {} : { input }),
+    onConsole: (text) => {
+      const lines = (rest + text).split("\n");
+      rest = lines.pop() ?? "";
+      turns.push(...lines.flatMap((line) => /^host: (.*?)\r?$/.exec(line)?.[1] ?? []));
+      wake();
+    },
+  });
+  const ended = machine.ended.then(() => null);
+  const turn = async (): Promise<string | null> => {
+    while (turns.length === 0) {
+      const came = new Promise<string>((resolve) => {
+        wake = () => resolve("");
+      });
+      if ((await Promise.race([came, ended])) === null) break;
+    }
+    return turns.shift() ?? null;
+  };
+  return { machine, turn };
+}
+
+function sumOf(bytes: Buffer): number {
+  let sum = 0;
+  for (const byte of bytes) sum = (((sum >> 1) | (sum << 15)) + byte) & 0xffff;
+  return sum;
+}
+
+function assertEnd(result: BootResult, end: string): void {
+  assert.equal(describeEnd(result.end), end, tailOf(result.text));
+}
+
+test("a program waits for its input in every way, is interrupted, and sees the end", {
+  skip,
+}, async () => {
+  const input = new PassThrough();
+  const { machine, turn } = await start("checks", input);
+  for (let what = await turn(); what !== null; what = await turn()) {
+    const signal = /^signal (\d+)$/.exec(what)?.[1];
+    if (signal !== undefined) await machine.signal(Number(signal));
+    else if (what === "end") input.end();
+    else input.write(`${what}\n`);
+  }
+  const result = await machine.ended;
+  const report = readChecks(result.text);
+  assert.deepEqual(report.failed, []);
+  assert.equal(incompleteness(report), null, tailOf(result.text));
+  assertEnd(result, "exit code 0");
+});
+
+for (const machineType of ["microvm", "q35"] as const) {
+  test(`megabytes arrive whole, on ${machineType}`, { skip }, async () => {
+    const bytes = Buffer.alloc(5_000_001, "every byte counts; ");
+    const { machine } = await start("sum", Readable.from([bytes]), machineType);
+    const result = await machine.ended;
+    assertEnd(result, "exit code 0");
+    assert.match(result.text, new RegExp(`^${sumOf(bytes)} ${bytes.length}$`, "m"));
+  });
+}
+
+test("no input is the end at once", { skip }, async () => {
+  const { machine } = await start("sum");
+  const result = await machine.ended;
+  assertEnd(result, "exit code 0");
+  assert.match(result.text, /^0 0$/m);
+});
+
+test("a program that never reads leaves the input alone", { skip }, async () => {
+  let isTouched = false;
+  const input = new Readable({
+    read() {
+      isTouched = true;
+    },
+  });
+  const { machine, turn } = await start("ignore", input);
+  await turn();
+  await machine.stop();
+  assert.equal(isTouched, false);
+});
+
+test("a signal reaches a thread that only computes", { skip }, async () => {
+  const { machine, turn } = await start("spin");
+  assert.equal(await turn(), "signal 15");
+  await machine.signal(SIGTERM);
+  assertEnd(await machine.ended, `exit code ${40 + SIGTERM}`);
+});
+
+test("a signal without a handler ends the program without a report", { skip }, async () => {
+  const { machine, turn } = await start("threads");
+  assert.equal(await turn(), "signal 2");
+  await machine.signal(2);
+  const result = await machine.ended;
+  assertEnd(result, "ended by SIGINT (2)");
+  assert.doesNotMatch(result.text, /rip|rsp|#0/);
+});
