@@ -9,6 +9,8 @@
  */
 const LINEAR_MEMORY = 0xffffffff80000000n;
 const DIRECT_MAP = 0xffff800000000000n;
+/** Offset of `current` in a Cpu (kernel/sched/cpu.ts). */
+const CPU_CURRENT = 16;
 
 export interface FakeHardware {
   imports: WebAssembly.Imports;
@@ -106,6 +108,11 @@ export function createFakeHardware(
     multiplyShift: (a: bigint, b: bigint, shift: number) =>
       BigInt.asUintN(64, (BigInt.asUintN(64, a) * BigInt.asUintN(64, b)) >> BigInt(shift)),
     readTsc: () => now,
+    // As on the machine, from the Cpu object: it lies at 0, where `cpu` says by saying nothing.
+    currentThread: () => {
+      if (linearView.buffer !== memory.buffer) refresh();
+      return linearView.getUint32(CPU_CURRENT, true);
+    },
     // Where a backtrace ends.
     framePointer: () => 0n,
     growLinear: (bytes: number) => {

@@ -4,6 +4,7 @@
  *
  *     node --import tsx toolchain/unit.ts [pattern]      only files whose path contains the pattern
  */
+import assert from "node:assert/strict";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
@@ -19,6 +20,7 @@ interface TestExports {
   initializeGlobals(): void;
   testCount(): number;
   testName(index: number): number;
+  testPanic(index: number): number;
   testRun(index: number): void;
   memory: WebAssembly.Memory;
 }
@@ -41,7 +43,7 @@ async function compileTests(pattern: string): Promise<WebAssembly.Module | null>
     entry,
     [
       ...files.map((file) => `import "${fromEntry(file)}";`),
-      `export { testCount, testName, testRun } from "${testing}";`,
+      `export { testCount, testName, testPanic, testRun } from "${testing}";`,
       "",
     ].join("\n"),
   );
@@ -85,7 +87,10 @@ export async function registerKernelUnitTests(pattern = ""): Promise<number> {
   const count = listing.testCount();
   for (let index = 0; index < count; index++) {
     const name = readString(listing.memory, listing.testName(index));
-    test(name, () => instantiate(module, fixtures).testRun(index));
+    const report = readString(listing.memory, listing.testPanic(index));
+    const run = () => instantiate(module, fixtures).testRun(index);
+    if (report === "") test(name, run);
+    else test(name, () => assert.throws(run, (error: Error) => error.message.includes(report)));
   }
   return count;
 }

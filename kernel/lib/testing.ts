@@ -14,6 +14,8 @@ class TestCase {
   constructor(
     public name: string,
     public run: () => void,
+    /** What the panic says that ends the test; empty: none does. */
+    public panic: string,
   ) {}
 }
 
@@ -21,7 +23,12 @@ const cases: TestCase[] = [];
 
 /** Registers a test; call it at the top level of a test file. */
 export function test(name: string, run: () => void): void {
-  cases.push(new TestCase(name, run));
+  cases.push(new TestCase(name, run, ""));
+}
+
+/** Registers a test that has to end in a kernel panic whose report contains `report`. */
+export function testPanics(name: string, report: string, run: () => void): void {
+  cases.push(new TestCase(name, run, report));
 }
 
 /** Fails the running test unless `condition` holds; `message` says what should have been. */
@@ -42,6 +49,11 @@ export function testCount(): i32 {
 
 export function testName(index: i32): string {
   return cases[index].name;
+}
+
+/** What the test's panic has to say; empty: it must not panic. */
+export function testPanic(index: i32): string {
+  return cases[index].panic;
 }
 
 export function testRun(index: i32): void {
