@@ -34,6 +34,7 @@ import {
   totalPageCount,
 } from "../mem/page-allocator";
 import { reclaimPages } from "../mem/reclaim";
+import { LOCK_PAGE_CACHE } from "../sched/lock-order";
 import { Mutex } from "../sched/mutex";
 import { ENTRY_ACCESSED, entryOf, entryPage, NO_INDEX, PageMap } from "./page-map";
 
@@ -88,7 +89,7 @@ export abstract class PageCache {
   requestCount: u64 = 0;
   pagesRead: u64 = 0;
   private map: PageMap = new PageMap();
-  private lock: Mutex = new Mutex();
+  private lock: Mutex = new Mutex(LOCK_PAGE_CACHE);
   /** Guarded by `lock`: the pages of the request under way. */
   private scratch: usize = 0;
   /** Where `shrink` goes on. */

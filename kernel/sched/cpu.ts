@@ -9,6 +9,8 @@ import { Thread } from "./thread";
 /** Something to do before returning to the application (bits of `work`). */
 export const WORK_RESCHEDULE: u32 = 1;
 export const WORK_SIGNAL: u32 = 2;
+/** Debug builds: the thread holds locks, which it must not take to the application. */
+export const WORK_LOCKS: u32 = 4;
 
 @unmanaged
 export class Cpu {
@@ -18,7 +20,8 @@ export class Cpu {
   /** Top of the current thread's kernel stack. */
   stackTop: u64;
   current!: Thread;
-  padding: u32;
+  /** Debug builds: an interrupt's handler runs. */
+  handling: u32;
   /** WORK_*: of the current thread, and to reschedule. */
   work: u32;
   /** Nonzero: an interrupt came while the kernel ran, its handler is due. Set by interrupts. */

@@ -62,6 +62,8 @@
  */
 import { addressOf, volatileLoad32, volatileStore32 } from "../arch/hw";
 import { panic } from "../lib/panic";
+import { VERIFY } from "../lib/verify";
+import { lockReleased, lockTaken, lockWanted } from "./lock-order";
 import { currentThread, Thread, threadWaitRecord } from "./thread";
 import { WaitRecordQueue } from "./wait-record-queue";
 
@@ -78,9 +80,13 @@ export class Mutex {
   // A WaitRecordQueue.
   queue0: u32;
   queue1: u32;
+  /** LOCK_*, in debug builds. */
+  kind: u32;
 
-  constructor() {
+  /** `kind`: which lock of the order it is (lock-order.ts). */
+  constructor(kind: u32) {
     memory.fill(changetype<usize>(this), 0, offsetof<Mutex>());
+    if (VERIFY) this.kind = kind;
   }
 
   @inline
@@ -95,9 +101,11 @@ export class Mutex {
 
   /** Takes the lock; sleeps while another thread has it. */
   lock(): void {
+    if (VERIFY) lockWanted(this.kind);
     // Pairs with the subtraction in `unlock`: what the last holder wrote is seen.
     const others = atomic.add<u32>(changetype<usize>(this), 1, offsetof<Mutex>("count"));
     if (others != 0) this.lockContended();
+    if (VERIFY) lockTaken(this.kind);
     this.setOwner(changetype<usize>(currentThread()));
   }
 
@@ -138,6 +146,7 @@ export class Mutex {
       if (handoff == 0 || !this.takeHandoff(handoff)) return false;
       atomic.add<u32>(at, 1, offsetof<Mutex>("count"));
     }
+    if (VERIFY) lockTaken(this.kind);
     this.setOwner(changetype<usize>(currentThread()));
     return true;
   }
@@ -145,6 +154,7 @@ export class Mutex {
   /** Frees the lock or gives it to the next thread. Does not sleep. */
   unlock(): void {
     assert(this.owned(), "unlocked by a thread that does not hold it");
+    if (VERIFY) lockReleased(this.kind);
     this.setOwner(0);
     // Pairs with the addition in `lock`.
     const holders = atomic.sub<u32>(changetype<usize>(this), 1, offsetof<Mutex>("count"));

@@ -18,6 +18,7 @@
 import * as hw from "../arch/hw";
 import { runPendingInterrupts, setHardwareTimer } from "../arch/x86_64/apic";
 import { loadVectorState, saveVectorState } from "../arch/x86_64/vector-state";
+import { VERIFY } from "../lib/verify";
 import { monotonicNs } from "../time/clock";
 import {
   setTimerHardware,
@@ -27,6 +28,7 @@ import {
 } from "../time/timer-queue";
 import { Cpu, thisCpu, WORK_RESCHEDULE } from "./cpu";
 import { flushOutput, idlePoll, outputWaits } from "./idle";
+import { lockFree } from "./lock-order";
 import { accountRun, runQueueLength, runQueuePeek, runQueuePop, runQueuePush } from "./run-queue";
 import {
   currentThread,
@@ -185,6 +187,7 @@ export function threadStart(thread: Thread): void {
 
 /** Ends the current thread. */
 export function threadExit(): void {
+  if (VERIFY) lockFree("the thread ends");
   const cpu = thisCpu();
   const thread = currentThread();
   threadUnlist(thread);

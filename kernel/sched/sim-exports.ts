@@ -4,6 +4,7 @@
  * are played by the simulator.
  */
 import { heapAlloc } from "../runtime/heap";
+import { LOCK_PAGE_CACHE } from "./lock-order";
 import { Mutex } from "./mutex";
 import { Thread, threadBare } from "./thread";
 import { WaitRecord } from "./wait-record";
@@ -41,7 +42,7 @@ export function simMutexSize(): usize {
 
 // ---- The mutex ----
 export function simMutex(): usize {
-  return changetype<usize>(new Mutex());
+  return changetype<usize>(new Mutex(LOCK_PAGE_CACHE));
 }
 
 export function simCount(mutex: usize): u32 {

@@ -63,6 +63,8 @@ export class Thread {
   timedOut: bool;
   /** A signal may end the wait. */
   interruptible: bool;
+  /** Debug builds: kinds of the locks it holds, see sched/lock-order.ts. */
+  heldLocks: u32;
   // `threadWaitRecord`: 12 bytes.
   record0: u32;
   record1: u32;

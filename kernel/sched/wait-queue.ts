@@ -9,9 +9,13 @@
  * Threads are not preempted inside the kernel, and interrupt handlers run when no kernel code is
  * under way (see arch/x86_64/traps.ts), so between the check and `wait` nothing else runs on this
  * CPU.
+ *
+ * A thread that holds a lock does not wait here, but by `waitUnderLocks` (lock-order.ts).
  */
 import { EINTR, ETIMEDOUT } from "../lib/errno";
+import { VERIFY } from "../lib/verify";
 import { WORK_SIGNAL } from "./cpu";
+import { LOCK_NONE, sleepBegins } from "./lock-order";
 import { makeReady, schedule } from "./scheduler";
 import { currentThread, STATE_BLOCKED, Thread } from "./thread";
 
@@ -33,6 +37,7 @@ export class WaitQueue {
 
   /** Sleeps until woken: 0; or the deadline (monotonic ns): -ETIMEDOUT; or a signal: -EINTR. */
   wait(deadline: u64 = NO_DEADLINE): i32 {
+    if (VERIFY) sleepBegins(LOCK_NONE);
     const thread = currentThread();
     if ((thread.work & WORK_SIGNAL) != 0) return -EINTR;
     thread.interruptible = true;
@@ -47,7 +52,17 @@ export class WaitQueue {
 
   /** As `wait`, but a signal does not end it. */
   waitUninterruptible(deadline: u64 = NO_DEADLINE): i32 {
+    if (VERIFY) sleepBegins(LOCK_NONE);
     return this.sleep(currentThread(), deadline);
+  }
+
+  /**
+   * As `waitUninterruptible`, for what may be waited for with a lock held: one that comes after it
+   * in the order, or a disk. `kind`: LOCK_*, which debug builds check.
+   */
+  waitUnderLocks(kind: u32): void {
+    if (VERIFY) sleepBegins(kind);
+    this.sleep(currentThread(), NO_DEADLINE);
   }
 
   private sleep(thread: Thread, deadline: u64): i32 {

@@ -8,7 +8,9 @@
  * told its end, so it holds back interrupts of the same priority.
  */
 
+import { VERIFY } from "../../lib/verify";
 import { Cpu, thisCpu } from "../../sched/cpu";
+import { handlerRuns } from "../../sched/lock-order";
 import { timerInterrupt } from "../../sched/scheduler";
 import { monotonicNs } from "../../time/clock";
 import * as hw from "../hw";
@@ -118,13 +120,15 @@ export function deferInterrupt(cpu: Cpu, vector: u32): void {
 /** Runs one interrupt's handler, then ends it. Thread context. */
 export function handleInterrupt(vector: u32): void {
   if (vector == VECTOR_SPURIOUS) return;
+  if (VERIFY) handlerRuns(true);
   if (vector == VECTOR_TIMER) {
     apicEndOfInterrupt();
     timerInterrupt();
-    return;
+  } else {
+    interruptDispatch(vector);
+    apicEndOfInterrupt();
   }
-  interruptDispatch(vector);
-  apicEndOfInterrupt();
+  if (VERIFY) handlerRuns(false);
 }
 
 /** Takes the highest pending vector out; 0 when there is none. Interrupts off. */

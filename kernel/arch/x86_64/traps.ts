@@ -10,6 +10,7 @@
 
 import { put, putDecimal, putHex } from "../../lib/log";
 import { panicAt } from "../../lib/panic";
+import { VERIFY } from "../../lib/verify";
 import { endByMemory } from "../../linux/out-of-memory";
 import { forceSignal } from "../../linux/signal";
 import {
@@ -44,6 +45,7 @@ import {
 import { isStackGuard } from "../../mem/kernel-stack";
 import { PAGE_SIZE } from "../../mem/page-allocator";
 import { thisCpu, WORK_RESCHEDULE, WORK_SIGNAL } from "../../sched/cpu";
+import { lockFree } from "../../sched/lock-order";
 import { preempt } from "../../sched/scheduler";
 import { currentThread } from "../../sched/thread";
 import * as hw from "../hw";
@@ -111,6 +113,7 @@ function returnWork(frame: TrapFrame): void {
     const work = thisCpu().work;
     if ((work & WORK_RESCHEDULE) != 0) preempt();
     if ((work & WORK_SIGNAL) != 0) deliverSignals(frame);
+    if (VERIFY) lockFree("the thread returns to the application");
     hw.disableInterrupts();
     const now = thisCpu();
     if (now.interruptWork == 0 && (now.work & (WORK_RESCHEDULE | WORK_SIGNAL)) == 0) {

@@ -21,6 +21,7 @@ import { EIO } from "../../lib/errno";
 import { LOG_ERROR, logBegin, logEnd, put, putDecimal } from "../../lib/log";
 import { allocPages, directMap, PAGE_SIZE } from "../../mem/page-allocator";
 import { free } from "../../runtime/free";
+import { LOCK_DISK } from "../../sched/lock-order";
 import { runQueueLength } from "../../sched/run-queue";
 import { WaitQueue } from "../../sched/wait-queue";
 import { monotonicNs } from "../../time/clock";
@@ -258,7 +259,7 @@ export class VirtioBlk extends BlockDevice {
   private waitForAny(): void {
     if (this.reap()) return;
     // What completed before the interrupt was asked for raises none.
-    if (this.queue.interruptsOn()) this.completion.waitUninterruptible();
+    if (this.queue.interruptsOn()) this.completion.waitUnderLocks(LOCK_DISK);
     this.reap();
     if (this.completion.isEmpty()) this.queue.interruptsOff();
   }
