@@ -15,9 +15,8 @@
  * there is room for PIPE_BUF bytes, a reader when there is a byte; one thread is woken per change,
  * and passes the wake on if it leaves something for the next.
  *
- * A copy may sleep, when it faults on the application's memory; `busy` keeps all others out of the
- * ring meanwhile. It is the pipe's lock: without preemption a plain flag does, with more CPUs it
- * becomes a Mutex.
+ * A copy may sleep, when it faults on the application's memory; the pipe's lock (1 in the order)
+ * keeps all others out of the ring meanwhile. With more CPUs it becomes a Mutex.
  */
 import { copy } from "../arch/hw";
 import { EAGAIN, EBADF, EBUSY, EINTR, EINVAL, ENOMEM, ENOTTY, EPERM, EPIPE } from "../lib/errno";
@@ -26,6 +25,8 @@ import { SIGPIPE } from "../linux/signal-numbers";
 import { storeUser32 } from "../linux/user-memory";
 import { allocPages, directMap, freePages } from "../mem/page-allocator";
 import { free } from "../runtime/free";
+import { LOCK_PIPE } from "../sched/lock-order";
+import { SleepLock } from "../sched/sleep-lock";
 import { WaitQueue } from "../sched/wait-queue";
 import {
   File,
@@ -66,13 +67,14 @@ export class Pipe {
   /** The ends; null once closed. */
   reader: PipeReader | null;
   writer: PipeWriter | null;
-  /** A thread copies to or from the ring. */
-  busy: bool;
+  // The lock (sched/sleep-lock.ts): a thread copies to or from the ring.
+  lockHeld: bool;
+  lockKind: u8;
+  lockWaiters: WaitQueue | null;
   inode: u64;
-  /** Threads that wait for bytes, for room, and for `busy` to end. */
+  /** Threads that wait for bytes, and for room. */
   readers: WaitQueue;
   writers: WaitQueue;
-  turn: WaitQueue;
 
   constructor(ring: u64) {
     this.ring = ring;
@@ -82,11 +84,10 @@ export class Pipe {
     this.tail = 0;
     this.reader = null;
     this.writer = null;
-    this.busy = false;
     this.inode = nextInode++;
     this.readers = new WaitQueue();
     this.writers = new WaitQueue();
-    this.turn = new WaitQueue();
+    SleepLock.init(this, LOCK_PIPE);
   }
 
   @inline
@@ -99,21 +100,9 @@ export class Pipe {
     return this.capacity - (this.head - this.tail);
   }
 
-  @inline
-  begin(): void {
-    assert(!this.busy, "one thread copies at a time");
-    this.busy = true;
-  }
-
-  @inline
-  end(): void {
-    this.busy = false;
-    if (!this.turn.isEmpty()) this.turn.wakeOne();
-  }
-
   /** Moves the contents to a ring of `size` bytes, a power of two of pages. 0 or -ENOMEM. */
   resize(size: u32): i32 {
-    assert(!this.busy && this.used() <= size, "the contents fit and stand still");
+    assert(!this.lockHeld && this.used() <= size, "the contents fit and stand still");
     const memory = allocPages(<u32>ctz(size / PAGE));
     if (memory == 0) return -ENOMEM;
     const ring = directMap(memory);
@@ -140,7 +129,7 @@ export class Pipe {
     this.freeRing();
     free(this.readers);
     free(this.writers);
-    free(this.turn);
+    SleepLock.destroy(this);
     free(this);
   }
 }
@@ -164,20 +153,20 @@ export abstract class PipeEnd extends File {
 export class PipeReader extends PipeEnd {
   read(io: IoVector): i64 {
     const pipe = this.pipe;
-    if (pipe.head == pipe.tail || pipe.busy) {
+    if (pipe.head == pipe.tail || pipe.lockHeld) {
       const result = this.waitForBytes(io);
       if (result <= 0) return result;
     }
     const n = <u32>min(io.remaining, <u64>pipe.used());
     const start = pipe.tail & pipe.mask;
     const contiguous = pipe.mask + 1 - start;
-    pipe.begin();
+    SleepLock.acquire(pipe);
     let done = io.put(pipe.ring + start, min(n, contiguous));
     if (n > contiguous && done == <i64>contiguous) {
       const more = io.put(pipe.ring, n - contiguous);
       if (more > 0) done += more;
     }
-    pipe.end();
+    SleepLock.release(pipe);
     if (done > 0) this.took(<u32>done);
     return done;
   }
@@ -205,9 +194,9 @@ export class PipeReader extends PipeEnd {
     const pipe = this.pipe;
     if (io.remaining == 0) return 0;
     let result: i64 = 1;
-    while (result > 0 && (pipe.head == pipe.tail || pipe.busy)) {
-      if (pipe.busy) {
-        pipe.turn.waitUninterruptible();
+    while (result > 0 && (pipe.head == pipe.tail || pipe.lockHeld)) {
+      if (pipe.lockHeld) {
+        SleepLock.waitTurn(pipe);
       } else if (pipe.writer == null) {
         result = 0;
       } else if ((this.flags & O_NONBLOCK) != 0) {
@@ -251,14 +240,14 @@ export class PipeWriter extends PipeEnd {
     if (
       n > <u64>(pipe.mask + 1 - max(pipe.used(), start)) ||
       n == 0 ||
-      pipe.busy ||
+      pipe.lockHeld ||
       pipe.reader == null
     ) {
       return this.writeSlow(io);
     }
-    pipe.begin();
+    SleepLock.acquire(pipe);
     const done = io.take(pipe.ring + start, n);
-    pipe.end();
+    SleepLock.release(pipe);
     if (done > 0) this.put(<u32>done);
     return done;
   }
@@ -281,8 +270,8 @@ export class PipeWriter extends PipeEnd {
     // What has to fit at once: all of a small write, something of a large one.
     const need: u32 = io.remaining <= PIPE_BUF ? <u32>io.remaining : 1;
     while (error == 0 && io.remaining != 0) {
-      if (pipe.busy) {
-        pipe.turn.waitUninterruptible();
+      if (pipe.lockHeld) {
+        SleepLock.waitTurn(pipe);
       } else if (pipe.reader == null) {
         error = -EPIPE;
       } else if (pipe.room() < (total == 0 ? need : 1)) {
@@ -315,9 +304,9 @@ export class PipeWriter extends PipeEnd {
     }
     const start = pipe.head & pipe.mask;
     const contiguous = pipe.mask + 1 - max(pipe.used(), start);
-    pipe.begin();
+    SleepLock.acquire(pipe);
     const done = io.take(pipe.ring + start, min(io.remaining, <u64>contiguous));
-    pipe.end();
+    SleepLock.release(pipe);
     if (done > 0) this.put(<u32>done);
     return done;
   }
@@ -375,7 +364,7 @@ export function pipeSetCapacity(file: File, bytes: u32): i32 {
   if (bytes > CAPACITY_MAX) return -EPERM;
   let size = PAGE;
   while (size < bytes) size <<= 1;
-  if (pipe.busy || size < pipe.used()) return -EBUSY;
+  if (pipe.lockHeld || size < pipe.used()) return -EBUSY;
   if (size < pipe.mask + 1) {
     const error = pipe.resize(size);
     if (error != 0) return error;

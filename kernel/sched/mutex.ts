@@ -48,8 +48,8 @@
  * *The number* tells one hand-off from another. Between E and taking the number back, the hand-off
  * may be over, the lock taken and freed, and another hand-off left for another locker. With a flag
  * instead of a number, the unlocker would take that one, and find nobody to wake in a queue that is
- * empty again: the duty would be lost. (A locker can't fall for that. While its record is queued, no
- * unlock finds the queue empty; once it is popped, the lock is the locker's own to free.) The
+ * empty again: the duty would be lost. (A locker can't fall for that. While its record is queued,
+ * no unlock finds the queue empty; once it is popped, the lock is the locker's own to free.) The
  * numbers repeat after 2^32 - 1 hand-offs; a thread would have to stand still for that long.
  *
  * *A record is not touched once its thread has gone on*: it is popped once, by one thread, which

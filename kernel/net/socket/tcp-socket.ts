@@ -6,9 +6,9 @@
  *     connect         `connection` connects; accept makes a socket around a listener's child
  *
  * The frequent calls (read, write, on a connection with data or room) go straight to the connection
- * and do not sleep. A copy that faults on the application's memory may sleep; the connection is
- * `busy` then, and another thread that comes waits in `turn`. Blocking calls poll the network
- * before they sleep.
+ * and do not sleep. A copy that faults on the application's memory may sleep, with the connection's
+ * lock; another thread that comes waits for its turn. Blocking calls poll the network before they
+ * sleep.
  */
 import { POLLHUP, POLLIN, POLLRDNORM } from "../../fs/file";
 import { IoVector } from "../../fs/io-vector";
@@ -27,7 +27,7 @@ import {
 } from "../../lib/errno";
 import { eventListen } from "../../lib/events";
 import { free } from "../../runtime/free";
-import { WaitQueue } from "../../sched/wait-queue";
+import { SleepLock } from "../../sched/sleep-lock";
 import { monotonicNs } from "../../time/clock";
 import { isLocalAddress } from "../interface";
 import { netEnter, netLeave, netPoll } from "../poll";
@@ -84,8 +84,6 @@ export class TcpSocket extends Socket {
   private connecting: bool = false;
   private nextBound: TcpSocket | null = null;
   private observer: TcpObserver = changetype<TcpObserver>(0);
-  /** Threads that wait for a copy of another's to end. */
-  private turn: WaitQueue | null = null;
 
   constructor(connection: Connection) {
     super();
@@ -300,7 +298,7 @@ export class TcpSocket extends Socket {
 
   /** A new connection object with the same options, in place of one that has ended. */
   private renew(): Connection {
-    const old = this.connection;
+    const old = this.idleConnection();
     const c = new Connection();
     c.inheritOptions(old);
     c.observer = this.observer;
@@ -311,8 +309,8 @@ export class TcpSocket extends Socket {
   }
 
   private disconnect(): i32 {
+    const old = this.idleConnection();
     netEnter();
-    const old = this.connection;
     if (old.ports == 0) return 0;
     const c = new Connection();
     c.inheritOptions(old);
@@ -327,31 +325,29 @@ export class TcpSocket extends Socket {
 
   // ---- Bytes ----
 
-  /** Waits until no other thread's copy is under way. */
-  private waitTurn(c: Connection): void {
-    let queue = this.turn;
-    if (!queue) {
-      queue = new WaitQueue();
-      this.turn = queue;
+  /** The connection, once no other thread copies. It may be a new one after the wait. */
+  private waitTurn(): Connection {
+    let c = this.connection;
+    while (c.lockHeld) {
+      SleepLock.waitTurn(c);
+      c = this.connection;
     }
-    while (c.busy) queue.waitUninterruptible();
+    return c;
   }
 
   @inline
-  private endTurn(): void {
-    const queue = this.turn;
-    if (queue) queue.wakeAll();
+  private idleConnection(): Connection {
+    const c = this.connection;
+    return c.lockHeld ? this.waitTurn() : c;
   }
 
   receive(io: IoVector, flags: u32, message: Message | null): i64 {
-    const c = this.connection;
-    if (c.busy) this.waitTurn(c);
+    const c = this.idleConnection();
     if ((flags & (MSG_OOB | MSG_ERRQUEUE)) != 0) return (flags & MSG_OOB) != 0 ? -EINVAL : -EAGAIN;
     if (io.remaining == 0) return 0;
     let n = c.receive(io, flags & (MSG_PEEK | MSG_TRUNC));
-    this.endTurn();
     if (n == -EAGAIN || ((flags & MSG_WAITALL) != 0 && n > 0 && io.remaining > 0)) {
-      n = this.receiveSlow(c, io, flags, n);
+      n = this.receiveSlow(io, flags, n);
     }
     netLeave();
     return n;
@@ -361,7 +357,7 @@ export class TcpSocket extends Socket {
    * Nothing there, or not all that was asked for: polls, and waits if it may. `got`: bytes so far,
    * or -EAGAIN.
    */
-  private receiveSlow(c: Connection, io: IoVector, flags: u32, got: i64): i64 {
+  private receiveSlow(io: IoVector, flags: u32, got: i64): i64 {
     if (this.listener) return -ENOTCONN;
     const passed = flags & (MSG_PEEK | MSG_TRUNC);
     const waitsForAll = (flags & MSG_WAITALL) != 0 && (flags & MSG_PEEK) == 0;
@@ -372,9 +368,7 @@ export class TcpSocket extends Socket {
     netLeave();
     netPoll();
     while (error == 0) {
-      if (c.busy) this.waitTurn(c);
-      const n = c.receive(io, passed);
-      this.endTurn();
+      const n = this.idleConnection().receive(io, passed);
       if (n >= 0) {
         total += n;
         if (n == 0 || !waitsForAll || io.remaining == 0) return total;
@@ -387,8 +381,9 @@ export class TcpSocket extends Socket {
         netLeave();
         error = this.waitReadable(deadline);
         // Data that came together with the signal or the time's end is given all the same.
-        if (error != 0 && c.queuedBytes > 0) {
-          const late = c.receive(io, passed);
+        if (error != 0) {
+          const c = this.idleConnection();
+          const late = c.queuedBytes > 0 ? c.receive(io, passed) : 0;
           if (late > 0) total += late;
         }
       }
@@ -397,18 +392,16 @@ export class TcpSocket extends Socket {
   }
 
   send(io: IoVector, flags: u32, message: Message | null): i64 {
-    const c = this.connection;
-    if (c.busy) this.waitTurn(c);
+    const c = this.idleConnection();
     netEnter();
     let n = c.send(io, (flags & MSG_MORE) != 0);
-    this.endTurn();
-    if (n < 0 || io.remaining > 0) n = this.sendSlow(c, io, flags, n);
+    if (n < 0 || io.remaining > 0) n = this.sendSlow(io, flags, n);
     netLeave();
     return n;
   }
 
   /** Not all was taken: waits for room if it may. `sent`: bytes so far, or the error. */
-  private sendSlow(c: Connection, io: IoVector, flags: u32, sent: i64): i64 {
+  private sendSlow(io: IoVector, flags: u32, sent: i64): i64 {
     let total: i64 = max<i64>(sent, 0);
     let error: i64 = sent < 0 && sent != -EAGAIN ? sent : 0;
     const mayBlock = this.mayBlock(flags);
@@ -417,9 +410,8 @@ export class TcpSocket extends Socket {
       netLeave();
       netPoll();
       while (error == 0 && io.remaining > 0) {
-        if (c.busy) this.waitTurn(c);
+        const c = this.idleConnection();
         const n = c.send(io, (flags & MSG_MORE) != 0);
-        this.endTurn();
         netLeave();
         if (n > 0) {
           total += n;
@@ -505,8 +497,6 @@ export class TcpSocket extends Socket {
     else c.close();
     netLeave();
     free(this.observer);
-    const turn = this.turn;
-    if (turn) free(turn);
     this.releaseQueues();
   }
 

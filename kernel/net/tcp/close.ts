@@ -64,7 +64,7 @@ export function finish(c: Connection): void {
   sackClear(c);
   // A copy into the buffer may be asleep: then it is released by whoever woke it (Connection.send),
   // or by close.
-  if (!c.busy) bufferRelease(c);
+  if (!c.lockHeld) bufferRelease(c);
   c.bufferUsed = 0;
   if (c.detached) {
     release(c);

@@ -1,6 +1,7 @@
 import { POLLIN, POLLOUT } from "../../fs/file";
 import { EAGAIN, ECONNRESET } from "../../lib/errno";
 import { expect, expectEqual, test } from "../../lib/testing";
+import { SleepLock } from "../../sched/sleep-lock";
 import { packetCount, packetFreeCount } from "../packet";
 import { SECOND } from "./config";
 import { ACK, FIN, PSH, RST } from "./header";
@@ -27,12 +28,12 @@ test("tcp connection: while a copy is under way, segments and timers wait for it
   openPassive();
   write(10);
   dropSent();
-  conn.busy = true;
+  SleepLock.acquire(conn);
   peer(ACK | PSH, 0, 10, 5);
   expectEqual(conn.sndUna + 10, conn.sndNxt, "not looked at");
   pass(SECOND);
   nothingSent("the timer waits");
-  conn.busy = false;
+  SleepLock.release(conn);
   expectEqual(write(10), 10, "the end of a copy");
   expectEqual(conn.sndUna + 10, conn.sndNxt, "the acknowledgment has been processed");
   expectSegment(ACK | PSH, 10, 5, 10, "the data");
@@ -43,10 +44,10 @@ test("tcp connection: a reset during a copy leaves nothing behind", () => {
   start();
   openPassive();
   const free = packetFreeCount();
-  conn.busy = true;
+  SleepLock.acquire(conn);
   peer(ACK, 0, 0, 100);
   peer(RST, 100, 0, 0);
-  conn.busy = false;
+  SleepLock.release(conn);
   expectEqual(write(10), 10, "taken before the reset was known");
   expectState(State.CLOSED, "then it is");
   expectEqual(read(1000, 0), 100, "data from before");

@@ -10,10 +10,10 @@
  *     c.shutdownSend()  c.shutdownReceive()  c.poll()  c.takeError()
  *     c.close() or c.abort()                              gives the object up: TCP frees it when it is done
  *
- * Nothing here sleeps but the copies from and to the application, in `send` and `receive`. While
- * they do, the connection is `busy`: segments wait in the backlog, timers come again. Apart from
- * that the caller sees to it that one thread at a time calls into a connection (the socket's
- * mutex). There is no clock: netSetNow (net/clock.ts) comes before all calls.
+ * Nothing here sleeps but the copies from and to the application, in `send` and `receive`. Then the
+ * connection's lock is held (1 in the order): segments wait in the backlog, timers come again.
+ * Apart from that the caller sees to it that one thread at a time calls into a connection. There is
+ * no clock: netSetNow (net/clock.ts) comes before all calls.
  *
  * Whoever called into TCP calls `tcpFlush()` (work.ts) at the end: it sends what input only noted
  * (acknowledgments that an answer might have carried), and frees what has ended.
@@ -29,6 +29,9 @@ import {
 } from "../../fs/file";
 import { IoVector } from "../../fs/io-vector";
 import { EAGAIN, ENOTCONN, EPIPE } from "../../lib/errno";
+import { LOCK_CONNECTION } from "../../sched/lock-order";
+import { SleepLock } from "../../sched/sleep-lock";
+import { WaitQueue } from "../../sched/wait-queue";
 import { Packet, packetFree } from "../packet";
 import { NEVER } from "../timers";
 import { abortConnection, closeConnection, shutdownSending } from "./close";
@@ -84,8 +87,11 @@ export class Connection extends Endpoint {
   error: i32 = 0;
   /** Reported by ICMP, not fatal by itself: the error of a time out, if it comes to that. */
   softError: i32 = 0;
-  /** A copy from or to the application is under way: input goes to the backlog. */
-  busy: bool = false;
+  // The lock (sched/sleep-lock.ts): a copy from or to the application is under way, input goes to
+  // the backlog.
+  lockHeld: bool = false;
+  lockKind: u8 = 0;
+  lockWaiters: WaitQueue | null = null;
   /** Closed by the application: nobody reads, and TCP frees the object at the end. */
   detached: bool = false;
   /** The end has been reached: only the object, with what is left to read, exists still. */
@@ -259,6 +265,11 @@ export class Connection extends Endpoint {
   keepaliveProbes: u32 = 0;
   outOfWindowTime: u64 = 0;
 
+  constructor() {
+    super();
+    SleepLock.init(this, LOCK_CONNECTION);
+  }
+
   setState(next: State): void {
     assert((stateFollowers(this.state) & ((<u32>1) << next)) != 0, "a transition of the table");
     this.state = next;
@@ -302,9 +313,9 @@ export class Connection extends Endpoint {
    */
   send(io: IoVector, more: bool): i64 {
     if (!this.canSend()) return this.sendFailure();
-    this.busy = true;
+    SleepLock.acquire(this);
     const n = bufferWrite(this, io);
-    this.busy = false;
+    SleepLock.release(this);
     if (this.backlogFirst) this.runBacklog();
     if (n < 0) return n;
     this.writeBlocked = io.remaining > 0;
@@ -338,9 +349,9 @@ export class Connection extends Endpoint {
     if ((flags & (MSG_TRUNC | MSG_PEEK)) == MSG_TRUNC) {
       n = queueDiscard(this, io.remaining);
     } else {
-      this.busy = true;
+      SleepLock.acquire(this);
       n = queueRead(this, io, (flags & MSG_PEEK) != 0);
-      this.busy = false;
+      SleepLock.release(this);
       if (this.backlogFirst) this.runBacklog();
     }
     if (n > 0 && (flags & MSG_PEEK) == 0) noteConsumed(this, <u32>n);

@@ -81,7 +81,7 @@ export function tcpInput(packet: Packet, source: u32, destination: u32): void {
   const endpoint = tableFind(destination, source, ports);
   if (endpoint && !endpoint.isTimeWait()) {
     const c = changetype<Connection>(endpoint);
-    if (c.busy) c.addBacklog(packet);
+    if (c.lockHeld) c.addBacklog(packet);
     else connectionInput(c, packet);
     return;
   }
@@ -117,7 +117,7 @@ function strayInput(
   if (c) processSegment(c, packet);
 }
 
-/** Takes a segment for a connection that is not busy. */
+/** Takes a segment for a connection that no copy is under way in. */
 export function connectionInput(c: Connection, packet: Packet): void {
   if (c.state == State.ESTABLISHED && predicted(c, packet)) return;
   segment.parse(packet);

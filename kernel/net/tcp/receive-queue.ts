@@ -52,8 +52,8 @@ function appendOne(c: Connection, packet: Packet): void {
 
 /**
  * Copies queued bytes to the application, or with `peek` leaves them there as well. Returns the
- * bytes, or -EFAULT when none could be copied. May sleep in the copy: the connection is marked busy
- * by the caller.
+ * bytes, or -EFAULT when none could be copied. May sleep in the copy: the caller holds the
+ * connection's lock.
  */
 export function queueRead(c: Connection, io: IoVector, peek: bool): i64 {
   let done: i64 = 0;

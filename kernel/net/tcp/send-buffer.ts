@@ -79,7 +79,7 @@ function enlarge(c: Connection, wanted: u32): void {
 
 /**
  * Copies from the application as much as fits. Returns the bytes, 0 when there is no room (or no
- * memory), or -EFAULT. May sleep in the copy: the connection is marked busy by the caller, so that
+ * memory), or -EFAULT. May sleep in the copy: the caller holds the connection's lock, so that
  * nothing else changes the ring meanwhile.
  */
 export function bufferWrite(c: Connection, io: IoVector): i64 {

@@ -44,7 +44,7 @@ export function tcpShrink(): u32 {
       if (!endpoint.isTimeWait()) {
         const c = changetype<Connection>(endpoint);
         freed += c.outOfOrderCount;
-        if (!c.busy) reassemblyClear(c);
+        if (!c.lockHeld) reassemblyClear(c);
       }
       endpoint = endpoint.hashNext;
     }
@@ -77,7 +77,7 @@ export function tcpIcmpError(
   const c = quoted(local, remote, (localPort << 16) | remotePort, sequence);
   if (!c) return;
   c.softError = error;
-  if (c.busy || (c.state != State.SYN_SENT && c.state != State.SYN_RECEIVED)) return;
+  if (c.lockHeld || (c.state != State.SYN_SENT && c.state != State.SYN_RECEIVED)) return;
   tcpStats.attemptFails++;
   c.error = error;
   finish(c);
@@ -95,7 +95,7 @@ export function tcpPathMtu(
   sequence: u32,
 ): void {
   const c = quoted(local, remote, (localPort << 16) | remotePort, sequence);
-  if (c && !c.busy) pathMtuChanged(c);
+  if (c && !c.lockHeld) pathMtuChanged(c);
 }
 
 /** Takes over the route's MTU; what was sent in larger segments is lost, but not for congestion. */

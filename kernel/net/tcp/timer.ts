@@ -72,7 +72,7 @@ export function keepaliveRestart(c: Connection): void {
 export function connectionTimer(c: Connection): void {
   if (c.dead) return;
   const now = netNow();
-  if (c.busy) {
+  if (c.lockHeld) {
     // A copy sleeps in the connection; what is due waits for it.
     c.arm(now + MILLISECOND);
     return;

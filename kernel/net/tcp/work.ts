@@ -8,6 +8,7 @@
  *     tcpFlush()                does it all; called by whoever entered TCP, at the end
  */
 import { free } from "../../runtime/free";
+import { SleepLock } from "../../sched/sleep-lock";
 import { Connection } from "./connection";
 import { output } from "./output";
 import { setDelayedAck } from "./timer";
@@ -38,11 +39,12 @@ export function schedule(c: Connection, work: u32): void {
 function perform(c: Connection, work: u32): void {
   if (work & WORK_FREE) {
     c.remove();
+    SleepLock.destroy(c);
     free(c);
     return;
   }
   if (c.dead) return;
-  if (c.busy) {
+  if (c.lockHeld) {
     // A copy sleeps; what it is doing ends in `output`, and the acknowledgment becomes a delayed
     // one.
     if (work & WORK_ACK) setDelayedAck(c);
