@@ -22,7 +22,7 @@ import { IoVector } from "../fs/io-vector";
 import { FILE_SIZE_MAX, placeOf, RegularFile } from "../fs/vfs-file";
 import { EBADF, EFAULT, EFBIG, EINVAL, ENODEV, EOPNOTSUPP, ESPIPE } from "../lib/errno";
 import { pagePut } from "../mem/page-allocator";
-import { currentThread } from "../sched/thread";
+import { currentThread, threadScratch } from "../sched/thread";
 import { fdFile, fdSetCloexec } from "./descriptors";
 import { loadUser, userRange } from "./user-memory";
 
@@ -300,9 +300,8 @@ export function sys_ioctl(fd: i32, request: u32, argument: u64): i64 {
   return result;
 }
 
-const choice: usize = memory.data(4, 4);
-
 function setNonblocking(file: File, argument: u64): i64 {
+  const choice = threadScratch();
   const error = loadUser(choice, argument, 4);
   if (error != 0) return error;
   if (load<i32>(choice) != 0) file.flags |= O_NONBLOCK;

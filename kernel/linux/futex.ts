@@ -11,11 +11,12 @@ import { addressOf } from "../arch/hw";
 import { EAGAIN, EFAULT, EINVAL, ENOSYS } from "../lib/errno";
 import { PAGE_SHIFT } from "../mem/page-allocator";
 import { VMA_SHARED, vmaFind } from "../mem/vma";
-import { currentThread, Thread } from "../sched/thread";
+import { currentThread, Thread, threadScratch } from "../sched/thread";
 import { NO_DEADLINE, WaitQueue } from "../sched/wait-queue";
-import { monotonicNs, NS_PER_SECOND, realtimeOffset } from "../time/clock";
+import { monotonicNs, realtimeOffset } from "../time/clock";
 import { Task } from "./task";
-import { copyFromUser, copyToUser, loadUser } from "./user-memory";
+import { loadTimespec } from "./timespec";
+import { copyToUser, loadUser } from "./user-memory";
 
 const FUTEX_WAIT: u32 = 0;
 const FUTEX_WAKE: u32 = 1;
@@ -192,8 +193,6 @@ function wakeOp(
   return woken;
 }
 
-const timeSpec: usize = memory.data(16, 8);
-
 /**
  * The monotonic deadline of a struct timespec: NO_DEADLINE for none, or -errno as a negative i64 in
  * `deadlineError`.
@@ -201,17 +200,12 @@ const timeSpec: usize = memory.data(16, 8);
 function deadlineOf(timeout: u64, isAbsolute: bool, isRealtime: bool): u64 {
   deadlineError = 0;
   if (timeout == 0) return NO_DEADLINE;
-  if (copyFromUser(addressOf(timeSpec), timeout, 16) != 0) {
-    deadlineError = -EFAULT;
+  const loaded = loadTimespec(timeout);
+  if (loaded < 0) {
+    deadlineError = loaded;
     return 0;
   }
-  const seconds = load<i64>(timeSpec);
-  const nanoseconds = load<u64>(timeSpec, 8);
-  if (seconds < 0 || nanoseconds >= NS_PER_SECOND) {
-    deadlineError = -EINVAL;
-    return 0;
-  }
-  const ns = <u64>seconds * NS_PER_SECOND + nanoseconds;
+  const ns = <u64>loaded;
   if (!isAbsolute) return monotonicNs() + ns;
   if (!isRealtime) return ns;
   const offset = realtimeOffset();
@@ -277,21 +271,20 @@ function ownerDied(address: u64, id: u32): void {
   if ((<u32>value & FUTEX_WAITERS) != 0) futexWakeAddress(address, 1);
 }
 
-const listWords: usize = memory.data(24, 8);
-
 /**
  * Walks the list of robust futexes of a thread that ends: struct robust_list_head { next,
  * futex_offset, pending }.
  */
 export function robustListExit(task: Task): void {
+  const listWords = threadScratch();
   const head = task.robustList;
-  if (head == 0 || copyFromUser(addressOf(listWords), head, 24) != 0) return;
+  if (head == 0 || loadUser(listWords, head, 24) != 0) return;
   let entry = load<u64>(listWords);
   const offset = load<u64>(listWords, 8);
   const pending = load<u64>(listWords, 16);
   for (let i = 0; i < ROBUST_LIST_LIMIT && (entry & ~1) != head; i++) {
     const current = entry & ~1;
-    if (copyFromUser(addressOf(listWords), current, 8) != 0) break;
+    if (loadUser(listWords, current, 8) != 0) break;
     entry = load<u64>(listWords);
     if (current != pending) ownerDied(current + offset, task.id);
   }

@@ -4,7 +4,7 @@
  * would be checked against.
  */
 import { ECHILD, EFAULT, EINVAL, EPERM, ESRCH } from "../lib/errno";
-import { currentThread, threadName, threadScratch } from "../sched/thread";
+import { currentThread, SCRATCH_SIZE, threadName, threadScratch } from "../sched/thread";
 import { PROCESS_ID, taskFind } from "./task";
 import { copyStringFromUser, loadUser, storeUser, storeUser32 } from "./user-memory";
 
@@ -46,8 +46,7 @@ const CAPABILITY_VERSION_2: u32 = 0x20071026;
 const CAPABILITY_VERSION_3: u32 = 0x20080522;
 const ALL_CAPABILITIES: u64 = ((<u64>1) << 41) - 1;
 
-/** For struct utsname, which is the same for all. */
-const scratch: usize = memory.data(400, 8);
+if (UTS_SIZE > SCRATCH_SIZE) ERROR("struct utsname fits into the thread's memory");
 let dumpable: u64 = 1;
 let keepCapabilities: u64 = 0;
 let noNewPrivileges = false;
@@ -123,19 +122,19 @@ export function sys_setsid(): i64 {
 }
 
 function setField(index: usize, text: string): void {
-  const at = scratch + index * UTS_FIELD;
+  const at = threadScratch() + index * UTS_FIELD;
   for (let i = 0; i < text.length; i++) store<u8>(at + <usize>i, <u8>text.charCodeAt(i));
 }
 
 export function sys_uname(to: u64): i64 {
-  memory.fill(scratch, 0, UTS_SIZE);
+  memory.fill(threadScratch(), 0, UTS_SIZE);
   setField(0, "Linux");
   setField(1, "virga");
   setField(2, "6.1.0-virga");
   setField(3, "#1 SMP Virga");
   setField(4, "x86_64");
   setField(5, "(none)");
-  return storeUser(to, scratch, UTS_SIZE);
+  return storeUser(to, threadScratch(), UTS_SIZE);
 }
 
 /** sethostname and setdomainname. */

@@ -3,7 +3,7 @@
  * mincore(2).
  */
 
-import { addressOf, load64, store8 } from "../arch/hw";
+import { load64 } from "../arch/hw";
 import { FAULT_WRITE } from "../arch/x86_64/trap-frame";
 import { File, O_ACCMODE, O_RDONLY, O_RDWR } from "../fs/file";
 import { PageSource } from "../fs/page-source";
@@ -37,8 +37,9 @@ import {
   VMA_SMALL,
   vmaFind,
 } from "../mem/vma";
+import { threadScratch } from "../sched/thread";
 import { fdFile } from "./descriptors";
-import { copyToUser } from "./user-memory";
+import { storeUser } from "./user-memory";
 
 // mmap(2), include/uapi/asm-generic/mman-common.h
 const MAP_SHARED: u64 = 0x01;
@@ -164,8 +165,6 @@ function isOvercommit(rights: u32, flags: u64, bytes: u64): bool {
   return bytes >> PAGE_SHIFT > totalPageCount();
 }
 
-const populateByte: usize = memory.data(8, 8);
-
 /** Touches each page, so that it is there. A failure shows when the page is used. */
 function populate(address: u64, bytes: u64): void {
   for (let at = address; at < address + bytes; at += PAGE_SIZE) {
@@ -286,9 +285,8 @@ export function sys_mincore(address: u64, length: u64, vector: u64): i64 {
   if (!isMapped(address, bytes)) return -ENOMEM;
   for (let offset: u64 = 0; offset < bytes; offset += PAGE_SIZE) {
     const entry = entryOf(address + offset);
-    store8(addressOf(populateByte), entry != 0 && load64(entry) != 0 ? 1 : 0);
-    if (copyToUser(vector + (offset >> PAGE_SHIFT), addressOf(populateByte), 1) != 0)
-      return -EFAULT;
+    store<u8>(threadScratch(), entry != 0 && load64(entry) != 0 ? 1 : 0);
+    if (storeUser(vector + (offset >> PAGE_SHIFT), threadScratch(), 1) != 0) return -EFAULT;
   }
   return 0;
 }

@@ -21,7 +21,13 @@ import {
   vmaFirstFrom,
 } from "../mem/vma";
 import { nameServersChangedNs, nameServersText } from "../net/name-servers";
-import { currentThread, STATE_BLOCKED, threadName } from "../sched/thread";
+import {
+  currentThread,
+  SCRATCH_SIZE,
+  STATE_BLOCKED,
+  threadName,
+  threadScratch,
+} from "../sched/thread";
 import { fdFile, fdLimit, fdNext } from "./descriptors";
 import {
   argumentsEnd,
@@ -42,10 +48,11 @@ const SIGNALS_PENDING: u32 = 0;
 const SIGNALS_BLOCKED: u32 = 1;
 const SIGNALS_IGNORED: u32 = 2;
 
-const chunk: usize = memory.data(256);
+if (CHUNK > SCRATCH_SIZE) ERROR("a piece fits into the thread's memory");
 
 /** Appends what the application's memory holds at [start, end). */
 function putUser(out: TextBuffer, start: u64, end: u64): void {
+  const chunk = threadScratch();
   for (let at = start; at < end; at += CHUNK) {
     const n = min(CHUNK, end - at);
     if (copyFromUser(addressOf(chunk), at, n) != 0) return;

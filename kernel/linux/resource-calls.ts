@@ -5,7 +5,7 @@
  */
 import { EFAULT, EINVAL, EPERM, ESRCH } from "../lib/errno";
 import { freePageCount, PAGE_SIZE, totalPageCount } from "../mem/page-allocator";
-import { currentThread, threadScratch } from "../sched/thread";
+import { currentThread, SCRATCH_SIZE, threadScratch } from "../sched/thread";
 import { monotonicNs } from "../time/clock";
 import { FD_CAPACITY_MAX, fdLimit, fdSetLimit } from "./descriptors";
 import { PROCESS_ID, process, taskFind } from "./task";
@@ -42,8 +42,8 @@ const SCHED_IDLE: u32 = 5;
 const SLICE_NS: i64 = 4_000_000;
 const PRIO_USER: u32 = 2;
 
-/** For structures that tell each caller much the same. */
-const scratch: usize = memory.data(160, 8);
+if (RUSAGE_SIZE > SCRATCH_SIZE) ERROR("struct rusage fits into the thread's memory");
+if (SYSINFO_SIZE > SCRATCH_SIZE) ERROR("struct sysinfo fits into the thread's memory");
 /** Soft and hard limit of each resource. */
 const limits: usize = memory.data(16 * 16, 8);
 let initialized = false;
@@ -124,6 +124,7 @@ export function sys_prlimit64(pid: u32, resource: u32, from: u64, old: u64): i64
 /** struct rusage: CPU time (all of it as user time), and zeros. */
 export function sys_getrusage(who: i32, to: u64): i64 {
   if (who != RUSAGE_SELF && who != RUSAGE_CHILDREN && who != RUSAGE_THREAD) return -EINVAL;
+  const scratch = threadScratch();
   memory.fill(scratch, 0, RUSAGE_SIZE);
   let ns: u64 = 0;
   if (who == RUSAGE_SELF) ns = processCpuNs();
@@ -137,6 +138,7 @@ export function sys_getrusage(who: i32, to: u64): i64 {
 
 /** struct sysinfo, sysinfo(2). */
 export function sys_sysinfo(to: u64): i64 {
+  const scratch = threadScratch();
   memory.fill(scratch, 0, SYSINFO_SIZE);
   store<u64>(scratch, monotonicNs() / NS_PER_SECOND);
   store<u64>(scratch + 32, totalPageCount() * PAGE_SIZE);

@@ -4,9 +4,9 @@
  */
 import { addressOf } from "../arch/hw";
 import { EAGAIN, EFAULT, EINTR, EINVAL, ENOMEM, EPERM, ESRCH, ETIMEDOUT } from "../lib/errno";
-import { currentThread, Thread } from "../sched/thread";
+import { currentThread, SCRATCH_SIZE, Thread, threadScratch } from "../sched/thread";
 import { NO_DEADLINE, WaitQueue } from "../sched/wait-queue";
-import { monotonicNs, NS_PER_SECOND } from "../time/clock";
+import { monotonicNs } from "../time/clock";
 import {
   discardSignal,
   ignoredByDefault,
@@ -34,6 +34,7 @@ import {
 } from "./signal-numbers";
 import { currentTask, onAlternateStack, PROCESS_ID, process, signalAction, taskFind } from "./task";
 import { currentFrame } from "./thread-calls";
+import { loadTimespec } from "./timespec";
 import { copyFromUser, copyToUser, loadUser, storeUser, storeUser64 } from "./user-memory";
 
 const MASK_SIZE: u64 = 8;
@@ -42,8 +43,7 @@ const SIG_UNBLOCK: i32 = 1;
 const SIG_SETMASK: i32 = 2;
 const MINSIGSTKSZ: u64 = 2048;
 
-const scratch: usize = memory.data(128, 8);
-const info: SignalInfo = changetype<SignalInfo>(memory.data(32, 8));
+if (SIGINFO_SIZE > SCRATCH_SIZE) ERROR("a siginfo_t fits into the thread's memory");
 /** Threads in sigsuspend and pause: only a signal wakes them. */
 const suspended: WaitQueue = changetype<WaitQueue>(memory.data(8, 8));
 
@@ -63,10 +63,10 @@ export function sys_rt_sigaction(signal: i32, action: u64, old: u64, size: u64):
   if (action != 0 && (signal == SIGKILL || signal == SIGSTOP)) return -EINVAL;
   const entry = signalAction(signal);
   const bytes = <u64>offsetof<SignalAction>();
-  if (action != 0 && copyFromUser(addressOf(scratch), action, bytes) != 0) return -EFAULT;
+  if (action != 0 && loadUser(threadScratch(), action, bytes) != 0) return -EFAULT;
   if (old != 0 && storeUser(old, changetype<usize>(entry), bytes) != 0) return -EFAULT;
   if (action == 0) return 0;
-  memory.copy(changetype<usize>(entry), scratch, <usize>bytes);
+  memory.copy(changetype<usize>(entry), threadScratch(), <usize>bytes);
   if (entry.handler == SIG_IGN || (entry.handler == SIG_DFL && ignoredByDefault(signal))) {
     discardSignal(signal);
   }
@@ -98,7 +98,7 @@ export function sys_rt_sigpending(set: u64, size: u64): i64 {
 export function sys_sigaltstack(stack: u64, old: u64): i64 {
   const task = currentTask();
   const isInUse = onAlternateStack(task, currentFrame().rsp);
-  const at = scratch;
+  const at = threadScratch();
   if (stack != 0 && copyFromUser(addressOf(at), stack, 24) != 0) return -EFAULT;
   const base = load<u64>(at);
   const flags = load<u32>(at, 8);
@@ -125,9 +125,16 @@ export function sys_sigaltstack(stack: u64, old: u64): i64 {
   return 0;
 }
 
-/** Fills `info` for a signal from the application to itself. */
-function userInfo(signal: i32, code: i32): void {
+/** A signal's information in the thread's own memory, on its way from or to the application. */
+function ownInfo(): SignalInfo {
+  return changetype<SignalInfo>(threadScratch());
+}
+
+/** For a signal from the application to itself. */
+function userInfo(signal: i32, code: i32): SignalInfo {
+  const info = ownInfo();
   info.set(signal, code, PROCESS_ID);
+  return info;
 }
 
 export function sys_kill(pid: i32, signal: i32): i64 {
@@ -135,8 +142,7 @@ export function sys_kill(pid: i32, signal: i32): i64 {
   // There is one process; it is its own group, and 0 and -1 mean it too.
   if (pid != <i32>PROCESS_ID && pid != 0 && pid != -1 && pid != -(<i32>PROCESS_ID)) return -ESRCH;
   if (signal == 0) return 0;
-  userInfo(signal, SI_USER);
-  sendSignalToProcess(info);
+  sendSignalToProcess(userInfo(signal, SI_USER));
   return 0;
 }
 
@@ -145,8 +151,7 @@ function sendToThread(id: i32, signal: i32): i64 {
   const task = taskFind(id);
   if (!task) return -ESRCH;
   if (signal == 0) return 0;
-  userInfo(signal, SI_TKILL);
-  sendSignalToTask(task, info);
+  sendSignalToTask(task, userInfo(signal, SI_TKILL));
   return 0;
 }
 
@@ -165,6 +170,7 @@ export function sys_tkill(id: i32, signal: i32): i64 {
  */
 function loadInfo(signal: i32, at: u64): i32 {
   if (signal < 1 || signal > SIGNAL_MAX) return -EINVAL;
+  const info = ownInfo();
   if (loadUser(changetype<usize>(info), at, offsetof<SignalInfo>()) != 0) return -EFAULT;
   if (info.code >= 0) return -EPERM;
   info.signo = signal;
@@ -175,7 +181,7 @@ export function sys_rt_sigqueueinfo(pid: i32, signal: i32, at: u64): i64 {
   if (pid != <i32>PROCESS_ID) return -ESRCH;
   const error = loadInfo(signal, at);
   if (error != 0) return error;
-  sendSignalToProcess(info);
+  sendSignalToProcess(ownInfo());
   return 0;
 }
 
@@ -184,7 +190,7 @@ export function sys_rt_tgsigqueueinfo(group: i32, id: i32, signal: i32, at: u64)
   if (group != <i32>PROCESS_ID || !task) return -ESRCH;
   const error = loadInfo(signal, at);
   if (error != 0) return error;
-  sendSignalToTask(task, info);
+  sendSignalToTask(task, ownInfo());
   return 0;
 }
 
@@ -207,30 +213,29 @@ export function sys_rt_sigtimedwait(set: u64, infoAt: u64, timeout: u64, size: u
   const wanted = load<u64>(maskAt());
   let deadline = NO_DEADLINE;
   if (timeout != 0) {
-    if (copyFromUser(addressOf(scratch), timeout, 16) != 0) return -EFAULT;
-    const nanoseconds = load<u64>(scratch, 8);
-    if (load<i64>(scratch) < 0 || nanoseconds >= NS_PER_SECOND) return -EINVAL;
-    deadline = monotonicNs() + load<u64>(scratch) * NS_PER_SECOND + nanoseconds;
+    const ns = loadTimespec(timeout);
+    if (ns < 0) return ns;
+    deadline = monotonicNs() + <u64>ns;
   }
   const task = currentTask();
   let result = 0;
   while (result == 0) {
-    if (takeSignal(wanted, info)) return deliverInfo(infoAt);
+    if (takeSignal(wanted, ownInfo())) return deliverInfo(infoAt);
     // The wanted signals count as unblocked while this waits, so that they end the wait.
     const old = signalMaskSwap(task.mask & ~wanted);
     result = suspended.wait(deadline);
     signalMaskSwap(old);
-    if (takeSignal(wanted, info)) return deliverInfo(infoAt);
+    if (takeSignal(wanted, ownInfo())) return deliverInfo(infoAt);
     updateSignalWork(task);
   }
   return result == -ETIMEDOUT ? -EAGAIN : result;
 }
 
 function deliverInfo(infoAt: u64): i64 {
-  const signal = info.signo;
+  const at = threadScratch();
+  const signal = ownInfo().signo;
   if (infoAt == 0) return signal;
-  memory.fill(scratch, 0, <usize>SIGINFO_SIZE);
-  memory.copy(scratch, changetype<usize>(info), offsetof<SignalInfo>());
-  if (copyToUser(infoAt, addressOf(scratch), SIGINFO_SIZE) != 0) return -EFAULT;
+  memory.fill(at + offsetof<SignalInfo>(), 0, <usize>SIGINFO_SIZE - offsetof<SignalInfo>());
+  if (storeUser(infoAt, at, SIGINFO_SIZE) != 0) return -EFAULT;
   return signal;
 }

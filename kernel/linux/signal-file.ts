@@ -27,9 +27,6 @@ const RECORD_SIZE: usize = 128;
 export let watchedSignals: u64 = 0;
 let files: SignalFile | null = null;
 
-const info: SignalInfo = changetype<SignalInfo>(memory.data(32, 8));
-const record: usize = memory.data(128, 8);
-
 /** A signal has become pending: wakes who reads it. */
 export function signalArrived(bit: u64): void {
   let file = files;
@@ -52,7 +49,8 @@ function updateWatched(): void {
   watchedSignals = mask;
 }
 
-function fillRecord(): void {
+/** The record that a reader gets of a signal, at `record`. */
+function fillRecord(record: usize, info: SignalInfo): void {
   memory.fill(record, 0, RECORD_SIZE);
   store<i32>(record, info.signo);
   store<i32>(record + 4, info.errno);
@@ -88,10 +86,13 @@ class SignalFile extends File {
   /** As many whole records as there are signals and room; sleeps for the first. */
   read(io: IoVector): i64 {
     if (io.remaining < RECORD_SIZE) return -EINVAL;
+    // Of the thread: the copy may sleep.
+    const record = threadScratch();
+    const info = changetype<SignalInfo>(record + RECORD_SIZE);
     let done: i64 = 0;
     while (io.remaining >= RECORD_SIZE) {
       if (takeSignal(this.mask, info)) {
-        fillRecord();
+        fillRecord(record, info);
         const copied = io.put(addressOf(record), RECORD_SIZE);
         if (copied < 0) return done != 0 ? done : copied;
         done += copied;

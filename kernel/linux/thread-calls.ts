@@ -23,11 +23,12 @@ import {
   threadFree,
   threadName,
   threadPrepare,
+  threadScratch,
   threadUnlist,
 } from "../sched/thread";
 import { exitProcess, exitThread } from "./exit";
 import { currentTask, taskCreate } from "./task";
-import { copyFromUser, storeUser32, storeUser64, USER_END } from "./user-memory";
+import { loadUser, storeUser32, storeUser64, USER_END } from "./user-memory";
 
 // clone(2), include/uapi/linux/sched.h
 const CLONE_SETTLS: u64 = 0x80000;
@@ -43,7 +44,7 @@ const ARCH_GET_GS: u32 = 0x1004;
 
 const ROBUST_LIST_HEAD_SIZE: u64 = 24;
 const CLONE_ARGS_SIZE_MIN: u64 = 64;
-const cloneArgs: usize = memory.data(88, 8);
+const CLONE_ARGS_SIZE: u64 = 88;
 
 /** The frame of the current system call: at the top of the kernel stack. */
 export function currentFrame(): TrapFrame {
@@ -117,7 +118,8 @@ export function sys_clone(flags: u64, stack: u64, parentTid: u64, childTid: u64,
  */
 export function sys_clone3(args: u64, size: u64): i64 {
   if (size < CLONE_ARGS_SIZE_MIN) return -EINVAL;
-  if (copyFromUser(addressOf(cloneArgs), args, min<u64>(size, 88)) != 0) return -EFAULT;
+  const cloneArgs = threadScratch();
+  if (loadUser(cloneArgs, args, min<u64>(size, CLONE_ARGS_SIZE)) != 0) return -EFAULT;
   const flags = load<u64>(cloneArgs);
   const stack = load<u64>(cloneArgs, 40);
   const stackSize = load<u64>(cloneArgs, 48);

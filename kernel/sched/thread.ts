@@ -96,26 +96,14 @@ export class Thread {
   allNext: Thread | null;
   name0: u64;
   name1: u64;
-
-  // `threadScratch`: 64 bytes.
-  scratch0: u64;
-  scratch1: u64;
-  scratch2: u64;
-  scratch3: u64;
-  scratch4: u64;
-  scratch5: u64;
-  scratch6: u64;
-  scratch7: u64;
-}
-/** Size of `threadScratch`. */
-export const SCRATCH_SIZE: usize = 64;
-if (offsetof<Thread>() - offsetof<Thread>("scratch0") < SCRATCH_SIZE) {
-  ERROR("the scratch memory is as large as it says");
 }
 
 if (offsetof<Thread>("record2") + 4 - offsetof<Thread>("record0") != offsetof<WaitRecord>()) {
   ERROR("the wait record is as large as it says");
 }
+
+/** Size of `threadScratch`, which lies behind the Thread: the largest is a signal's frame. */
+export const SCRATCH_SIZE: usize = 400;
 
 let threads: Thread | null = null;
 
@@ -128,7 +116,7 @@ export function currentThread(): Thread {
  * sleep, so nothing static will do.
  */
 export function threadScratch(): usize {
-  return <usize>hw.currentThread() + offsetof<Thread>("scratch0");
+  return <usize>hw.currentThread() + offsetof<Thread>();
 }
 
 /** What the running thread waits by when it waits for a mutex. */
@@ -156,7 +144,7 @@ export function threadSetName(thread: Thread, name: string): void {
 
 /** A thread without a stack: what boot runs on becomes one by this. */
 export function threadBare(name: string): Thread {
-  const thread = new Thread();
+  const thread = changetype<Thread>(heap.alloc(offsetof<Thread>() + SCRATCH_SIZE));
   memory.fill(changetype<usize>(thread), 0, offsetof<Thread>());
   thread.priority = PRIORITY_NORMAL;
   thread.state = STATE_BLOCKED;

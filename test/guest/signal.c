@@ -7,7 +7,10 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sched.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/signalfd.h>
 #include <sys/syscall.h>
 
 static volatile sig_atomic_t hits, last_signal, order[16], order_count;
@@ -403,12 +406,105 @@ static void test_altstack(void) {
   free(alt_stack);
 }
 
+/*
+ * Memory whose first touch has to wait for the disk, so that other threads run amid a copy of the
+ * kernel's. Of a file that nothing has read: on Virga that of another test; elsewhere any memory.
+ */
+static void *slow_memory(const char *path, size_t size) {
+  int fd = open(path, O_RDONLY);
+  int flags = MAP_PRIVATE | (fd < 0 ? MAP_ANONYMOUS : 0);
+  void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, fd, 0);
+  if (fd >= 0)
+    close(fd);
+  return memory;
+}
+
+enum { SLOW_SIZE = 256 * 1024 };
+
+static volatile bool can_disturb, may_disturb;
+static int second_fd;
+
+/* Makes the kernel fill the same records for this thread, as soon as the other one lets it. */
+static void *disturber(void *argument) {
+  struct signalfd_siginfo record;
+  /* Its own code is in memory then, so that it waits for nothing. */
+  read(-1, &record, sizeof record);
+  pthread_kill(pthread_self(), 0);
+  can_disturb = true;
+  while (!may_disturb)
+    sched_yield();
+  if (argument)
+    read(second_fd, &record, sizeof record);
+  else
+    pthread_kill(pthread_self(), SIGUSR2);
+  return NULL;
+}
+
+static pthread_t start_disturber(void *argument) {
+  pthread_t thread;
+  can_disturb = may_disturb = false;
+  pthread_create(&thread, NULL, disturber, argument);
+  while (!can_disturb)
+    sched_yield();
+  return thread;
+}
+
+static void test_slow_record(void) {
+  sigset_t both = set_of(SIGUSR1, SIGUSR2), one = set_of(SIGUSR1, SIGUSR1);
+  sigset_t other = set_of(SIGUSR2, SIGUSR2);
+  pthread_sigmask(SIG_BLOCK, &both, NULL);
+  int fd = signalfd(-1, &one, 0);
+  second_fd = signalfd(-1, &other, 0);
+  pthread_t thread = start_disturber(&second_fd);
+  sigqueue(getpid(), SIGUSR1, (union sigval){.sival_int = 1});
+  sigqueue(getpid(), SIGUSR2, (union sigval){.sival_int = 2});
+  struct signalfd_siginfo *record = slow_memory("/test/time.static", SLOW_SIZE);
+  REQUIRE("memory", record != MAP_FAILED);
+  may_disturb = true;
+  CHECK_EQ("signalfd into slow memory", read(fd, record, sizeof *record), sizeof *record);
+  CHECK("the record is of its own signal", record->ssi_signo == SIGUSR1 && record->ssi_int == 1);
+  pthread_join(thread, NULL);
+  munmap(record, SLOW_SIZE);
+  close(fd);
+  close(second_fd);
+  pthread_sigmask(SIG_UNBLOCK, &both, NULL);
+}
+
+static volatile int slow_signal, slow_kept;
+
+static void slow_handler(int signal, siginfo_t *info, void *context) {
+  (void)context;
+  slow_signal = signal == info->si_signo ? signal : -1;
+}
+
+static void test_slow_stack(void) {
+  stack_t stack = {.ss_sp = slow_memory("/test/udp.static", SLOW_SIZE), .ss_size = SLOW_SIZE};
+  REQUIRE("memory", stack.ss_sp != MAP_FAILED);
+  install(SIGUSR2, 0);
+  struct sigaction action = {.sa_sigaction = slow_handler, .sa_flags = SA_SIGINFO | SA_ONSTACK};
+  sigaction(SIGUSR1, &action, NULL);
+  sigaltstack(&stack, NULL);
+  pthread_t thread = start_disturber(NULL);
+  slow_kept = 1;
+  may_disturb = true;
+  pthread_kill(pthread_self(), SIGUSR1);
+  CHECK_EQ("the handler on a slow stack is told its own signal", slow_signal, SIGUSR1);
+  CHECK_EQ("and goes back to where it was", slow_kept, 1);
+  pthread_join(thread, NULL);
+  CHECK_EQ("the other thread got its own, too", last_signal, SIGUSR2);
+  stack.ss_flags = SS_DISABLE;
+  sigaltstack(&stack, NULL);
+  munmap(stack.ss_sp, SLOW_SIZE);
+}
+
 static const struct group groups[] = {
     {"handler", test_handler},           {"errors", test_errors},
     {"mask", test_mask},                 {"queue", test_queue},
     {"nesting", test_nesting},           {"waiting", test_waiting},
     {"interruption", test_interruption}, {"masked-wait", test_masked_wait},
     {"threads", test_threads},           {"altstack", test_altstack},
+    {"slow_record", test_slow_record},
+    {"slow_stack", test_slow_stack},
 };
 
 int main(int argc, char **argv) { return check_main(argc, argv, groups, COUNT(groups)); }

@@ -31,7 +31,7 @@ import {
 } from "../../linux/signal-numbers";
 import { currentTask, onAlternateStack, process, signalAction, Task } from "../../linux/task";
 import { copyFromUser, copyToUser, loadUser, storeUser } from "../../linux/user-memory";
-import { currentThread } from "../../sched/thread";
+import { currentThread, SCRATCH_SIZE, threadScratch } from "../../sched/thread";
 import * as hw from "../hw";
 import { KERNEL_CS, KERNEL_SS } from "./descriptors";
 import { RFLAGS_DF, RFLAGS_IF, RFLAGS_TF, TrapFrame, VECTOR_SYSCALL } from "./trap-frame";
@@ -101,13 +101,24 @@ class SignalFrame {
 }
 if (offsetof<SignalFrame>() != 312) ERROR("restorer and ucontext are 312 bytes, siginfo follows");
 
-const scratch: SignalFrame = changetype<SignalFrame>(memory.data(312, 8));
-const info: SignalInfo = changetype<SignalInfo>(memory.data(32, 8));
 const zeros: usize = memory.data(128, 8);
+
+// The frame and the signal's information on their way to or from the application: of the thread, since
+// the copy may sleep.
+if (offsetof<SignalFrame>() + offsetof<SignalInfo>() > SCRATCH_SIZE) ERROR("they fit");
+
+function frameRecord(): SignalFrame {
+  return changetype<SignalFrame>(threadScratch());
+}
+
+function infoRecord(): SignalInfo {
+  return changetype<SignalInfo>(threadScratch() + offsetof<SignalFrame>());
+}
 
 /** Delivers what is pending: builds the frame of a handler, or ends the process. */
 export function deliverSignals(frame: TrapFrame): void {
   if (process.isEnding) waitForEnd();
+  const info = infoRecord();
   while (nextSignal(info)) {
     const action = signalAction(info.signo);
     if (action.handler == SIG_IGN) continue;
@@ -138,8 +149,7 @@ function restartCall(frame: TrapFrame, action: SignalAction): void {
   frame.rip -= 2;
 }
 
-function saveRegisters(frame: TrapFrame, task: Task): void {
-  const s = scratch;
+function saveRegisters(s: SignalFrame, frame: TrapFrame, task: Task): void {
   s.ucFlags = UC_FP_XSTATE | UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS;
   s.ucLink = 0;
   s.stackBase = task.stackBase;
@@ -167,7 +177,7 @@ function saveRegisters(frame: TrapFrame, task: Task): void {
   s.ss = <u16>KERNEL_SS;
   s.error = frame.error;
   s.trap = frame.vector == VECTOR_SYSCALL ? 0 : frame.vector;
-  s.cr2 = info.address;
+  s.cr2 = infoRecord().address;
   s.oldMask = task.hasSavedMask ? task.savedMask : task.mask;
   s.mask = s.oldMask;
 }
@@ -187,16 +197,18 @@ function pushVectorState(to: u64): i32 {
 
 function pushFrame(frame: TrapFrame, action: SignalAction): bool {
   const task = currentTask();
+  const info = infoRecord();
+  const saved = frameRecord();
   let sp = frame.rsp - RED_ZONE;
   const usesStack = (action.flags & SA_ONSTACK) != 0 && task.stackSize != 0;
   if (usesStack && !onAlternateStack(task, frame.rsp)) sp = task.stackBase + task.stackSize;
   const state = (sp - vectorStateSize() - 4) & ~63;
   const at = ((state - offsetof<SignalFrame>() - SIGINFO_SIZE) & ~15) - 8;
   if (pushVectorState(state) != 0) return false;
-  saveRegisters(frame, task);
-  scratch.vectorState = state;
-  scratch.restorer = action.restorer;
-  if (storeUser(at, changetype<usize>(scratch), offsetof<SignalFrame>()) != 0) return false;
+  saveRegisters(saved, frame, task);
+  saved.vectorState = state;
+  saved.restorer = action.restorer;
+  if (storeUser(at, changetype<usize>(saved), offsetof<SignalFrame>()) != 0) return false;
   const infoAt = at + offsetof<SignalFrame>();
   if (storeUser(infoAt, zeros, SIGINFO_SIZE) != 0) return false;
   if (storeUser(infoAt, changetype<usize>(info), offsetof<SignalInfo>()) != 0) return false;
@@ -249,8 +261,9 @@ function restoreRegisters(s: SignalFrame, frame: TrapFrame): void {
  * `signalReturn`. For the crash report. False when the frame can't be read.
  */
 export function interruptedRegisters(sp: u64, frame: TrapFrame): bool {
-  if (loadUser(changetype<usize>(scratch), sp - 8, offsetof<SignalFrame>()) != 0) return false;
-  restoreRegisters(scratch, frame);
+  const saved = frameRecord();
+  if (loadUser(changetype<usize>(saved), sp - 8, offsetof<SignalFrame>()) != 0) return false;
+  restoreRegisters(saved, frame);
   return true;
 }
 
@@ -259,7 +272,8 @@ export function interruptedRegisters(sp: u64, frame: TrapFrame): bool {
  * restorer's address.
  */
 export function signalReturn(frame: TrapFrame): void {
-  const s = scratch;
+  const s = frameRecord();
+  const info = infoRecord();
   const task = currentTask();
   if (loadUser(changetype<usize>(s), frame.rsp - 8, offsetof<SignalFrame>()) != 0) {
     info.set(SIGSEGV, SEGV_MAPERR, frame.rsp);
