@@ -24,7 +24,6 @@ import {
   threadName,
   threadPrepare,
   threadScratch,
-  threadUnlist,
 } from "../sched/thread";
 import { exitProcess, exitThread } from "./exit";
 import { currentTask, taskCreate } from "./task";
@@ -70,7 +69,6 @@ export function applicationThread(name: string): Thread | null {
   if (!thread) return null;
   thread.vectorState = vectorStateAllocate();
   if (thread.vectorState == 0) {
-    threadUnlist(thread);
     threadFree(thread);
     return null;
   }

@@ -38,7 +38,6 @@ import {
   Thread,
   threadBare,
   threadFree,
-  threadUnlist,
 } from "./thread";
 
 /** A thread that others wait for runs this long at most: 4 ms. */
@@ -190,7 +189,6 @@ export function threadExit(): void {
   if (VERIFY) lockFree("the thread ends");
   const cpu = thisCpu();
   const thread = currentThread();
-  threadUnlist(thread);
   thread.state = STATE_DEAD;
   if (cpu.vectorOwner == thread) cpu.vectorOwner = null;
   cpu.dead = thread;

@@ -93,7 +93,6 @@ export class Thread {
   argument: usize;
   /** Run time in ns, for accounting. */
   totalRuntime: u64;
-  allNext: Thread | null;
   name0: u64;
   name1: u64;
 }
@@ -104,8 +103,6 @@ if (offsetof<Thread>("record2") + 4 - offsetof<Thread>("record0") != offsetof<Wa
 
 /** Size of `threadScratch`, which lies behind the Thread: the largest is a signal's frame. */
 export const SCRATCH_SIZE: usize = 400;
-
-let threads: Thread | null = null;
 
 export function currentThread(): Thread {
   return changetype<Thread>(hw.currentThread());
@@ -122,11 +119,6 @@ export function threadScratch(): usize {
 /** What the running thread waits by when it waits for a mutex. */
 export function threadWaitRecord(): WaitRecord {
   return changetype<WaitRecord>(<usize>hw.currentThread() + offsetof<Thread>("record0"));
-}
-
-/** All threads, linked by `allNext`. */
-export function firstThread(): Thread | null {
-  return threads;
 }
 
 /** Pointer to the name: 16 bytes, zero-terminated. */
@@ -153,8 +145,6 @@ export function threadBare(name: string): Thread {
   const record = changetype<usize>(thread) + offsetof<Thread>("record0");
   changetype<WaitRecord>(record).thread = thread;
   threadSetName(thread, name);
-  thread.allNext = threads;
-  threads = thread;
   return thread;
 }
 
@@ -183,19 +173,6 @@ export function threadPrepare(thread: Thread, reserved: u64): void {
     hw.store64(sp, 0);
   }
   thread.stackPointer = sp;
-}
-
-/** Takes a thread that ends off the list of all. */
-export function threadUnlist(thread: Thread): void {
-  if (threads == thread) {
-    threads = thread.allNext;
-    return;
-  }
-  let link = threads;
-  while (link) {
-    if (link.allNext == thread) link.allNext = thread.allNext;
-    link = link.allNext;
-  }
 }
 
 /** Frees a thread that has ended and on whose stack no CPU runs any more. */
