@@ -4,9 +4,9 @@
  * LD_LIBRARY_PATH, DT_RUNPATH, and the loader's folders (ld.so(8); musl's ldso/dynlink.c treats
  * both paths alike, which makes no difference here).
  *
- * What a program opens with dlopen() is not found; a recipe lists it. One such library is needed without
- * anybody knowing: to unwind the stack of a thread that ends by pthread_exit() or pthread_cancel(), glibc
- * opens libgcc_s, and aborts when it is not there.
+ * What a program opens with dlopen() is not found; a recipe lists it. One such library is needed
+ * without anybody knowing: to unwind the stack of a thread that ends by pthread_exit() or
+ * pthread_cancel(), glibc opens libgcc_s, and aborts when it is not there.
  */
 import { basename, dirname, posix } from "node:path";
 import { MissingLibraryError, NotAnElfError } from "../errors.ts";

@@ -35,8 +35,9 @@ const LSR_DATA_READY: u32 = 1 << 0;
 const LSR_HOLDING_EMPTY: u32 = 1 << 5;
 const FIFO_SIZE: u64 = 16;
 /**
- * How often to look whether the port takes more: some seconds. A host that does not read for so long loses output, until it
- * reads again; the machine goes on. (A port that is not there reads 0xff, so nothing waits for it.)
+ * How often to look whether the port takes more: some seconds. A host that does not read for so
+ * long loses output, until it reads again; the machine goes on. (A port that is not there reads
+ * 0xff, so nothing waits for it.)
  */
 const SPINS_MAX = 10_000_000;
 

@@ -1,5 +1,6 @@
 /**
- * The inodes of tmpfs that are not directories or regular files, and what all inodes of it share. See tmpfs.ts.
+ * The inodes of tmpfs that are not directories or regular files, and what all inodes of it share.
+ * See tmpfs.ts.
  */
 import { EINVAL } from "../lib/errno";
 import { HashTable } from "../lib/hash-table";

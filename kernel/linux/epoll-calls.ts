@@ -41,7 +41,10 @@ export function sys_epoll_create1(flags: u32): i64 {
   return fdInstall(new Epoll(), (flags & O_CLOEXEC) != 0);
 }
 
-/** Whether waiting on a file makes sense: regular files and directories are always ready (epoll_ctl(2), EPERM). */
+/**
+ * Whether waiting on a file makes sense: regular files and directories are always ready
+ * (epoll_ctl(2), EPERM).
+ */
 function canBeWatched(file: File): bool {
   statScratch.mode = 0;
   if (file.stat(statScratch) != 0) return true;
@@ -78,8 +81,8 @@ export function sys_epoll_wait(fd: i32, events: u64, max: i32, timeoutMs: i32): 
   if (!set) return -EBADF;
   if (!(set instanceof Epoll)) return -EINVAL;
   const epoll = <Epoll>set;
-  // The look of a busy event loop that finds nothing calls no function, and so needs no stack frame;
-  // and it is one condition, since each branch costs about as much as what it decides.
+  // The look of a busy event loop that finds nothing calls no function, and so needs no stack
+  // frame; and it is one condition, since each branch costs about as much as what it decides.
   const isBad = <u32>(<u32>max - 1 >= EVENTS_MAX);
   if ((<u32>timeoutMs | epoll.readiness() | netUnrest() | isBad) == 0) return 0;
   const timeoutNs = timeoutMs < 0 ? NO_DEADLINE : <u64>timeoutMs * NS_PER_MS;
@@ -126,8 +129,8 @@ export function sys_epoll_pwait2(
 
 /**
  * Takes up to `max` ready events to the application, waiting up to `timeoutNs` for the first;
- * -EINVAL for a `max` that is not positive. The network is polled before
- * it is said that nothing is ready, and now and then when something is, so that it can't be starved.
+ * -EINVAL for a `max` that is not positive. The network is polled before it is said that nothing is
+ * ready, and now and then when something is, so that it can't be starved.
  */
 function epollWait(epoll: Epoll, events: u64, max: u32, timeoutNs: u64): i64 {
   if (max - 1 >= EVENTS_MAX) return -EINVAL;
@@ -182,7 +185,8 @@ function epollTake(epoll: Epoll, events: u64, max: u32): i64 {
     buffer = heapAlloc(BATCH * EPOLL_EVENT_SIZE);
     if (buffer == 0) return -ENOMEM;
   }
-  // A copy may sleep on a page fault; another thread that comes here meanwhile makes a buffer of its own.
+  // A copy may sleep on a page fault; another thread that comes here meanwhile makes a buffer of
+  // its own.
   epoll.buffer = 0;
   let done: u32 = 0;
   let result: i64 = 0;

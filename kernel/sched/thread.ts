@@ -109,8 +109,8 @@ export function currentThread(): Thread {
 }
 
 /**
- * Where the running thread keeps a small structure on its way to or from the application: a copy that faults may
- * sleep, so nothing static will do.
+ * Where the running thread keeps a small structure on its way to or from the application: a copy
+ * that faults may sleep, so nothing static will do.
  */
 export function threadScratch(): usize {
   return <usize>hw.currentThread() + offsetof<Thread>();

@@ -82,7 +82,7 @@ static int look_up_by_server(void) {
   return look_up("name.example") + look_up("localhost");
 }
 
-/* A resolver that keeps what it has read sees by the file's size and time that it is another one. */
+/* Resolvers that keep what they have read see by the file's size and time that it is another. */
 static int wait_for_lease(void) {
   struct stat before, now;
   stat("/etc/resolv.conf", &before);

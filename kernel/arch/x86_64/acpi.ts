@@ -198,7 +198,9 @@ export function acpiField32(fadt: u64, offset: u64): u32 {
   return offset + 4 <= acpiTableLength(fadt) ? load32(fadt + offset) : 0;
 }
 
-/** The DSDT, where the firmware describes devices that can't be enumerated; 0 when there is none. */
+/**
+ * The DSDT, where the firmware describes devices that can't be enumerated; 0 when there is none.
+ */
 export function acpiDsdt(): u64 {
   const fadt = acpiTable(SIGNATURE_FADT);
   if (fadt == 0) return 0;

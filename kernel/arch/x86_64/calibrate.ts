@@ -94,7 +94,10 @@ function fromHypervisor(): bool {
   return true;
 }
 
-/** The counter's frequency by KVM's clock, and the APIC timer's by the counter. False without such a clock. */
+/**
+ * The counter's frequency by KVM's clock, and the APIC timer's by the counter. False without such a
+ * clock.
+ */
 function fromPvclock(): bool {
   const hz = pvclockInit() ? pvclockTscHz() : 0;
   if (hz == 0) return false;

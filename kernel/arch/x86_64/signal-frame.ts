@@ -103,8 +103,8 @@ if (offsetof<SignalFrame>() != 312) ERROR("restorer and ucontext are 312 bytes, 
 
 const zeros: usize = memory.data(128, 8);
 
-// The frame and the signal's information on their way to or from the application: of the thread, since
-// the copy may sleep.
+// The frame and the signal's information on their way to or from the application: of the thread,
+// since the copy may sleep.
 if (offsetof<SignalFrame>() + offsetof<SignalInfo>() > SCRATCH_SIZE) ERROR("they fit");
 
 function frameRecord(): SignalFrame {

@@ -1,9 +1,11 @@
 /**
- * The virtio-mmio devices that ACPI names: QEMU's microvm lists them in the DSDT and not on the command line when it has ACPI.
+ * The virtio-mmio devices that ACPI names: QEMU's microvm lists them in the DSDT and not on the
+ * command line when it has ACPI.
  *
- * The table is AML, the code of an interpreter that we don't have. But a device with the id LNRO0005 is followed by a resource
- * template of constant bytes (ACPI 6.4, 6.4.3): Memory32Fixed with its registers, Extended Interrupt with its interrupt.
- * So it is enough to find the id and, behind it and before the next one, these two descriptors.
+ * The table is AML, the code of an interpreter that we don't have. But a device with the id
+ * LNRO0005 is followed by a resource template of constant bytes (ACPI 6.4, 6.4.3): Memory32Fixed
+ * with its registers, Extended Interrupt with its interrupt. So it is enough to find the id and,
+ * behind it and before the next one, these two descriptors.
  */
 import { load8, load32 } from "../../arch/hw";
 import { acpiDsdt, acpiTableLength } from "../../arch/x86_64/acpi";

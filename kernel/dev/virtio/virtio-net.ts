@@ -4,13 +4,15 @@
  *     virtioNetProbe(transport, wake) → VirtioNet     set up and live; `wake` is its interrupt handler's last step
  *     transmit, flush, poll, enableReceiveInterrupt   net/device.ts
  *
- * Receive. Buffers are small packets; the device's header goes right before the place where Ethernet begins in a packet
- * that the stack made, so that both look the same. A frame larger than a buffer comes in several (mergeable
- * buffers), which become fragments. The ring is refilled in batches of REFILL_BATCH. It holds as many buffers as bursts
- * have needed: the fewer there are, the more of them are in the caches when they come round again.
+ * Receive. Buffers are small packets; the device's header goes right before the place where
+ * Ethernet begins in a packet that the stack made, so that both look the same. A frame larger than
+ * a buffer comes in several (mergeable buffers), which become fragments. The ring is refilled in
+ * batches of REFILL_BATCH. It holds as many buffers as bursts have needed: the fewer there are, the
+ * more of them are in the caches when they come round again.
  *
- * Transmit. One descriptor per packet: the header goes into the packet's headroom, in front of the frame, without
- * moving `data`. Completed packets are freed after the next `flush`; transmit interrupts are never on.
+ * Transmit. One descriptor per packet: the header goes into the packet's headroom, in front of the
+ * frame, without moving `data`. Completed packets are freed after the next `flush`; transmit
+ * interrupts are never on.
  *
  * Thread context, one thread at a time; does not sleep. Of the interrupt handler's only `armed`.
  */
@@ -59,8 +61,9 @@ import { Virtqueue } from "./virtqueue";
 
 const QUEUE_SIZE_MAX: u32 = 256;
 /**
- * Receive buffers at first, refilled by the batch; doubled, up to the size of the ring, when a burst takes half of them.
- * A batch less than these must hold the largest frame, 64 KiB, or the device would wait for buffers and we for a frame.
+ * Receive buffers at first, refilled by the batch; doubled, up to the size of the ring, when a
+ * burst takes half of them. A batch less than these must hold the largest frame, 64 KiB, or the
+ * device would wait for buffers and we for a frame.
  */
 const RECEIVE_BUFFERS_INITIAL: u32 = 64;
 const REFILL_BATCH: u32 = 16;
@@ -263,7 +266,8 @@ export class VirtioNet extends NetDevice {
   }
 
   enableReceiveInterrupt(): bool {
-    // A ring that could not be filled for want of memory is filled here, or no frame would ever come.
+    // A ring that could not be filled for want of memory is filled here, or no frame would ever
+    // come.
     if (this.needsRefill()) this.refill();
     this.armed = true;
     if (this.receive.interruptsOn()) return true;
@@ -299,7 +303,10 @@ function fragmentCount(packet: Packet): u32 {
   return count;
 }
 
-/** Sets the device up; `wake` is called in interrupt context when frames have come. Null when it can't be used. */
+/**
+ * Sets the device up; `wake` is called in interrupt context when frames have come. Null when it
+ * can't be used.
+ */
 export function virtioNetProbe(transport: VirtioTransport, wake: () => void): VirtioNet | null {
   const wanted =
     VIRTIO_NET_F_CSUM |

@@ -1,13 +1,15 @@
 /**
- * The receive queue of a unix(7) socket: packets (net/packet.ts), each a datagram, or bytes of a stream.
+ * The receive queue of a unix(7) socket: packets (net/packet.ts), each a datagram, or bytes of a
+ * stream.
  *
  *     queue.hasRoom(n)      whether a message of n bytes may come now
  *     queue.arrive(packet)                  takes it; a short write to a stream joins the one before
  *     queue.take(io, flags, message)        bytes of the first packet, or the first datagram; the queue is not empty
  *     queue.clear()
  *
- * The sender's name travels in the packet's headroom (`networkLength` bytes at `buffer`), the pointer to its Rights in `owner`.
- * A copy to the application may sleep: what is copied has left the queue before, and is held by a reference of its own.
+ * The sender's name travels in the packet's headroom (`networkLength` bytes at `buffer`), the
+ * pointer to its Rights in `owner`. A copy to the application may sleep: what is copied has left
+ * the queue before, and is held by a reference of its own.
  */
 import { addressOf, copy } from "../../arch/hw";
 import { IoVector } from "../../fs/io-vector";

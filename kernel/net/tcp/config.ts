@@ -12,9 +12,15 @@ export const RTO_MIN: u64 = 200 * MILLISECOND;
 export const RTO_MAX: u64 = 120 * SECOND;
 /** Linux's TCP_DELACK_MIN; RFC 9293 3.8.6.3 allows up to 500 ms. */
 export const DELAYED_ACK: u64 = 40 * MILLISECOND;
-/** Rounded up to multiples of this, 8.4 ms, so that those of all connections come due together, with one timer interrupt. */
+/**
+ * Rounded up to multiples of this, 8.4 ms, so that those of all connections come due together, with
+ * one timer interrupt.
+ */
 export const DELAYED_ACK_STEP: u64 = 1 << 23;
-/** How often a SYN, a SYN+ACK, data are sent again (Linux's tcp_syn_retries, tcp_synack_retries, tcp_retries2). */
+/**
+ * How often a SYN, a SYN+ACK, data are sent again (Linux's tcp_syn_retries, tcp_synack_retries,
+ * tcp_retries2).
+ */
 export const SYN_RETRIES: u32 = 6;
 export const SYN_ACK_RETRIES: u32 = 5;
 export const DATA_RETRIES: u32 = 15;
@@ -31,7 +37,10 @@ export const KEEPALIVE_COUNT: u32 = 9;
 export const CORK_LIMIT: u64 = 200 * MILLISECOND;
 /** RFC 7323 5.5: a timestamp older than this proves nothing. */
 export const PAWS_LIFETIME: u64 = 24 * 24 * 3600 * SECOND;
-/** At most one answer in this time to segments without data that are out of the window, so that two ends don't loop. */
+/**
+ * At most one answer in this time to segments without data that are out of the window, so that two
+ * ends don't loop.
+ */
 export const OUT_OF_WINDOW_INTERVAL: u64 = 50 * MILLISECOND;
 
 /** RFC 9293 3.7.1: what is assumed without the MSS option. */
@@ -46,7 +55,10 @@ export const SEND_LIMIT_DEFAULT: u32 = 256 * 1024;
 export const SEND_LIMIT_MAX: u32 = 4 * 1024 * 1024;
 export const RECEIVE_LIMIT_DEFAULT: u32 = 128 * 1024;
 export const RECEIVE_LIMIT_MAX: u32 = 4 * 1024 * 1024;
-/** When packets are short, windows shrink to this, and half as much may stay unread before more is dropped. */
+/**
+ * When packets are short, windows shrink to this, and half as much may stay unread before more is
+ * dropped.
+ */
 export const RECEIVE_LIMIT_SHORT: u32 = 32 * 1024;
 /** Out-of-order packets that a connection may keep then. */
 export const OUT_OF_ORDER_SHORT: u32 = 16;

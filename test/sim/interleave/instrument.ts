@@ -110,7 +110,9 @@ function flatten(module: binaryen.Module): string {
   return module.emitText();
 }
 
-/** Only code of the entry file's folder is changed: the compiler may have inlined it in the exports. */
+/**
+ * Only code of the entry file's folder is changed: the compiler may have inlined it in the exports.
+ */
 function mutate(text: string, build: Build, mutation: Mutation): string {
   const folder = `(func $kernel/${path.dirname(build.entry)}/`;
   const source = mutation.pattern

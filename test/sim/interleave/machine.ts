@@ -29,7 +29,9 @@ export interface Call {
   readonly args?: readonly number[];
 }
 
-/** A call, or, where a program waits for nothing in particular, a moment in which others may run. */
+/**
+ * A call, or, where a program waits for nothing in particular, a moment in which others may run.
+ */
 export type Program = Generator<Call, void, number>;
 
 export const call = (name: string, ...args: number[]): Call => ({ name, args });
