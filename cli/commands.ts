@@ -20,7 +20,7 @@ const RUN_HELP = `Boots one program in a virtual machine of its own: a recipe, a
 host with the libraries it needs, or a program in a folder that is taken as the root.
 
   --memory SIZE        memory of the machine, e.g. 24M or 1G (default: the recipe's, or 128M)
-  --cpus N             virtual CPUs (1)
+  --cpus N             virtual CPUs (1); the kernel uses one so far
   --port HOST:GUEST    forward a port of 127.0.0.1; repeatable; PORT for the same on both
                        sides, with /udp behind for UDP
   --machine TYPE       microvm, q35 or pc (microvm)

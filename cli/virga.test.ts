@@ -74,6 +74,15 @@ test("the program's output and status are the command's, on every machine type",
   }
 });
 
+test("CPUs that the kernel will not use are told of, and are no error", async () => {
+  const file = kernel("cpus", { events: [START, { event: "exit", code: 0 }], ending: "exit" });
+  const two = await virga("run", "--kernel", file, "--cpus", "2", "/bin/true");
+  assert.equal(two.status, 0, two.stderr);
+  assert.match(two.stderr, /^virga: --cpus 2: the kernel uses one CPU so far/m);
+  const one = await virga("run", "--kernel", file, "/bin/true");
+  assert.doesNotMatch(one.stderr, /--cpus/);
+});
+
 test("with --json stdout has objects only", async () => {
   const events = [START, { event: "exit", code: 0 }];
   const file = kernel("json", { console: "hello\n", events, ending: "reset" });

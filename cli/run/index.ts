@@ -24,12 +24,18 @@ import { checkPorts } from "./ports.ts";
 import { Reporter } from "./report.ts";
 import { Signals } from "./signals.ts";
 
+/** What the kernel uses of the machine. */
+const KERNEL_CPUS = 1;
+
 /** How long `--detach` waits for the program to be reachable. */
 const DETACH_WAIT_MS = 60_000;
 
 export async function run(args: readonly string[]): Promise<number> {
   const options = parseRun(args);
   await checkPorts(options.forwards);
+  if (options.cpus > KERNEL_CPUS) {
+    note(`--cpus ${options.cpus}: the kernel uses one CPU so far, the others stay idle`);
+  }
   const composing = imageFor(options);
   // A recipe is fetched while the kernel is compiled; with anything else the likely mistakes are
   // found first.
