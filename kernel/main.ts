@@ -43,6 +43,7 @@ import {
 } from "./lib/log";
 import { abortEntry, panic, setPanicFinish } from "./lib/panic";
 import { randomInit } from "./lib/random";
+import { setHostName } from "./lib/release";
 import { controlBytes, controlReset } from "./linux/control";
 import { ProcessView } from "./linux/process-view";
 import { programStart } from "./linux/program";
@@ -191,6 +192,8 @@ export function kernelMain(startInfo: u64): void {
   const seconds = rtcRead();
   clockSetRealtime(seconds != 0 ? seconds * NS_PER_SECOND : pvclockWallNs());
   networkInit(line);
+  const name = line.value("hostname");
+  if (name && !setHostName(name)) giveUp("hostname= is longer than 64 bytes: ", name, -EINVAL);
   if (line.argv.length == 0) giveUp("no program: the command line has nothing behind --", "", 0);
   setProcessInfo(new ProcessView());
   startEnvironment(line);

@@ -103,10 +103,15 @@ export function addBasics(tree: Tree): void {
     "/etc/group": "root:x:0:\nnogroup:x:65534:\n",
     "/etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n",
     "/etc/hosts": "127.0.0.1 localhost virga\n::1 localhost\n",
-    "/etc/hostname": "virga\n",
   };
   for (const [path, text] of Object.entries(texts)) {
     if (!tree.hasContent(path)) tree.addText(path, text);
   }
-  if (!tree.hasContent("/etc/resolv.conf")) tree.addLink("/etc/resolv.conf", "/proc/net/pnp");
+  const links: Record<string, string> = {
+    "/etc/resolv.conf": "/proc/net/pnp",
+    "/etc/hostname": "/proc/sys/kernel/hostname",
+  };
+  for (const [path, target] of Object.entries(links)) {
+    if (!tree.hasContent(path)) tree.addLink(path, target);
+  }
 }

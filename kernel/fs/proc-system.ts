@@ -3,7 +3,7 @@
  */
 import { cpuid } from "../arch/hw";
 import { randomBytes } from "../lib/random";
-import { HOST_NAME, KERNEL_RELEASE, KERNEL_VERSION, SYSTEM_NAME } from "../lib/release";
+import { hostName, KERNEL_RELEASE, KERNEL_VERSION, SYSTEM_NAME } from "../lib/release";
 import { TextBuffer } from "../lib/text-buffer";
 import { freePageCount, totalPageCount } from "../mem/page-allocator";
 import { monotonicNs, realtimeOffset } from "../time/clock";
@@ -196,7 +196,7 @@ export function procOstype(out: TextBuffer, subject: u32): void {
 }
 
 export function procHostname(out: TextBuffer, subject: u32): void {
-  out.put(HOST_NAME).put("\n");
+  out.put(hostName).put("\n");
 }
 
 /** A random UUID (RFC 9562, version 4). */

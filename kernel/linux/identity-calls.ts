@@ -4,6 +4,7 @@
  * would be checked against.
  */
 import { ECHILD, EFAULT, EINVAL, EPERM, ESRCH } from "../lib/errno";
+import { hostName, KERNEL_RELEASE, KERNEL_VERSION, MACHINE, SYSTEM_NAME } from "../lib/release";
 import { currentThread, SCRATCH_SIZE, threadName, threadScratch } from "../sched/thread";
 import { PROCESS_ID, taskFind } from "./task";
 import { copyStringFromUser, loadUser, storeUser, storeUser32 } from "./user-memory";
@@ -128,11 +129,11 @@ function setField(index: usize, text: string): void {
 
 export function sys_uname(to: u64): i64 {
   memory.fill(threadScratch(), 0, UTS_SIZE);
-  setField(0, "Linux");
-  setField(1, "virga");
-  setField(2, "6.1.0-virga");
-  setField(3, "#1 SMP Virga");
-  setField(4, "x86_64");
+  setField(0, SYSTEM_NAME);
+  setField(1, hostName);
+  setField(2, KERNEL_RELEASE);
+  setField(3, KERNEL_VERSION);
+  setField(4, MACHINE);
   setField(5, "(none)");
   return storeUser(to, threadScratch(), UTS_SIZE);
 }

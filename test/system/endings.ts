@@ -2,7 +2,7 @@
  * What test/guest/crash.c, resolve.c and hello.c have to look like from outside: a table of
  * arguments, the end that is expected, and what the console must and must not say.
  */
-import type { MachineType } from "../../cli/qemu/index.ts";
+import type { BootOptions, MachineType } from "../../cli/qemu/index.ts";
 import type { Variant } from "./programs.ts";
 
 export type ExpectedEnd =
@@ -22,7 +22,7 @@ export interface Ending {
   /** With a network card. */
   readonly hasNetwork?: boolean;
   /** On the kernel's command line. */
-  readonly boot?: { readonly ip?: string; readonly dns?: readonly string[] };
+  readonly boot?: Pick<BootOptions, "ip" | "dns" | "hostname">;
 }
 
 const SIGNALS = { ILL: 4, ABRT: 6, FPE: 8, KILL: 9, SEGV: 11, TERM: 15 } as const;
@@ -69,12 +69,13 @@ export const ENDINGS: readonly Ending[] = [
   {
     program: "resolve",
     way: "files",
-    boot: { dns: ["192.0.2.1", "192.0.2.2"] },
+    boot: { dns: ["192.0.2.1", "192.0.2.2"], hostname: "box" },
     end: exits(0),
     says: [
       /resolv\.conf: nameserver 192\.0\.2\.1\n.*resolv\.conf: nameserver 192\.0\.2\.2\n/,
       /^\/etc\/hosts: 127\.0\.0\.1 localhost virga$/m,
-      /^\/etc\/hostname: virga$/m,
+      /^\/etc\/hostname: box$/m,
+      /^uname: box$/m,
     ],
   },
   {
