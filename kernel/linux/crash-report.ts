@@ -10,6 +10,7 @@ import { TrapFrame } from "../arch/x86_64/trap-frame";
 import { dentryPath, PATH_MAX } from "../fs/mount";
 import { placeOf } from "../fs/vfs-file";
 import { put, putByte, putCString, putDecimal, putHex } from "../lib/log";
+import { heapAlloc } from "../runtime/heap";
 import { threadName } from "../sched/thread";
 import { SIGBUS, SIGSEGV, SignalInfo, signalName } from "./signal-numbers";
 import { currentTask } from "./task";
@@ -17,6 +18,9 @@ import { CallStack, FRAME_GUESS, FRAME_INTERRUPTED } from "./unwind";
 
 /** An endless recursion has as many frames as its stack holds; the innermost tell it. */
 const FRAMES_MAX = 64;
+
+const stack: CallStack = changetype<CallStack>(memory.data(40, 8));
+if (offsetof<CallStack>() > 40) ERROR("the static record has the size of a CallStack");
 
 function putRegister(name: string, value: u64, last: bool): void {
   put(name);
@@ -26,7 +30,7 @@ function putRegister(name: string, value: u64, last: bool): void {
 }
 
 /** One line of the backtrace: the address, and where it is in which file. */
-function putFrame(depth: i32, stack: CallStack, path: usize): void {
+function putFrame(depth: i32, path: usize): void {
   put("  #");
   putDecimal(depth);
   put(" ");
@@ -34,7 +38,7 @@ function putFrame(depth: i32, stack: CallStack, path: usize): void {
   const area = stack.file;
   const file = area ? area.file : null;
   const place = file ? placeOf(file) : null;
-  if (place && dentryPath(place.dentry, path, PATH_MAX) > 0) {
+  if (place && path != 0 && dentryPath(place.dentry, path, PATH_MAX) > 0) {
     put(" in ");
     putCString(addressOf(path));
     put("+");
@@ -77,9 +81,9 @@ export function reportCrash(signal: i32, frame: TrapFrame, info: SignalInfo): vo
   putRegister("r13", frame.r13, false);
   putRegister("r14", frame.r14, false);
   putRegister("r15", frame.r15, true);
-  const path = heap.alloc(PATH_MAX);
-  const stack = new CallStack();
+  // Memory may be what the program has run out of: then the files' names are missing.
+  const path = heapAlloc(PATH_MAX);
   stack.start(frame);
-  putFrame(0, stack, path);
-  for (let depth = 1; depth < FRAMES_MAX && stack.next(); depth++) putFrame(depth, stack, path);
+  putFrame(0, path);
+  for (let depth = 1; depth < FRAMES_MAX && stack.next(); depth++) putFrame(depth, path);
 }
