@@ -95,8 +95,8 @@ function netdev(net: Exclude<Network, { kind: "none" }>): string {
 }
 
 /**
- * The numbers are part of the boot protocol. QEMU keeps port 0 for a console, and gives a PCI device
- * too few interrupt vectors unless told otherwise.
+ * The numbers are part of the boot protocol. QEMU keeps port 0 for a console, and gives a PCI
+ * device too few interrupt vectors unless told otherwise.
  */
 function ports(options: QemuOptions): string[] {
   if (options.ports === undefined) return [];

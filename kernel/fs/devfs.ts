@@ -37,7 +37,9 @@ const MAJOR_TTY: u32 = 5;
 const MINOR_TTY: u32 = 0;
 const MINOR_CONSOLE: u32 = 1;
 
-/** Linux gives the ports of virtio consoles a number when they come; this is from its local range. */
+/**
+ * Linux gives the ports of virtio consoles a number when they come; this is from its local range.
+ */
 const MAJOR_PORT: u32 = 240;
 const MINOR_STANDARD_INPUT: u32 = 2;
 

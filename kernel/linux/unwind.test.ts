@@ -4,8 +4,8 @@ import { expect, expectEqual, test } from "../lib/testing";
 import { PROT_EXEC, PROT_READ, PROT_WRITE, Vma, vmaInsert } from "../mem/vma";
 import { CallStack, FRAME_GUESS, FRAME_RETURN, FRAME_TRAPPED } from "./unwind";
 
-// Code without call frame information, as that of a JIT. In Node the application's memory is physical
-// memory.
+// Code without call frame information, as that of a JIT. In Node the application's memory is
+// physical memory.
 const CODE: u64 = 0x20000;
 const STACK: u64 = 0x30000;
 const STACK_END: u64 = 0x31000;

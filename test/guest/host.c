@@ -206,7 +206,7 @@ static void *sleeper(void *argument) {
   return argument;
 }
 
-/* Two threads, of which one blocks the signal and computes; the other sleeps and has to die of it. */
+/* Two threads: one blocks the signal and computes, the other sleeps and has to die of it. */
 static int threads(void) {
   sigset_t set;
   pthread_t thread;
