@@ -25,7 +25,8 @@ export interface World {
 
 export interface Scenario {
   readonly name: string;
-  readonly cpus: number;
+  /** All schedules with so many preemptions are tried; 0: they are too many. */
+  readonly preemptions: number;
   prepare(machine: Machine): World;
 }
 

@@ -27,6 +27,8 @@ export interface Call {
   /** An exported function; undefined: nothing, but others may run meanwhile. */
   readonly name?: string;
   readonly args?: readonly number[];
+  /** Others that can run do so first. */
+  readonly givesWay?: boolean;
 }
 
 /**
@@ -36,6 +38,8 @@ export type Program = Generator<Call, void, number>;
 
 export const call = (name: string, ...args: number[]): Call => ({ name, args });
 export const pause: Call = {};
+/** For a program that polls: a run ends only if it lets others run. */
+export const giveWay: Call = { givesWay: true };
 
 /** Says who runs next. */
 export interface Chooser {
@@ -228,7 +232,7 @@ export class Machine {
 
   private resume(cpu: Cpu): void {
     this.current = cpu;
-    const name = cpu.call?.name;
+    const { name, givesWay } = cpu.call ?? {};
     let result = 0;
     if (name !== undefined) {
       if (cpu.suspended) this.call("asyncify_start_rewind", cpu.area);
@@ -240,6 +244,7 @@ export class Machine {
       }
     }
     this.advance(cpu, result);
+    if (givesWay) this.next = this.cpus[this.ready().find((index) => index !== cpu.index) ?? -1];
   }
 
   /** Leaves the running call, to be resumed in the function that called this. */
@@ -301,7 +306,8 @@ export class Machine {
   /** As the scheduler's: without effect on a thread that is not blocked. */
   private wake(thread: number): void {
     const cpu = this.current;
-    if (cpu === undefined) throw new Error("nobody is there to wake");
+    // Setting up: nobody sleeps yet.
+    if (cpu === undefined) return;
     if (!this.comesBack() && this.stops(cpu)) return;
     const state = this.stateOf(thread);
     this.check(cpu, state);
