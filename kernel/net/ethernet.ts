@@ -2,9 +2,11 @@
  * Ethernet: frames in from a device, frames out to it.
  *
  * A device's `poll` calls `ethernetInput` for every frame, and `devicePoll` says whose frames they
- * are: polling does not nest, so the interface need not be passed through the driver.
+ * are: polling does not nest, so the interface need not be passed through the driver. The usual
+ * frame goes to its connection's channel from here (classify.ts), all others up the layers.
  */
 import { arpInput } from "./arp";
+import { classify } from "./classify";
 import { Interface } from "./interface";
 import { ipv4Input } from "./ipv4";
 import { PACKET_BROADCAST, Packet, packetFree } from "./packet";
@@ -36,6 +38,11 @@ export function devicePoll(from: Interface): i32 {
 /** Takes a received frame. Called by `NetDevice.poll` alone. */
 export function ethernetInput(packet: Packet): void {
   netStats.framesIn++;
+  if (!classify(packet, receiving!)) slowInput(packet);
+}
+
+/** What is not for a connection's channel: see classify.ts. */
+function slowInput(packet: Packet): void {
   const frame = packet.data;
   if (packet.length < ETHERNET_HEADER) {
     netStats.malformed++;

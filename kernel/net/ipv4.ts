@@ -369,7 +369,8 @@ export function loopbackPending(): bool {
 
 /**
  * Delivers what was sent to ourselves, and what that makes us send to ourselves, and so on. Called
- * by whoever entered the stack, outside of any connection's processing; it does not nest.
+ * by whoever entered the stack, outside of any connection's processing; it does not nest. Segments
+ * wait in the channels for the transports' flush.
  */
 export function ipv4DrainLoopback(): void {
   if (draining) return;

@@ -8,9 +8,10 @@
  *     netInterrupt()    a device's interrupt handler (thread context)
  *     netEnter() … netLeave()       around a system call that sends, connects, closes
  *
- * A packet goes from the ring through Ethernet, IPv4 and TCP to its socket, and wakes who waits there, in one run without a
- * queue between. With more CPUs, a connection that belongs to another CPU gets its packets through a channel (a ring with one
- * producer and one consumer) instead; `transportInput` is where that is decided.
+ * A poll has two halves: the packets of a burst are classified, TCP's onto their connections'
+ * channels (classify.ts), then `settle` drains these, connection by connection. Whoever leaves the
+ * stack has settled, so what is in a channel then is of a connection that another thread holds, and
+ * that thread will see to it: no look for work has to look there.
  *
  * Kicks. A kick leaves the virtual machine and costs as much as handling a packet. So frames are only put on the ring, and
  * the device is kicked once for all of them: by the next netPoll or netIdle, before another thread runs (sched/idle.ts), or
@@ -32,7 +33,7 @@ import { interfaceAt, interfaceCount } from "./interface";
 import { ipv4DrainLoopback, loopbackPending } from "./ipv4";
 import { netStats } from "./stats";
 import { NEVER, netTimersNext, netTimersRun } from "./timers";
-import { transportFlush } from "./transport";
+import { transportFlush, transportPending } from "./transport";
 
 /** Frames on the ring that are worth a kick of their own: a quarter of a usual ring. */
 const FLUSH_FRAMES: u32 = 64;
@@ -91,9 +92,12 @@ export function netFlush(): void {
   netStats.kicks++;
 }
 
-/** Does what the transports have put off, and delivers what goes to ourselves, until nothing is left. */
+/**
+ * Drains the channels, does what the transports have put off, and delivers what goes to ourselves,
+ * until nothing is left.
+ */
 function settle(): void {
-  transportFlush();
+  if (transportPending()) transportFlush();
   while (loopbackPending()) {
     ipv4DrainLoopback();
     transportFlush();
@@ -127,8 +131,8 @@ function pollDevices(): i32 {
 
 /**
  * 0 when the network rests: interrupts are on, so a packet would have come by one, and nothing waits
- * to be sent. The shortest look there is: it touches no ring and calls nothing. Local delivery needs
- * no look either, whoever leaves the stack has finished it (settle).
+ * to be sent. The shortest look there is: it touches no ring and calls nothing. Local delivery and
+ * channels need no look either, whoever leaves the stack has finished them (settle).
  */
 export function netUnrest(): u32 {
   return <u32>!quiet | unflushedFrames();
@@ -164,9 +168,10 @@ function pollAll(): i32 {
   polledAt = now;
   const rested = quiet;
   quiet = false;
-  if (netTimersNext() <= now) netTimersRun();
   netStats.polls++;
   const frames = pollDevices();
+  // Behind the packets: a timer decides on what has arrived.
+  if (netTimersNext() <= now) netTimersRun();
   settle();
   if (frames > 0 || unflushedFrames() > 0) {
     netFlush();

@@ -24,6 +24,7 @@ import {
   packetSetLimit,
 } from "./packet";
 import { Connection, ConnectionObserver } from "./tcp/connection";
+import { channelDrain } from "./tcp/connection-channel";
 import { Listener } from "./tcp/listener";
 import { bufferPages } from "./tcp/send-buffer";
 import { tcpStats } from "./tcp/stats";
@@ -32,6 +33,7 @@ import { tcpFlush, tcpIcmpError, tcpInit, tcpInput, tcpPathMtu, tcpShrink } from
 import { timeWaitClear, timeWaitCount } from "./tcp/time-wait";
 import { verifyAll } from "./tcp/verify";
 import { setWireTap, WireTap } from "./tcp/wire";
+import { WORK_INPUT } from "./tcp/work";
 import { netTimersNext, netTimersRun } from "./timers";
 
 const BUFFER_SIZE: u32 = 131072;
@@ -244,6 +246,16 @@ export function simSend(c: Connection, length: u32, more: bool): i32 {
 export function simReceive(c: Connection, length: u32, flags: u32): i32 {
   io.set(addressOf(buffer), length);
   return <i32>c.receive(io, flags);
+}
+
+/** A copy from or to the application begins that sleeps on a page fault; and ends. */
+export function simHold(c: Connection): void {
+  // Not by SleepLock.acquire: every connection has a thread of its own, as far as this can tell.
+  c.lockHeld = true;
+}
+export function simLetGo(c: Connection): void {
+  c.lockHeld = false;
+  if (c.work & WORK_INPUT) channelDrain(c);
 }
 
 export function simPoll(c: Connection): u32 {

@@ -8,7 +8,7 @@ import { icmpInput, icmpUnreachable } from "./icmp";
 import { Packet, packetFree, packetsAreShort } from "./packet";
 import { netStats } from "./stats";
 import { TCP_HEADER_MAX } from "./tcp/header";
-import { tcpFlush, tcpIcmpError, tcpInit, tcpInput, tcpPathMtu } from "./tcp/tcp";
+import { tcpFlush, tcpIcmpError, tcpInit, tcpInput, tcpPathMtu, tcpPending } from "./tcp/tcp";
 import { udpError, udpInput } from "./udp";
 import { loadBe16, loadBe32 } from "./wire/bytes";
 import {
@@ -120,6 +120,11 @@ export function transportPathMtu(
 /** Called once at boot. */
 export function transportInit(): void {
   tcpInit(randomU64(), randomU64(), randomU64());
+}
+
+/** Whether `transportFlush` has something to do: not after most system calls. */
+export function transportPending(): bool {
+  return tcpPending();
 }
 
 /** Does what the transports have put off until the end of a burst. */

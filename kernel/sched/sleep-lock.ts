@@ -11,7 +11,7 @@
  * and the store. A lock that is free costs one store to take, a store and a look to give back. What
  * several CPUs share takes a Mutex (mutex.ts).
  *
- * Who must not sleep looks at `lockHeld` and puts off what it wanted (TCP's input: a backlog).
+ * Who must not sleep looks at `lockHeld` and puts off what it wanted (TCP's input: a channel).
  *
  * A release wakes all who wait, not one: a thread that has waited for its turn may find that it
  * does not want the lock any more (a reader, that the pipe is empty), and would keep the one wake

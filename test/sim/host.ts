@@ -41,6 +41,8 @@ export interface SimExports {
   simSignalled(c: number): number;
   simSend(c: number, length: number, more: number): number;
   simReceive(c: number, length: number, flags: number): number;
+  simHold(connection: number): void;
+  simLetGo(connection: number): void;
   simPoll(c: number): number;
   simState(c: number): number;
   simRemotePort(c: number): number;
@@ -99,6 +101,7 @@ export const STATS = [
   "keepaliveProbes",
   "bufferFailures",
   "pressureDrops",
+  "channelDrops",
 ] as const;
 export type Stat = (typeof STATS)[number];
 
@@ -109,6 +112,9 @@ export class Host {
   /** Called after whatever happened on this host: the application looks at its connections. */
   onActivity: () => void = () => {};
   private readonly buffer: number;
+  /** How long a segment waits for others that are processed together with it; 0: it does not. */
+  pollInterval = 0;
+  private arrived: { segment: Segment; valid: boolean; pieces: number }[] = [];
   private programmed = Number.POSITIVE_INFINITY;
   private readonly baseline: { heap: number; pages: bigint };
 
@@ -185,10 +191,21 @@ export class Host {
 
   /** A segment arrives; `valid`: the device has found its checksum right. */
   receive(segment: Segment, valid: boolean, pieces: number): void {
+    this.arrived.push({ segment, valid, pieces });
+    if (this.pollInterval === 0) this.poll();
+    else if (this.arrived.length === 1) this.events.after(this.pollInterval, () => this.poll());
+  }
+
+  /** Processes all that has arrived, as one burst. */
+  private poll(): void {
+    const burst = this.arrived;
+    this.arrived = [];
     this.run((exports) => {
-      this.bytes(segment.bytes.length).set(segment.bytes);
-      const { length } = segment.bytes;
-      exports.simInput(length, segment.source, segment.destination, valid ? 1 : 0, pieces);
+      for (const { segment, valid, pieces } of burst) {
+        const { length } = segment.bytes;
+        this.bytes(length).set(segment.bytes);
+        exports.simInput(length, segment.source, segment.destination, valid ? 1 : 0, pieces);
+      }
     });
     this.onActivity();
   }

@@ -53,6 +53,9 @@ export class Peer {
   wasConnected = false;
   private shut = false;
   private stepQueued = false;
+  /** A copy of this application's sleeps: the connection is busy. */
+  private held = false;
+  private readonly faults: number;
   private readonly started: number;
 
   readonly host: Host;
@@ -81,6 +84,7 @@ export class Peer {
     this.events = events;
     this.random = random;
     this.started = events.now;
+    this.faults = random.chance(0.3) ? random.scale(0.01, 0.5) : 0;
     if (options.readFrom) events.after(options.readFrom, () => this.step());
     this.wake(0);
   }
@@ -108,8 +112,19 @@ export class Peer {
     this.host.run((exports) => exports.simClose(this.connection));
   }
 
+  /** The connection is held for a while, as by a copy that sleeps on a page fault. */
+  private hold(): void {
+    this.held = true;
+    this.host.run((exports) => exports.simHold(this.connection));
+    this.events.after(this.random.magnitude(1000, 50_000_000), () => {
+      this.held = false;
+      this.host.run((exports) => exports.simLetGo(this.connection));
+      this.wake(0);
+    });
+  }
+
   private step(): void {
-    if (this.finished) return;
+    if (this.finished || this.held) return;
     const state = this.host.exports.simState(this.connection);
     if (state === SYN_SENT || state === SYN_RECEIVED) return;
     if (!this.wasConnected) {
@@ -119,6 +134,10 @@ export class Peer {
         return;
       }
       this.wasConnected = state === ESTABLISHED || state !== CLOSED;
+    }
+    if (this.random.chance(this.faults)) {
+      this.hold();
+      return;
     }
     this.readSome();
     if (!this.finished) this.writeSome();

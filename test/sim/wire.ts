@@ -24,6 +24,10 @@ export interface WireOptions {
   strip: readonly number[];
   /** Received segments come in up to this many buffers. */
   pieces: number;
+  /**
+   * Nanoseconds between polls of a host that receives in bursts; 0: it takes each segment at once.
+   */
+  poll: number;
 }
 
 export const PERFECT: WireOptions = {
@@ -38,13 +42,15 @@ export const PERFECT: WireOptions = {
   queue: 1e9,
   strip: [],
   pieces: 1,
+  poll: 0,
 };
 
 /** A wire by chance: one in four perfect, the others bad in one or several ways. */
 export function randomWire(random: Random): WireOptions {
   const delay = random.magnitude(20_000, 60_000_000);
   const strip = [3, 4, 8].filter(() => random.chance(0.15));
-  const base = { ...PERFECT, delay, strip, pieces: random.pick([1, 1, 2, 5]) };
+  const poll = random.chance(0.4) ? random.magnitude(1000, 5_000_000) : 0;
+  const base = { ...PERFECT, delay, strip, pieces: random.pick([1, 1, 2, 5]), poll };
   if (random.chance(0.25)) return base;
   return {
     ...base,
@@ -81,6 +87,7 @@ export class Wire {
     this.options = options;
     this.hosts = hosts;
     for (const host of hosts) {
+      host.pollInterval = options.poll;
       host.transmit = (segment, size) => {
         for (const piece of cutSegment(segment, size)) this.send(host, piece);
       };

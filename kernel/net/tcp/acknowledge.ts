@@ -44,13 +44,12 @@ export function acknowledged(c: Connection, ack: u32): void {
 }
 
 /**
- * Data of `length` bytes has been received in order: every second full segment is acknowledged at
- * the end of the burst (RFC 9293 3.8.6.3), others may wait for an answer to carry it.
+ * A batch of data has been received: more than a full segment is acknowledged at the end of the
+ * burst (RFC 9293 3.8.6.3), less may wait for an answer to carry it.
  */
-export function dueAcknowledgment(c: Connection, length: u32, pushed: bool): void {
-  if (pushed) c.pushed = true;
-  if (length > c.receiveMss) c.receiveMss = min(length, c.mss);
-  c.unackedBytes += length;
+export function dueAcknowledgment(c: Connection): void {
+  // Something in the batch wanted its acknowledgment at once, or wants it at the end of the burst.
+  if (c.unackedBytes == 0 || (c.work & WORK_ACK) != 0) return;
   if (c.quickAcks > 0) {
     c.quickAcks--;
     schedule(c, WORK_ACK);

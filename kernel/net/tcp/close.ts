@@ -18,7 +18,6 @@ import {
   POLLWRNORM,
 } from "../../fs/file";
 import { netNow } from "../clock";
-import { Packet, packetFree } from "../packet";
 import { NEVER } from "../timers";
 import { FIN_WAIT_2_LENGTH } from "./config";
 import { Connection } from "./connection";
@@ -34,17 +33,6 @@ import { timeWaitCreate } from "./time-wait";
 import { setCloseDeadline } from "./timer";
 import { sendReset } from "./transmit";
 import { schedule, WORK_FREE } from "./work";
-
-function clearBacklog(c: Connection): void {
-  let packet = c.backlogFirst;
-  while (packet) {
-    const next: Packet | null = packet.next;
-    packetFree(packet);
-    packet = next;
-  }
-  c.backlogFirst = null;
-  c.backlogLast = null;
-}
 
 /** The connection is over: frees all but the object and what the application has still to read. */
 export function finish(c: Connection): void {
@@ -74,9 +62,11 @@ export function finish(c: Connection): void {
   c.notify(POLLIN | POLLRDNORM | POLLRDHUP | POLLOUT | POLLWRNORM | POLLHUP | failed);
 }
 
-/** Frees what a finished connection still holds, the object with it. */
+/**
+ * Frees what a finished connection still holds; the object, with its channel, goes at the end of
+ * the burst.
+ */
 function release(c: Connection): void {
-  clearBacklog(c);
   queueClear(c);
   bufferRelease(c);
   c.observer = null;

@@ -2,7 +2,7 @@
  * A TCP connection: its state, and what the socket layer calls. The protocol's parts are functions
  * on it, one subject per file: input.ts and slow-input.ts (segments), output.ts and transmit.ts,
  * recovery.ts and sack.ts, rtt.ts, cubic.ts, timer.ts, send-buffer.ts, receive-queue.ts,
- * reassembly.ts, close.ts.
+ * reassembly.ts, close.ts, and connection-channel.ts for how segments get here.
  *
  *     const c = new Connection();  c.observer = …  options …
  *     c.connect(local, localPort, remote, remotePort)     0 or -errno; then poll() tells
@@ -11,12 +11,13 @@
  *     c.close() or c.abort()                              gives the object up: TCP frees it when it is done
  *
  * Nothing here sleeps but the copies from and to the application, in `send` and `receive`. Then the
- * connection's lock is held (1 in the order): segments wait in the backlog, timers come again.
+ * connection's lock is held (1 in the order): segments wait in its channel, timers come again.
  * Apart from that the caller sees to it that one thread at a time calls into a connection. There is
  * no clock: netSetNow (net/clock.ts) comes before all calls.
  *
- * Whoever called into TCP calls `tcpFlush()` (work.ts) at the end: it sends what input only noted
- * (acknowledgments that an answer might have carried), and frees what has ended.
+ * Whoever called into TCP calls `tcpFlush()` (work.ts) at the end: it processes the segments that
+ * have been put on channels, sends what input only noted (acknowledgments that an answer might have
+ * carried), and frees what has ended.
  */
 import {
   POLLERR,
@@ -32,7 +33,8 @@ import { EAGAIN, ENOTCONN, EPIPE } from "../../lib/errno";
 import { LOCK_CONNECTION } from "../../sched/lock-order";
 import { SleepLock } from "../../sched/sleep-lock";
 import { WaitQueue } from "../../sched/wait-queue";
-import { Packet, packetFree } from "../packet";
+import { Channel } from "../channel";
+import { Packet } from "../packet";
 import { NEVER } from "../timers";
 import { abortConnection, closeConnection, shutdownSending } from "./close";
 import {
@@ -47,7 +49,7 @@ import {
   SEND_LIMIT_DEFAULT,
   SEND_LIMIT_MAX,
 } from "./config";
-import { connectionInput } from "./input";
+import { channelDrain } from "./connection-channel";
 import { Listener } from "./listener";
 import { openActive } from "./open";
 import { output } from "./output";
@@ -58,6 +60,7 @@ import { bufferSpace, bufferWrite } from "./send-buffer";
 import { State, stateFollowers } from "./state";
 import { Endpoint } from "./table";
 import { connectionTimer, keepaliveRestart } from "./timer";
+import { WORK_INPUT } from "./work";
 
 // recv(2) flags that TCP itself understands.
 export const MSG_PEEK: u32 = 0x02;
@@ -87,8 +90,8 @@ export class Connection extends Endpoint {
   error: i32 = 0;
   /** Reported by ICMP, not fatal by itself: the error of a time out, if it comes to that. */
   softError: i32 = 0;
-  // The lock (sched/sleep-lock.ts): a copy from or to the application is under way, input goes to
-  // the backlog.
+  // The lock (sched/sleep-lock.ts): a copy from or to the application is under way, input waits in
+  // the channel.
   lockHeld: bool = false;
   lockKind: u8 = 0;
   lockWaiters: WaitQueue | null = null;
@@ -98,8 +101,10 @@ export class Connection extends Endpoint {
   dead: bool = false;
   /** It got as far as ESTABLISHED. */
   established: bool = false;
-  backlogFirst: Packet | null = null;
-  backlogLast: Packet | null = null;
+  /** Data has come in with this batch of input: see endBatch in connection-channel.ts. */
+  arrived: bool = false;
+  /** Segments nobody has looked at yet; made for the first one. */
+  channel: Channel | null = null;
 
   // ---- Of a listener's child, until it is accepted ----
   listener: Listener | null = null;
@@ -315,8 +320,7 @@ export class Connection extends Endpoint {
     if (!this.canSend()) return this.sendFailure();
     SleepLock.acquire(this);
     const n = bufferWrite(this, io);
-    SleepLock.release(this);
-    if (this.backlogFirst) this.runBacklog();
+    this.letGo();
     if (n < 0) return n;
     this.writeBlocked = io.remaining > 0;
     if (n == 0) return io.remaining > 0 ? -EAGAIN : 0;
@@ -351,8 +355,7 @@ export class Connection extends Endpoint {
     } else {
       SleepLock.acquire(this);
       n = queueRead(this, io, (flags & MSG_PEEK) != 0);
-      SleepLock.release(this);
-      if (this.backlogFirst) this.runBacklog();
+      this.letGo();
     }
     if (n > 0 && (flags & MSG_PEEK) == 0) noteConsumed(this, <u32>n);
     return n;
@@ -366,25 +369,23 @@ export class Connection extends Endpoint {
     return -EAGAIN;
   }
 
-  /** Segments that came in while a copy slept. */
-  private runBacklog(): void {
-    for (;;) {
-      const packet = this.backlogFirst;
-      if (!packet) return;
-      this.backlogFirst = packet.next;
-      if (!this.backlogFirst) this.backlogLast = null;
-      packet.next = null;
-      if (this.dead) packetFree(packet);
-      else connectionInput(this, packet);
-    }
+  /**
+   * Data of `length` bytes has been received in order: what is due for it is so at the end of the
+   * batch.
+   */
+  @inline
+  noteArrived(length: u32, pushed: bool): void {
+    if (pushed) this.pushed = true;
+    if (length > this.receiveMss) this.receiveMss = min(length, this.mss);
+    this.unackedBytes += length;
+    this.arrived = true;
   }
 
-  addBacklog(packet: Packet): void {
-    packet.next = null;
-    const last = this.backlogLast;
-    if (last) last.next = packet;
-    else this.backlogFirst = packet;
-    this.backlogLast = packet;
+  /** The end of a copy: what came in while it slept is processed. */
+  @inline
+  letGo(): void {
+    SleepLock.release(this);
+    if (this.work & WORK_INPUT) channelDrain(this);
   }
 
   /** Bytes that can be read. */

@@ -1,16 +1,18 @@
 /**
- * A segment comes in: `tcpInput` finds out for whom it is; `connectionInput` handles the frequent
- * case, the next segment of an established connection, itself (header prediction, Van Jacobson) and
- * leaves the rest to slow-input.ts.
+ * A segment comes in. `tcpInput` finds out for whom it is, when net/classify.ts has not: a
+ * connection gets it through its channel, and what no connection waits for is handled at once.
+ * `connectionInput`, at the other end of the channel, handles the frequent case, the next segment
+ * of an established connection, itself (header prediction, Van Jacobson) and leaves the rest to
+ * slow-input.ts.
  */
 import { load32 } from "../../arch/hw";
-import { POLLIN, POLLRDNORM } from "../../fs/file";
 import { checksumAdd, checksumFold, checksumPseudo } from "../checksum";
 import { netNow } from "../clock";
 import { PACKET_CHECKSUM_VALID, Packet, packetFree, packetPressure } from "../packet";
-import { acknowledged, dueAcknowledgment } from "./acknowledge";
+import { acknowledged } from "./acknowledge";
 import { RECEIVE_LIMIT_SHORT } from "./config";
 import { Connection, Recovery } from "./connection";
+import { channelPut, endBatch } from "./connection-channel";
 import {
   controlWindow,
   headerAcknowledgment,
@@ -40,7 +42,10 @@ import { schedule, WORK_OUTPUT } from "./work";
 /** PSH does not matter for header prediction. */
 const CONTROL_MASK: u32 = 0xffff & ~(PSH << 8);
 
-/** Whether the checksum over pseudo header, header and payload is right. */
+/**
+ * Whether the checksum over pseudo header, header and payload is right; for a packet of which that
+ * is not known (PACKET_CHECKSUM_VALID).
+ */
 function checksumRight(packet: Packet, source: u32, destination: u32): bool {
   let sum = checksumPseudo(source, destination, TCP_PROTOCOL, packet.totalLength());
   let odd = false;
@@ -60,32 +65,28 @@ function checksumRight(packet: Packet, source: u32, destination: u32): bool {
  * in the first buffer.
  */
 export function tcpInput(packet: Packet, source: u32, destination: u32): void {
+  if (packet.length >= TCP_HEADER_SIZE) {
+    const ports = headerPorts(packet.data);
+    const endpoint = tableFind(destination, source, ports);
+    if (endpoint && !endpoint.isTimeWait()) {
+      channelPut(changetype<Connection>(endpoint), packet);
+      return;
+    }
+    const isKnown = (packet.flags & PACKET_CHECKSUM_VALID) != 0;
+    if (headerFits(packet) && (isKnown || checksumRight(packet, source, destination))) {
+      strayInput(packet, source, destination, ports, endpoint);
+      return;
+    }
+  }
   tcpStats.inSegments++;
-  const at = packet.data;
-  if (packet.length < TCP_HEADER_SIZE) {
-    tcpStats.inErrors++;
-    packetFree(packet);
-    return;
-  }
-  const size = headerSize(at);
-  if (
-    size < TCP_HEADER_SIZE ||
-    size > packet.length ||
-    ((packet.flags & PACKET_CHECKSUM_VALID) == 0 && !checksumRight(packet, source, destination))
-  ) {
-    tcpStats.inErrors++;
-    packetFree(packet);
-    return;
-  }
-  const ports = headerPorts(at);
-  const endpoint = tableFind(destination, source, ports);
-  if (endpoint && !endpoint.isTimeWait()) {
-    const c = changetype<Connection>(endpoint);
-    if (c.lockHeld) c.addBacklog(packet);
-    else connectionInput(c, packet);
-    return;
-  }
-  strayInput(packet, source, destination, ports, endpoint);
+  tcpStats.inErrors++;
+  packetFree(packet);
+}
+
+/** Whether the options that the header says it has are there. TCP_HEADER_SIZE bytes are. */
+function headerFits(packet: Packet): bool {
+  const size = headerSize(packet.data);
+  return size >= TCP_HEADER_SIZE && size <= packet.length;
 }
 
 /** No connection has the tuple: TIME_WAIT, a listener, or nobody. */
@@ -96,6 +97,7 @@ function strayInput(
   ports: u32,
   endpoint: Endpoint | null,
 ): void {
+  tcpStats.inSegments++;
   segment.parse(packet);
   let iss: u32 = 0;
   const listener = listenerFind(destination, ports >> 16, source ^ ports);
@@ -114,19 +116,34 @@ function strayInput(
     return;
   }
   const c = listenerInput(listener, packet, destination, source, ports, iss);
-  if (c) processSegment(c, packet);
+  if (!c) return;
+  processSegment(c, packet);
+  if (c.arrived) endBatch(c);
 }
 
-/** Takes a segment for a connection that no copy is under way in. */
+/**
+ * Takes a segment of at least TCP_HEADER_SIZE bytes for a connection that no copy is under way in.
+ * The caller ends the batch.
+ */
 export function connectionInput(c: Connection, packet: Packet): void {
-  if (c.state == State.ESTABLISHED && predicted(c, packet)) return;
-  segment.parse(packet);
-  processSegment(c, packet);
+  tcpStats.inSegments++;
+  const isKnown = (packet.flags & PACKET_CHECKSUM_VALID) != 0;
+  if (isKnown || checksumRight(packet, c.remoteAddress, c.localAddress)) {
+    if (c.state == State.ESTABLISHED && predicted(c, packet)) return;
+    if (headerFits(packet)) {
+      segment.parse(packet);
+      processSegment(c, packet);
+      return;
+    }
+  }
+  tcpStats.inErrors++;
+  packetFree(packet);
 }
 
 /**
  * Header prediction: the next data in order, acknowledging nothing or something new, no loss on
- * either side. Does all that is to be done for it; false: nothing has been done.
+ * either side. Does all that is to be done for it; false: nothing has been done. The size of the
+ * header needs no look: one that is longer than the packet makes the data longer than any window.
  */
 function predicted(c: Connection, packet: Packet): bool {
   const at = packet.data;
@@ -174,8 +191,7 @@ function predicted(c: Connection, packet: Packet): bool {
     c.rcvNxt += length;
     c.bytesReceived += length;
     queueAppend(c, packet);
-    dueAcknowledgment(c, length, (control & (PSH << 8)) != 0);
-    c.notify(POLLIN | POLLRDNORM);
+    c.noteArrived(length, (control & (PSH << 8)) != 0);
   } else {
     packetFree(packet);
   }

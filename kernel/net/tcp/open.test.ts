@@ -155,6 +155,7 @@ test("tcp syn-received: while the accept queue is full, it stays half-open", () 
   const second = ourBase() + 1;
   peerFrom(1, ACK, 1, first, 0);
   peerFrom(2, ACK, 1, second, 0);
+  tcpFlush();
   expectEqual(listener.acceptCount, 1, "backlog 0 is room for one, as on Linux");
   expectEqual(listener.halfOpenCount, 1, "the other");
   peerFrom(3, SYN, 0, 0, 0);
@@ -163,6 +164,7 @@ test("tcp syn-received: while the accept queue is full, it stays half-open", () 
   pass(SECOND);
   expect(takeSegment(), "SYN+ACK again");
   peerFrom(2, ACK, 1, second, 0);
+  tcpFlush();
   expectEqual(listener.acceptCount, 1, "now");
 });
 

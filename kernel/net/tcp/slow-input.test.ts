@@ -260,6 +260,7 @@ test("tcp input: bad lengths and checksums are dropped", () => {
     }
     tcpInput(packet, PEER_ADDRESS, OUR_ADDRESS);
   }
+  tcpFlush();
   expectEqual(tcpStats.inErrors, errors + 4, "errors");
   expect(addressOf(0) != 0 && conn.queuedBytes == 0, "no data");
 });

@@ -12,7 +12,7 @@ import { POLLHUP, POLLIN, POLLOUT, POLLRDHUP, POLLRDNORM, POLLWRNORM } from "../
 import { ECONNREFUSED, ECONNRESET, EPIPE } from "../../lib/errno";
 import { netNow } from "../clock";
 import { Packet, packetFree, packetPressure } from "../packet";
-import { acknowledged, dueAcknowledgment } from "./acknowledge";
+import { acknowledged } from "./acknowledge";
 import { enterTimeWait, finish, limitFinWait2, reset } from "./close";
 import {
   OUT_OF_ORDER_SHORT,
@@ -341,10 +341,10 @@ function dataInput(c: Connection, packet: Packet): void {
     // The segment fills a hole, or part of one: the sender waits to hear (RFC 5681 4.2).
     schedule(c, WORK_ACK);
     c.unackedBytes += segment.length;
+    c.arrived = true;
   } else {
-    dueAcknowledgment(c, segment.length, (segment.flags & PSH) != 0);
+    c.noteArrived(segment.length, (segment.flags & PSH) != 0);
   }
-  c.notify(POLLIN | POLLRDNORM);
 }
 
 /** Step 8: notes a FIN, and acts on it once everything before it is there. */

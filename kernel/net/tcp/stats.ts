@@ -30,6 +30,8 @@ export class TcpStats {
   keepaliveProbes: u64;
   bufferFailures: u64;
   pressureDrops: u64;
+  /** Segments for a locked connection whose channel was full. */
+  channelDrops: u64;
 }
 
 const storage: usize = memory.data(256, 8);

@@ -2,8 +2,9 @@
  * TCP as a whole, for the layers around it.
  *
  *     tcpInit(secrets)                                  once, before anything else
- *     tcpInput(packet, source, destination)             from IPv4 (input.ts); then, per burst,
- *     tcpFlush()                                        (work.ts) sends and frees what input and timers have noted
+ *     tcpInput(packet, source, destination)             from IPv4 (input.ts); or channelPut (connection-channel.ts), from
+ *                                                       the classifier. Then, per burst,
+ *     tcpFlush()                                        (work.ts) drains the channels, sends and frees what is noted
  *     tcpIcmpError(…), tcpPathMtu(…)                    from ICMP, with the ports and sequence number it quotes
  *
  * The time comes from net/clock.ts, timers run by net/timers.ts. All in thread context, one thread
@@ -12,6 +13,7 @@
 
 import { finish } from "./close";
 import { Connection, Recovery } from "./connection";
+import { channelDrain } from "./connection-channel";
 import { updateMss } from "./open";
 import { reassemblyClear } from "./reassembly";
 import { seqLess } from "./sequence";
@@ -19,10 +21,10 @@ import { sipKey } from "./sip-hash";
 import { State } from "./state";
 import { tcpStats } from "./stats";
 import { tableChain, tableChainCount, tableFind, tableInit, tableKey } from "./table";
-import { schedule, WORK_OUTPUT } from "./work";
+import { schedule, WORK_INPUT, WORK_OUTPUT } from "./work";
 
 export { tcpInput } from "./input";
-export { tcpFlush } from "./work";
+export { tcpFlush, tcpPending } from "./work";
 
 /** Sets the secrets behind sequence numbers, cookies and hashes: 24 random bytes. */
 export function tcpInit(random0: u64, random1: u64, random2: u64): void {
@@ -57,6 +59,11 @@ function quoted(local: u32, remote: u32, ports: u32, sequence: u32): Connection 
   const endpoint = tableFind(local, remote, ports);
   if (!endpoint || endpoint.isTimeWait()) return null;
   const c = changetype<Connection>(endpoint);
+  if ((c.work & WORK_INPUT) != 0 && !c.lockHeld) {
+    // What came before the error may be the acknowledgment of what it is about.
+    channelDrain(c);
+    if (c.dead) return null;
+  }
   if (seqLess(sequence, c.sndUna) || !seqLess(sequence, c.sndNxt)) return null;
   return c;
 }

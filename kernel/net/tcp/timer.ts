@@ -20,12 +20,14 @@ import {
   SYN_RETRIES,
 } from "./config";
 import { Connection } from "./connection";
+import { channelDrain } from "./connection-channel";
 import { output, outputForced } from "./output";
 import { recoveryTimeout } from "./recovery";
 import { currentRto } from "./rtt";
 import { State } from "./state";
 import { tcpStats } from "./stats";
 import { sendAcknowledgment, sendProbe, sendSyn } from "./transmit";
+import { WORK_INPUT } from "./work";
 
 function armFor(c: Connection, deadline: u64): void {
   if (deadline < c.deadline) c.arm(deadline);
@@ -76,6 +78,11 @@ export function connectionTimer(c: Connection): void {
     // A copy sleeps in the connection; what is due waits for it.
     c.arm(now + MILLISECOND);
     return;
+  }
+  if (c.work & WORK_INPUT) {
+    // What has arrived comes before a decision for want of it.
+    channelDrain(c);
+    if (c.dead) return;
   }
   if (c.delayedAckDeadline <= now) {
     c.delayedAckDeadline = NEVER;

@@ -2,7 +2,9 @@
  * What must hold between any two events: looked at by the simulator after each, and by tests. Too
  * costly for the machine.
  */
+import { netNow } from "../clock";
 import { NEVER } from "../timers";
+import { MILLISECOND } from "./config";
 import { Connection } from "./connection";
 import { windowLeft } from "./receive-window";
 import { seqLess, seqLessEqual } from "./sequence";
@@ -71,14 +73,22 @@ function verifyTimers(c: Connection): void {
   if (c.unackedBytes > 0) {
     assert(c.delayedAckDeadline != NEVER || c.work != 0, "data to be acknowledged has a timer");
   }
-  assert(c.deadline <= c.retransmitDeadline, "the timer covers the retransmission");
-  assert(c.deadline <= c.delayedAckDeadline, "the timer covers the acknowledgment");
-  assert(c.deadline <= c.keepaliveDeadline, "the timer covers the keepalive");
-  assert(c.deadline <= c.closeDeadline, "the timer covers the end");
+  // What came due while the connection was locked is looked at so much later (connectionTimer).
+  const soon = netNow() + MILLISECOND;
+  assert(c.deadline <= max(c.retransmitDeadline, soon), "the timer covers the retransmission");
+  assert(c.deadline <= max(c.delayedAckDeadline, soon), "the timer covers the acknowledgment");
+  assert(c.deadline <= max(c.keepaliveDeadline, soon), "the timer covers the keepalive");
+  assert(c.deadline <= max(c.closeDeadline, soon), "the timer covers the end");
 }
 
 export function verifyConnection(c: Connection): void {
   assert(!c.dead, "a dead connection is not in the table");
+  const channel = c.channel;
+  assert(
+    c.lockHeld || channel == null || channel.isEmpty(),
+    "the channel of a free connection is empty",
+  );
+  assert(!c.arrived, "a batch has been ended");
   assert(c.state != State.CLOSED && c.state != State.TIME_WAIT, "the state of a connection");
   if (c.state == State.SYN_SENT || c.state == State.SYN_RECEIVED) {
     assert(c.retransmitDeadline != NEVER, "a handshake has a timer");
