@@ -52,8 +52,9 @@ export function listenerInput(
     if ((flags & SYN) == 0 && listener.cookieTime != 0) {
       const c = cookieInput(listener, local, remote, ports);
       if (c) return c;
-      if ((segment.length > 0 || listener.acceptFull()) && cookieRecent(segment)) {
-        // Data may have overtaken the acknowledgment that the cookie needs, or accept is behind: it
+      const carries = segment.length > 0 || (flags & FIN) != 0;
+      if ((carries || listener.acceptFull()) && cookieRecent(segment)) {
+        // Data or a FIN may have overtaken the acknowledgment that the cookie needs, or accept is behind: it
         // will be sent again.
         packetFree(packet);
         return null;
