@@ -292,7 +292,8 @@ const forgery: Scenario = {
       if ((flagsOf(segment) & SYN) !== 0 || !random.chance(rate)) return;
       // A reset with exactly the next sequence number is genuine for all that TCP can know: stay
       // away from it.
-      const far = random.pick([-1_000_000_000, -100_000, 100_000_000, 1_000_000_000]);
+      // So is what lies in the window, which begins up to one window before the segment.
+      const far = random.pick([-1_000_000_000, -5_000_000, 100_000_000, 1_000_000_000]);
       const flags = random.pick([RST, RST | ACK, SYN, SYN | ACK, ACK, FIN | ACK, 0]);
       wire.send(undefined, forge(segment, flags, far + random.between(-1000, 1000)));
     };
