@@ -44,7 +44,7 @@ export function acknowledged(c: Connection, ack: u32): void {
 }
 
 /**
- * A batch of data has been received: more than a full segment is acknowledged at the end of the
+ * A batch of data has been received: two full segments or more are acknowledged at the end of the
  * burst (RFC 9293 3.8.6.3), less may wait for an answer to carry it.
  */
 export function dueAcknowledgment(c: Connection): void {

@@ -18,6 +18,12 @@ export const DELAYED_ACK: u64 = 40 * MILLISECOND;
  */
 export const DELAYED_ACK_STEP: u64 = 1 << 23;
 /**
+ * So many answers make a conversation, in which acknowledgments wait for the next one; twice as
+ * many each time that it does not come, up to the second number.
+ */
+export const ANSWERS_MIN: u32 = 4;
+export const ANSWERS_MAX: u32 = 256;
+/**
  * How often a SYN, a SYN+ACK, data are sent again (Linux's tcp_syn_retries, tcp_synack_retries,
  * tcp_retries2).
  */

@@ -99,6 +99,7 @@ export function channelDrain(c: Connection): void {
 /** Data has been received: what is done once for all of it. */
 export function endBatch(c: Connection): void {
   c.arrived = false;
+  c.asked = true;
   if (!c.dead) dueAcknowledgment(c);
   c.notify(POLLIN | POLLRDNORM);
 }

@@ -3,7 +3,7 @@ import { EAGAIN, ECONNRESET } from "../../lib/errno";
 import { expect, expectEqual, test } from "../../lib/testing";
 import { SleepLock } from "../../sched/sleep-lock";
 import { packetCount, packetFreeCount } from "../packet";
-import { SECOND } from "./config";
+import { ANSWERS_MIN, SECOND } from "./config";
 import { ACK, FIN, PSH, RST } from "./header";
 import { State } from "./state";
 import {
@@ -95,4 +95,38 @@ test("tcp connection: the send buffer wraps, grows and is given back", () => {
   tcpFlush();
   dropSent();
   expectEqual(packetCount() - packetFreeCount(), 0, "packets");
+});
+
+/**
+ * The peer asks, the application reads it, and then answers. `alone`: an acknowledgment goes ahead.
+ */
+function round(index: u32, alone: bool): void {
+  const at = index * 10;
+  peer(ACK | PSH, at, at, 10);
+  read(100, at);
+  tcpFlush();
+  if (alone) expectSegment(ACK, at, at + 10, 0, "the acknowledgment");
+  else nothingSent("the answer will carry it");
+  write(10);
+  expectSegment(ACK | PSH, at, at + 10, 10, "the answer");
+  peer(ACK, at + 10, at + 10, 0);
+  nothingSent("no acknowledgment is acknowledged");
+}
+
+test("tcp connection: in a conversation acknowledgments wait for the answer", () => {
+  start();
+  openPassive();
+  conn.quickAcks = 0;
+  let index: u32 = 0;
+  while (index < ANSWERS_MIN) round(index++, true);
+  for (let i = 0; i < 5; i++) round(index++, false);
+  // This one is not answered: the peer hears of it by the timer, and at once from then on.
+  peer(ACK | PSH, index * 10, index * 10, 10);
+  read(100, index * 10);
+  tcpFlush();
+  nothingSent("as before");
+  pass(SECOND);
+  expectSegment(ACK, index * 10, index * 10 + 10, 0, "delayed");
+  expectEqual(conn.interactive, false, "no conversation any more");
+  expectEqual(conn.answersWanted, ANSWERS_MIN * 2, "it takes more to be one again");
 });

@@ -38,6 +38,7 @@ import { Packet } from "../packet";
 import { NEVER } from "../timers";
 import { abortConnection, closeConnection, shutdownSending } from "./close";
 import {
+  ANSWERS_MIN,
   BUFFER_LIMIT_MIN,
   KEEPALIVE_COUNT,
   KEEPALIVE_IDLE,
@@ -184,6 +185,11 @@ export class Connection extends Endpoint {
    * everything.
    */
   interactive: bool = false;
+  /** Data has come in since data was last sent. */
+  asked: bool = false;
+  /** How often data was sent behind data that came in, and how often it takes for `interactive`. */
+  answers: u32 = 0;
+  answersWanted: u32 = ANSWERS_MIN;
   /** How many acknowledgments are still sent at once: the peer is in slow start. */
   quickAcks: u32 = 0;
   /** A FIN has been seen at `finSequence`; and whether all before it has been received too. */

@@ -8,6 +8,7 @@ import { netNow } from "../clock";
 import { NEVER } from "../timers";
 import { finish, reset } from "./close";
 import {
+  ANSWERS_MAX,
   CORK_LIMIT,
   DATA_RETRIES,
   DELAYED_ACK,
@@ -87,8 +88,12 @@ export function connectionTimer(c: Connection): void {
   if (c.delayedAckDeadline <= now) {
     c.delayedAckDeadline = NEVER;
     if (c.unackedBytes > 0) {
-      // The answer that might have carried it did not come.
-      c.interactive = false;
+      if (c.interactive) {
+        // The answer that was to carry it did not come, and the peer may have waited (Nagle).
+        c.interactive = false;
+        c.answers = 0;
+        c.answersWanted = min(c.answersWanted * 2, ANSWERS_MAX);
+      }
       tcpStats.delayedAcks++;
       if (!sendAcknowledgment(c)) setDelayedAck(c);
     }

@@ -44,6 +44,17 @@ function noteAcknowledged(c: Connection): void {
 }
 
 /**
+ * Data goes out behind data that came in. When that is the rule these are requests and answers, and
+ * acknowledgments travel with the answers.
+ */
+function noteAnswer(c: Connection): void {
+  c.asked = false;
+  if (c.unackedBytes == 0 && ++c.answers < c.answersWanted) return;
+  c.interactive = true;
+  c.quickAcks = 0;
+}
+
+/**
  * Sends `length` bytes of the send buffer from `sequence` on, with `flags`; length 0 for a segment
  * without data. More than one segment's worth is cut by the device.
  */
@@ -65,11 +76,7 @@ export function transmit(c: Connection, sequence: u32, length: u32, flags: u32):
   }
   if (length > 0) {
     bufferRead(c, sequence, packet.append(length), length);
-    if (c.unackedBytes > 0) {
-      // Requests and answers: acknowledgments travel with the data.
-      c.interactive = true;
-      c.quickAcks = 0;
-    }
+    if (c.asked) noteAnswer(c);
   }
   const at = packet.push(size);
   headerWrite(at, c.ports, sequence, c.rcvNxt, size, flags, selectWindow(c));
