@@ -33,7 +33,7 @@ const PAYLOAD: u32 = 10;
 let via: Interface = changetype<Interface>(0);
 let conn: Connection = changetype<Connection>(0);
 
-/** A connection of the table, held busy so that what is put on its channel stays there. */
+/** A connection of the table, locked so that what is put on its channel stays there. */
 function setUp(): void {
   via = testInterfaceUp();
   conn = new Connection();

@@ -53,7 +53,7 @@ export class Peer {
   wasConnected = false;
   private shut = false;
   private stepQueued = false;
-  /** A copy of this application's sleeps: the connection is busy. */
+  /** A copy of this application's sleeps: the connection is locked. */
   private held = false;
   private readonly faults: number;
   private readonly started: number;

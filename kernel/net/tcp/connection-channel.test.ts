@@ -77,7 +77,7 @@ test("tcp channel: a hole in a burst is answered segment by segment, for fast re
   dropSent();
 });
 
-test("tcp channel: segments for a busy connection wait in order, and whoever lets go processes them", () => {
+test("tcp channel: segments for a locked connection wait in order, and whoever lets go processes them", () => {
   open();
   SleepLock.acquire(conn);
   for (let i: u32 = 0; i < 5; i++) peer(ACK | PSH, i * 10, 0, 10);
@@ -95,7 +95,7 @@ test("tcp channel: segments for a busy connection wait in order, and whoever let
   verifyAll();
 });
 
-test("tcp channel: more than fits is dropped and counted while busy, and only then", () => {
+test("tcp channel: more than fits is dropped and counted while locked, and only then", () => {
   open();
   const before = packetsHeld();
   const drops = tcpStats.channelDrops;
