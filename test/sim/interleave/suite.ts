@@ -2,6 +2,7 @@
  * What is simulated on several CPUs, by name: for the tests (interleave.sim.ts) and for replaying
  * (test/sim/main.ts).
  */
+import { CHANNEL_BUILD, CHANNEL_MUTATIONS, CHANNEL_SCENARIOS } from "./channel.ts";
 import {
   exploreAll,
   exploreRandom,
@@ -22,6 +23,7 @@ export interface Suite {
 
 export const SUITES: readonly Suite[] = [
   { build: MUTEX_BUILD, scenarios: MUTEX_SCENARIOS, mutations: MUTEX_MUTATIONS },
+  { build: CHANNEL_BUILD, scenarios: CHANNEL_SCENARIOS, mutations: CHANNEL_MUTATIONS },
 ];
 
 export const SCENARIO_NAMES: readonly string[] = SUITES.flatMap(({ scenarios }) =>
