@@ -116,9 +116,10 @@ function foundMmio(base: u64, irq: u32): void {
 export function discoverDevices(words: string[], wake: () => void): void {
   wakeNet = wake;
   for (let i = 0; i < words.length; i++) foundWord(words[i]);
-  if (words.length > 0) return;
-  acpiMmioDevices(foundMmio);
-  if (pciPresent()) pciEnumerate(foundPci);
+  if (words.length == 0) {
+    acpiMmioDevices(foundMmio);
+    if (pciPresent()) pciEnumerate(foundPci);
+  }
   consoleStart();
 }
 
