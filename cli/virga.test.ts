@@ -65,7 +65,7 @@ async function freePort(): Promise<{ port: number; server: Server }> {
 
 test("the program's output and status are the command's, on every machine type", async () => {
   const events = [START, { event: "exit", code: 7 }];
-  const file = kernel("exit", { console: "hello\n", events, ending: "exit" });
+  const file = kernel("exit", { console: "hello\n", events, ending: "reset" });
   for (const machine of ["microvm", "q35", "pc"]) {
     const result = await virga("run", "--kernel", file, "--machine", machine, "/bin/true");
     assert.equal(result.status, 7, result.stderr);
@@ -75,7 +75,7 @@ test("the program's output and status are the command's, on every machine type",
 });
 
 test("CPUs that the kernel will not use are told of, and are no error", async () => {
-  const file = kernel("cpus", { events: [START, { event: "exit", code: 0 }], ending: "exit" });
+  const file = kernel("cpus", { events: [START, { event: "exit", code: 0 }], ending: "reset" });
   const two = await virga("run", "--kernel", file, "--cpus", "2", "/bin/true");
   assert.equal(two.status, 0, two.stderr);
   assert.match(two.stderr, /^virga: --cpus 2: the kernel uses one CPU so far/m);
@@ -99,7 +99,7 @@ test("a signal, a panic and an unexplained end have their own statuses", async (
   const crash = { event: "signal", signal: 11, name: "SIGSEGV" };
   const cases: [options: FakeKernel, status: number, message: RegExp][] = [
     [{ events: [START, crash], ending: "reset" }, 139, /ended by SIGSEGV/],
-    [{ events: [{ event: "panic", reason: "bad list" }], ending: "exit" }, 70, /panic.*bad list/],
+    [{ events: [{ event: "panic", reason: "bad list" }], ending: "reset" }, 70, /panic.*bad list/],
     [{ ending: "reset" }, 125, /without saying why/],
   ];
   for (const [options, status, message] of cases) {
@@ -190,7 +190,7 @@ test("what cannot run is refused in one line", async () => {
 });
 
 test("QEMU missing is said with the package that has it", async () => {
-  const file = kernel("none", { ending: "exit" });
+  const file = kernel("none", { ending: "reset" });
   const result = await finish(start(["run", "--kernel", file, "/bin/true"], { PATH: folder }));
   assert.equal(result.status, 125);
   assert.match(result.stderr, /(qemu-system-x86_64|mkfs\.erofs) is missing; install it/);
