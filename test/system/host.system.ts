@@ -1,10 +1,16 @@
 /*
  * What the host does to a running program: it feeds its standard input, sends it signals, and stops
- * it. The guest's side is test/guest/host.c.
+ * it; first by the machine's own interface, in the end by the command. The guest's side is
+ * test/guest/host.c.
  */
 import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { PassThrough, Readable } from "node:stream";
-import { before, test } from "node:test";
+import { after, before, test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { buildKernel } from "../../cli/modules.ts";
 import type { MachineType } from "../../cli/qemu/index.ts";
 import { type BootResult, describeEnd, type RunningBoot, startBoot, tailOf } from "./boot.ts";
@@ -25,6 +31,9 @@ before(async () => {
   image = await composeTestRoot([program]);
   kernel = process.env.VIRGA_TEST_KERNEL ?? (await buildKernel(false));
 });
+
+const state = mkdtempSync(join(tmpdir(), "virga-host-"));
+after(() => rmSync(state, { recursive: true }));
 
 interface Guest {
   readonly machine: RunningBoot;
@@ -138,4 +147,58 @@ test("a signal without a handler ends the program without a report", { skip }, a
   const result = await machine.ended;
   assertEnd(result, "ended by SIGINT (2)");
   assert.doesNotMatch(result.text, /rip|rsp|#0/);
+});
+
+const MAIN = fileURLToPath(new URL("../../cli/main.ts", import.meta.url));
+
+interface Command {
+  readonly child: ChildProcess;
+  readonly ended: Promise<{ status: number | null; stdout: string; stderr: string }>;
+}
+
+function virga(...args: string[]): Command {
+  const child = spawn(process.execPath, ["--import", "tsx", MAIN, ...args], {
+    stdio: ["pipe", "pipe", "pipe"],
+    env: { ...process.env, VIRGA_STATE_DIR: state },
+  });
+  let stdout = "";
+  let stderr = "";
+  child.stdout.on("data", (chunk: Buffer) => {
+    stdout += chunk.toString();
+  });
+  child.stderr.on("data", (chunk: Buffer) => {
+    stderr += chunk.toString();
+  });
+  const ended = new Promise<Awaited<Command["ended"]>>((resolve) => {
+    child.once("close", (status) => resolve({ status, stdout, stderr }));
+  });
+  return { child, ended };
+}
+
+test("virga run feeds the program what it is fed", { skip }, async () => {
+  const { child, ended } = virga("run", "--kernel", kernel, program.path, "sum");
+  child.stdin?.end("hello\n");
+  const { status, stdout, stderr } = await ended;
+  assert.equal(status, 0, stderr);
+  assert.equal(stdout.trim(), `${sumOf(Buffer.from("hello\n"))} 6`);
+});
+
+test("SIGTERM for virga run is the program's, whose end is its status", { skip }, async () => {
+  const { child, ended } = virga("run", "--kernel", kernel, program.path, "threads");
+  child.stdout?.once("data", () => child.kill("SIGTERM"));
+  const { status, stderr } = await ended;
+  assert.equal(status, 128 + SIGTERM, stderr);
+  assert.match(stderr, /was ended by SIGTERM/);
+});
+
+test("virga stop ends a program that ignores SIGTERM when its time is up", { skip }, async () => {
+  const options = ["--kernel", kernel, "--name", "deaf", "--detach"];
+  const { status, stderr } = await virga("run", ...options, program.path, "ignore").ended;
+  assert.equal(status, 0, stderr);
+  const follower = virga("logs", "--follow", "deaf");
+  await new Promise((resolve) => follower.child.stdout?.once("data", resolve));
+  const stopped = await virga("stop", "--timeout", "1", "deaf").ended;
+  await follower.ended;
+  assert.equal(stopped.status, 0);
+  assert.match(stopped.stderr, /deaf did not end within 1 s of SIGTERM; its machine was ended/);
 });
