@@ -19,7 +19,7 @@ import { addressOf, load8, store8 } from "../arch/hw";
 import { setBeforePowerOff } from "../arch/x86_64/power";
 import { setLogSink } from "../lib/log";
 import { WaitQueue } from "../sched/wait-queue";
-import { serialInit, serialInputCount, serialListen, serialRead } from "./serial";
+import { serialDrain, serialInit, serialInputCount, serialListen, serialRead } from "./serial";
 import { serialQueueDrain, serialQueueStart, serialQueueWrite } from "./serial-queue";
 import { InputPort } from "./virtio/host-ports";
 import {
@@ -81,6 +81,7 @@ export function consoleWrite(address: u64, n: u64): void {
 export function consoleDrain(): void {
   flushLine();
   serialQueueDrain();
+  serialDrain();
   virtioConsoleDrain();
 }
 

@@ -4,6 +4,7 @@
  *
  *     serialInit()
  *     serialWrite(address, n)       waits for the port, not for an interrupt
+ *     serialDrain()                 waits until the host has all of it: before the machine ends
  *     serialListen(wake)            input by interrupt from now on
  *     serialRead() → byte or -1     what has come
  *
@@ -33,6 +34,8 @@ const LCR_8N1: u32 = 0x03;
 const MCR_READY: u32 = 0x0b;
 const LSR_DATA_READY: u32 = 1 << 0;
 const LSR_HOLDING_EMPTY: u32 = 1 << 5;
+/** The shift register, too: an emulated port keeps bytes there while its host takes none. */
+const LSR_TRANSMITTER_EMPTY: u32 = 1 << 6;
 const FIFO_SIZE: u64 = 16;
 /**
  * How often to look whether the port takes more: some seconds. A host that does not read for so
@@ -58,9 +61,9 @@ export function serialInit(): void {
   out8(MODEM_CONTROL, MCR_READY);
 }
 
-/** Waits until the FIFO is empty; false when the host does not read. */
-function waitForRoom(): bool {
-  for (let spins = 0; (in8(LINE_STATUS) & LSR_HOLDING_EMPTY) == 0; spins++) {
+/** Waits until the line status has `bit`; false when the host does not read. */
+function waitFor(bit: u32): bool {
+  for (let spins = 0; (in8(LINE_STATUS) & bit) == 0; spins++) {
     if (stuck || spins == SPINS_MAX) {
       stuck = true;
       return false;
@@ -75,10 +78,14 @@ function waitForRoom(): bool {
 export function serialWrite(address: u64, n: u64): void {
   let done: u64 = 0;
   while (done < n) {
-    if (!waitForRoom()) return;
+    if (!waitFor(LSR_HOLDING_EMPTY)) return;
     const stop = min(n, done + FIFO_SIZE);
     for (; done < stop; done++) out8(DATA, load8(address + done));
   }
+}
+
+export function serialDrain(): void {
+  waitFor(LSR_TRANSMITTER_EMPTY);
 }
 
 function serialInterrupt(context: usize): void {
