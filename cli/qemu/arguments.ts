@@ -27,7 +27,7 @@ export function qemuArguments(options: QemuOptions): string[] {
   if (options.machine === "microvm") {
     args.push("-global", "virtio-mmio.force-legacy=false"); // virtio 1.x, not 0.9
   }
-  args.push(...channel("console", options.console), "-serial", "chardev:console");
+  args.push(...consoles(options));
   if (options.events !== undefined) {
     args.push(...channel("events", options.events));
     args.push("-device", "isa-debugcon,iobase=0xe9,chardev=events");
@@ -48,6 +48,16 @@ export function qemuArguments(options: QemuOptions): string[] {
   if (options.gdb !== undefined) args.push("-gdb", options.gdb);
   if (options.startStopped) args.push("-S");
   return [...args, ...(options.extra ?? [])];
+}
+
+/**
+ * Without a port for output the console is the serial port. QEMU lets no two devices share a
+ * chardev.
+ */
+function consoles(options: QemuOptions): string[] {
+  const main = channel("console", options.console);
+  if (options.ports === undefined) return [...main, "-serial", "chardev:console"];
+  return [...main, ...channel("serial", options.ports.serial), "-serial", "chardev:serial"];
 }
 
 function machine(options: QemuOptions): string {
@@ -100,15 +110,15 @@ function netdev(net: Exclude<Network, { kind: "none" }>): string {
  */
 function ports(options: QemuOptions): string[] {
   if (options.ports === undefined) return [];
-  const { controlSocket, inputFd } = options.ports;
+  const { controlSocket, input } = options.ports;
   const control = `socket,id=control,path=${quote(controlSocket)},server=on,wait=off`;
-  const vectors = options.machine === "microvm" ? "" : ",vectors=4";
-  const device = virtio(options, "serial", `max_ports=3${vectors}`);
+  const vectors = options.machine === "microvm" ? "" : ",vectors=5";
+  const device = virtio(options, "serial", `max_ports=4${vectors}`);
   const args = ["-device", device, "-chardev", control];
+  args.push("-device", "virtserialport,nr=3,chardev=console");
   args.push("-device", "virtserialport,nr=1,chardev=control");
-  if (inputFd === undefined) return args;
-  const input = ["-chardev", `socket,id=stdin,fd=${inputFd}`];
-  return [...args, ...input, "-device", "virtserialport,nr=2,chardev=stdin"];
+  if (input === undefined) return args;
+  return [...args, ...channel("stdin", input), "-device", "virtserialport,nr=2,chardev=stdin"];
 }
 
 function channel(id: string, end: Channel): string[] {
@@ -116,14 +126,16 @@ function channel(id: string, end: Channel): string[] {
     case "stdio":
       return ["-chardev", `stdio,id=${id}${log(end.logFile)}`];
     case "file":
-      return ["-chardev", `file,id=${id},path=${quote(end.path)}`];
+      return ["-chardev", `file,id=${id},path=${quote(end.path)},append=on${log(end.logFile)}`];
     case "socket":
       return ["-chardev", `socket,id=${id},path=${quote(end.path)}${log(end.logFile)}`];
+    case "inherited":
+      return ["-chardev", `socket,id=${id},fd=${end.fd}${log(end.logFile)}`];
   }
 }
 
 function log(file: string | undefined): string {
-  return file === undefined ? "" : `,logfile=${quote(file)}`;
+  return file === undefined ? "" : `,logfile=${quote(file)},logappend=on`;
 }
 
 /** QEMU's option syntax has no quotes; a comma in a value is doubled. */

@@ -40,7 +40,8 @@ export interface StartOptions {
   readonly qemu: Omit<QemuOptions, "console" | "events" | "ports" | "qmpSocket">;
   /** What the program reads, once it does; the machine's end ends it. Not with `detached`. */
   readonly input?: Readable;
-  readonly onConsole?: (bytes: Buffer) => void;
+  /** No more come before a promise that it returns is kept: the program waits, then. */
+  readonly onConsole?: (bytes: Buffer) => Promise<void> | undefined;
   /** `atMs` counts from just before QEMU's process was made. */
   readonly onEvent?: (event: MachineEvent, atMs: number) => void;
   /** Ctrl-C at the terminal is not to reach QEMU: the caller passes signals on to the program. */
@@ -67,8 +68,9 @@ export const QMP_SOCKET = "qmp.sock";
 export const CONTROL_SOCKET = "control.sock";
 const EVENTS_SOCKET = "events.sock";
 
-/** Of QEMU: what feeds standard input. */
+/** Of QEMU: what feeds standard input, and the serial port. */
 const INPUT_FD = 3;
+const SERIAL_FD = 4;
 
 /** How long the machine may take to power off after its last event, and QEMU to obey. */
 const POWER_OFF_MS = 3_000;
@@ -104,7 +106,16 @@ export async function startMachine(options: StartOptions): Promise<Machine> {
   child.stderr?.on("data", (chunk: Buffer) => {
     complaint = (complaint + chunk.toString()).slice(-4096);
   });
-  if (options.onConsole) child.stdout?.on("data", options.onConsole);
+  for (const output of [child.stdout, child.stdio[SERIAL_FD] as Readable | null]) {
+    output?.on("error", () => {}); // QEMU was killed; `close` follows
+    output?.on("data", async (bytes: Buffer) => {
+      const taken = options.onConsole?.(bytes);
+      if (taken === undefined) return;
+      output.pause();
+      await taken;
+      output.resume();
+    });
+  }
   onLast = () => setTimeout(() => child.kill("SIGTERM"), POWER_OFF_MS).unref();
 
   const { input } = options;
@@ -171,8 +182,11 @@ async function spawnQemu(
       logFile: join(folder, EVENTS_LOG),
     },
     ports: {
+      serial: detached
+        ? { kind: "file", path: consoleLog }
+        : { kind: "inherited", fd: SERIAL_FD, logFile: consoleLog },
       controlSocket: join(folder, CONTROL_SOCKET),
-      ...(options.input ? { inputFd: INPUT_FD } : {}),
+      ...(options.input ? { input: { kind: "inherited", fd: INPUT_FD } } : {}),
     },
     qmpSocket: join(folder, QMP_SOCKET),
   });
@@ -180,7 +194,13 @@ async function spawnQemu(
   const output = log ?? "pipe";
   const child = spawn(QEMU, args, {
     env: { ...process.env, ...variables },
-    stdio: ["ignore", output, output, options.input ? "pipe" : "ignore"],
+    stdio: [
+      "ignore",
+      output,
+      output,
+      options.input ? "pipe" : "ignore",
+      detached ? "ignore" : "pipe",
+    ],
     detached: detached || shielded,
   });
   if (log !== null) closeSync(log);

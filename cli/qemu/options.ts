@@ -26,9 +26,12 @@ export type Network =
 /** Where one end of a byte stream of the guest is on the host. */
 export type Channel =
   | { readonly kind: "stdio"; readonly logFile?: string }
-  | { readonly kind: "file"; readonly path: string }
+  /** Is appended to. */
+  | { readonly kind: "file"; readonly path: string; readonly logFile?: string }
   /** A UNIX socket that somebody listens on already. */
-  | { readonly kind: "socket"; readonly path: string; readonly logFile?: string };
+  | { readonly kind: "socket"; readonly path: string; readonly logFile?: string }
+  /** A connected socket that QEMU inherits. */
+  | { readonly kind: "inherited"; readonly fd: number; readonly logFile?: string };
 
 export interface Disk {
   readonly path: string;
@@ -47,16 +50,18 @@ export interface QemuOptions {
   readonly initrd?: string;
   readonly disks?: readonly Disk[];
   readonly network: Network;
-  /** The first serial port. */
+  /** The first serial port; with `ports`, the port for output. */
   readonly console: Channel;
   /** The debug console at port 0xe9. */
   readonly events?: Channel;
-  /** Ports of a virtio console for what the host has to say to the kernel. */
+  /** Ports of a virtio console: output, and what the host has to say to the kernel. */
   readonly ports?: {
+    /** The first serial port: what the kernel says before it has found the port for output. */
+    readonly serial: Channel;
     /** Path of a UNIX socket that QEMU is to make for requests to the kernel. */
     readonly controlSocket: string;
-    /** A descriptor that QEMU inherits: a connected socket that feeds standard input. */
-    readonly inputFd?: number;
+    /** What feeds standard input. */
+    readonly input?: Channel;
   };
   /** Path of a UNIX socket that QEMU is to make for QMP. */
   readonly qmpSocket?: string;

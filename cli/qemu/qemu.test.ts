@@ -68,22 +68,26 @@ test("a tap device is used as it is", () => {
 
 test("events go to the debug console", () => {
   const args = qemuArguments({ ...BASE, events: { kind: "file", path: "/e" } });
-  assert(valuesOf(args, "-chardev").includes("file,id=events,path=/e"));
+  assert(valuesOf(args, "-chardev").includes("file,id=events,path=/e,append=on"));
   assert(valuesOf(args, "-device").includes("isa-debugcon,iobase=0xe9,chardev=events"));
 });
 
-test("the host's ports have fixed numbers, standard input only where something feeds it", () => {
-  const control = { ports: { controlSocket: "/m/c,1" } };
+test("the host's ports have fixed numbers, output has one, standard input where something feeds it", () => {
+  const control = {
+    ports: { controlSocket: "/m/c,1", serial: { kind: "file", path: "/m/console" } as const },
+  };
   assert(!qemuArguments(BASE).some((each) => each.includes("serial-device")));
   const without = qemuArguments({ ...BASE, ...control });
-  assert(valuesOf(without, "-device").includes("virtio-serial-device,max_ports=3"));
+  assert(valuesOf(without, "-device").includes("virtio-serial-device,max_ports=4"));
   assert(valuesOf(without, "-device").includes("virtserialport,nr=1,chardev=control"));
+  assert(valuesOf(without, "-device").includes("virtserialport,nr=3,chardev=console"));
+  assert(valuesOf(without, "-chardev").includes("file,id=serial,path=/m/console,append=on"));
   const socket = "socket,id=control,path=/m/c,,1,server=on,wait=off";
   assert(valuesOf(without, "-chardev").includes(socket));
   assert(!without.some((each) => each.includes("nr=2")));
-  const ports = { ...control.ports, inputFd: 3 };
+  const ports = { ...control.ports, input: { kind: "inherited", fd: 3 } as const };
   const withInput = qemuArguments({ ...BASE, machine: "q35", ports });
-  const device = "virtio-serial-pci,disable-legacy=on,max_ports=3,vectors=4";
+  const device = "virtio-serial-pci,disable-legacy=on,max_ports=4,vectors=5";
   assert(valuesOf(withInput, "-device").includes(device));
   assert(valuesOf(withInput, "-chardev").includes("socket,id=stdin,fd=3"));
   assert(valuesOf(withInput, "-device").includes("virtserialport,nr=2,chardev=stdin"));

@@ -63,7 +63,10 @@ export async function run(args: readonly string[]): Promise<number> {
       ...(stdin === "null" ? {} : { input: inputOf(name) }),
       shielded: true,
       detached: options.isDetached,
-      onConsole: (bytes) => filter.push(bytes),
+      onConsole: (bytes) => {
+        filter.push(bytes);
+        return reporter.room();
+      },
       onEvent: (event: MachineEvent, atMs: number) => {
         if (reporter.event(event, atMs)) onReady();
       },

@@ -24,7 +24,18 @@ export class Reporter {
   }
 
   console(bytes: Buffer): void {
-    (this.#options.isJson ? process.stderr : process.stdout).write(bytes);
+    this.#output.write(bytes);
+  }
+
+  /** When our own output is to take more; undefined: now. */
+  room(): Promise<void> | undefined {
+    const output = this.#output;
+    if (!output.writableNeedDrain) return undefined;
+    return new Promise((resolve) => output.once("drain", resolve));
+  }
+
+  get #output(): NodeJS.WriteStream {
+    return this.#options.isJson ? process.stderr : process.stdout;
   }
 
   /** Takes an event; true when it is the one that makes the machine ready. */

@@ -1,16 +1,19 @@
 /**
- * The console: the virtio console where there is one, else the first serial port.
+ * The console: the virtio console where there is one, else the first serial port. A byte on a
+ * serial port costs an exit to the hypervisor, a whole write on a virtio console does.
  *
- *     consoleInit()                      from main, first of all: output works, the log goes through here
- *     consoleWrite(address, n)           n bytes at an address that is known to be mapped
- *     consoleRead(address, n) → bytes    what input has come; 0: none. Does not wait
+ *     consoleInit()                     from main, first of all: output works, the log goes here
+ *     consoleStart()                    at the end of discovery: output may be put off
+ *     consoleInputFrom(port)            input comes from the host's terminal (virtio/host-ports.ts)
+ *     consoleWrite(address, n)          n bytes at an address that is known to be mapped
+ *     consoleWaitRoom()                 sleeps until a page would be taken at once: 0 or -EINTR
+ *     consoleHasRoom(), consoleOnRoom(notify)      for poll(2) of output
+ *     consoleRead(address, n) → bytes   what input has come; 0: none. Does not wait
+ *     consoleWaitInput()                sleeps until there is input: 0 or -EINTR
  *     consoleInputCount()
- *     consoleWaitInput()                 sleeps until there is input: 0 or -EINTR
- *     consoleInputEnded()                no more will come once what has come is read
- *     consoleOnInput(notify)             called, in interrupt context, when input comes: for poll(2)
- *     consoleInputFrom(port)             input comes from the host's terminal instead (virtio/host-ports.ts)
- *     consoleStart()                     at the end of discovery: output may be put off (serial-queue.ts)
- *     consoleDrain()                     writes what has been put off; called before power off
+ *     consoleInputEnded()               no more will come once what has come is read
+ *     consoleOnInput(notify)            called, in interrupt context, when input comes: for poll(2)
+ *     consoleDrain()                    writes what has been put off; called before power off
  *
  * Input is switched on by the first that asks for it: most applications never do, and it costs boot
  * time. The log writes byte by byte; its lines are collected and go out whole.
@@ -25,7 +28,10 @@ import { InputPort } from "./virtio/host-ports";
 import {
   virtioConsoleAvailable,
   virtioConsoleDrain,
+  virtioConsoleHasInput,
+  virtioConsoleHasRoom,
   virtioConsoleListen,
+  virtioConsoleOnRoom,
   virtioConsolePoll,
   virtioConsoleWrite,
 } from "./virtio/virtio-console";
@@ -44,6 +50,8 @@ let hostInput: InputPort | null = null;
 let listening = false;
 let waiters: WaitQueue = changetype<WaitQueue>(0);
 let notifyInput: () => void = () => {};
+let writers: WaitQueue = changetype<WaitQueue>(0);
+let notifyRoom: () => void = () => {};
 
 /** Takes a byte of the log. */
 function logByte(byte: u32): void {
@@ -69,12 +77,41 @@ export function consoleInit(): void {
 /** Output may take its time from now on: devices are known, timers run. */
 export function consoleStart(): void {
   setBeforePowerOff(consoleDrain);
+  writers = new WaitQueue();
+  virtioConsoleOnRoom(roomCame);
   if (!virtioConsoleAvailable()) serialQueueStart();
 }
 
 export function consoleWrite(address: u64, n: u64): void {
-  if (virtioConsoleAvailable()) virtioConsoleWrite(address, n);
-  else serialQueueWrite(address, n);
+  if (!virtioConsoleAvailable()) {
+    serialQueueWrite(address, n);
+    return;
+  }
+  // The device may have come while output waited.
+  serialQueueDrain();
+  virtioConsoleWrite(address, n);
+}
+
+/** In interrupt context. */
+function roomCame(): void {
+  writers.wakeAll();
+  notifyRoom();
+}
+
+export function consoleHasRoom(): bool {
+  return virtioConsoleHasRoom();
+}
+
+export function consoleWaitRoom(): i32 {
+  while (!virtioConsoleHasRoom()) {
+    const error = writers.wait();
+    if (error != 0) return error;
+  }
+  return 0;
+}
+
+export function consoleOnRoom(notify: () => void): void {
+  notifyRoom = notify;
 }
 
 /** Returns when the host has all output. */
@@ -97,7 +134,7 @@ function listen(): void {
   waiters = new WaitQueue();
   const port = hostInput;
   if (port) port.open(inputCame);
-  else if (virtioConsoleAvailable()) virtioConsoleListen(inputCame);
+  else if (virtioConsoleHasInput()) virtioConsoleListen(inputCame);
   else serialListen(inputCame);
 }
 
@@ -114,7 +151,7 @@ export function consoleInputCount(): u32 {
   listen();
   const port = hostInput;
   if (port) return port.isReady() ? port.count() : 0;
-  if (!virtioConsoleAvailable()) return serialInputCount();
+  if (!virtioConsoleHasInput()) return serialInputCount();
   virtioConsolePoll(keepInput);
   return inputHead - inputTail;
 }
@@ -125,7 +162,7 @@ export function consoleRead(address: u64, n: u64): u64 {
   if (port) return port.read(address, n);
   const count = min(n, <u64>consoleInputCount());
   for (let i: u64 = 0; i < count; i++) {
-    if (virtioConsoleAvailable()) {
+    if (virtioConsoleHasInput()) {
       store8(address + i, load<u8>(input + <usize>(inputTail & (INPUT_SIZE - 1))));
       inputTail++;
     } else {

@@ -8,11 +8,14 @@
  */
 import { addressOf } from "../arch/hw";
 import {
+  consoleHasRoom,
   consoleInputCount,
   consoleInputEnded,
   consoleOnInput,
+  consoleOnRoom,
   consoleRead,
   consoleWaitInput,
+  consoleWaitRoom,
   consoleWrite,
 } from "../dev/console";
 import { EAGAIN, ENOMEM, ENOTTY } from "../lib/errno";
@@ -68,12 +71,20 @@ const END_OF_TRANSMISSION: u8 = 4;
 let openFiles: ConsoleFile | null = null;
 let listening = false;
 
-function inputCame(): void {
+function notifyAll(events: u32): void {
   let file = openFiles;
   while (file) {
-    file.notify(POLLIN | POLLRDNORM);
+    file.notify(events);
     file = file.nextOpen;
   }
+}
+
+function inputCame(): void {
+  notifyAll(POLLIN | POLLRDNORM);
+}
+
+function roomCame(): void {
+  notifyAll(POLLOUT | POLLWRNORM);
 }
 
 export class ConsoleFile extends VfsFile {
@@ -90,6 +101,12 @@ export class ConsoleFile extends VfsFile {
     if (piece == 0) return -ENOMEM;
     let done: i64 = 0;
     while (io.remaining > 0) {
+      const error =
+        (this.flags & O_NONBLOCK) == 0 || consoleHasRoom() ? consoleWaitRoom() : -EAGAIN;
+      if (error != 0) {
+        if (done == 0) done = error;
+        break;
+      }
       const moved = io.take(addressOf(piece), min(io.remaining, PIECE));
       if (moved <= 0) {
         if (done == 0) done = moved;
@@ -122,10 +139,11 @@ export class ConsoleFile extends VfsFile {
     if (!listening) {
       listening = true;
       consoleOnInput(inputCame);
+      consoleOnRoom(roomCame);
     }
     const isReadable = consoleInputCount() > 0 || consoleInputEnded();
     const input: u32 = isReadable ? POLLIN | POLLRDNORM : 0;
-    return input | POLLOUT | POLLWRNORM;
+    return consoleHasRoom() ? input | POLLOUT | POLLWRNORM : input;
   }
 
   ioctl(request: u32, argument: u64): i64 {

@@ -226,6 +226,45 @@ static int ignore(void) {
   return 0;
 }
 
+enum { LINES = 250000, LINE = 8, PIECE_LINES = 125 };
+static volatile int written;
+
+/* Waits until the writer does not get on, and only then asks the host for input. */
+static void *watch_writer(void *argument) {
+  char byte;
+  for (int rounds = 0, seen = 0; rounds < 20; rounds++) {
+    nanosleep(&(struct timespec){0, 5000000}, NULL);
+    if (written != seen || seen == 0)
+      rounds = 0;
+    seen = written;
+  }
+  return read(0, &byte, 1) == 0 ? argument : NULL;
+}
+
+/* Two megabytes of numbered lines; the second half by writes that may not wait. */
+static int output(void) {
+  static char piece[LINE * PIECE_LINES + 1];
+  pthread_t watcher;
+  void *seen = NULL;
+  pthread_create(&watcher, NULL, watch_writer, piece);
+  for (int line = 0; line < LINES; line += PIECE_LINES) {
+    for (int i = 0; i < PIECE_LINES; i++)
+      snprintf(piece + i * LINE, LINE + 1, "%07d\n", line + i);
+    if (line == LINES / 2)
+      fcntl(1, F_SETFL, O_NONBLOCK);
+    for (int at = 0; at < LINE * PIECE_LINES;) {
+      ssize_t n = write(1, piece + at, LINE * PIECE_LINES - at);
+      struct pollfd set = {1, POLLOUT, 0};
+      if (n < 0 && (errno != EAGAIN || poll(&set, 1, -1) != 1 || set.revents != POLLOUT))
+        return 1;
+      at += n > 0 ? n : 0;
+    }
+    written = line + 1;
+  }
+  pthread_join(watcher, &seen);
+  return seen == piece ? 0 : 2;
+}
+
 int main(int argc, char **argv) {
   const char *how = argc > 1 ? argv[1] : "";
   if (!strcmp(how, "sum"))
@@ -236,5 +275,7 @@ int main(int argc, char **argv) {
     return threads();
   if (!strcmp(how, "ignore"))
     return ignore();
+  if (!strcmp(how, "output"))
+    return output();
   return check_main(1, argv, groups, COUNT(groups));
 }

@@ -36,8 +36,8 @@ export interface BootRequest {
   readonly forwards?: readonly Forward[];
   /** What the program reads; nothing without. */
   readonly input?: Readable;
-  /** Gets the console's text as it comes. */
-  readonly onConsole?: (text: string) => void;
+  /** Gets the console's text as it comes; no more does before a promise that it returns is kept. */
+  readonly onConsole?: (text: string) => Promise<void> | undefined;
   readonly boot?: Omit<BootOptions, "argv" | "env" | "root">;
   readonly timeoutMs?: number;
 }
@@ -71,9 +71,10 @@ export async function startBoot(request: BootRequest): Promise<RunningBoot> {
   const { timeoutMs = 60_000 } = request;
   const folder = mkdtempSync(join(tmpdir(), "virga-test-"));
   const chunks: Buffer[] = [];
+  let room: Promise<void> | undefined;
   const filter = new ConsoleFilter(await loadNames(request.kernel, request.image), (bytes) => {
     chunks.push(bytes);
-    request.onConsole?.(bytes.toString("utf8"));
+    room = request.onConsole?.(bytes.toString("utf8"));
   });
   const events: MachineEvent[] = [];
   const watchers = new Set<(event: MachineEvent) => void>();
@@ -82,7 +83,10 @@ export async function startBoot(request: BootRequest): Promise<RunningBoot> {
     folder,
     qemu: machineOf(request),
     ...(request.input === undefined ? {} : { input: request.input }),
-    onConsole: (bytes) => filter.push(bytes),
+    onConsole: (bytes) => {
+      filter.push(bytes);
+      return room;
+    },
     onEvent: (event) => {
       events.push(event);
       for (const watch of watchers) watch(event);

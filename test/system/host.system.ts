@@ -60,6 +60,7 @@ async function start(
       rest = lines.pop() ?? "";
       turns.push(...lines.flatMap((line) => /^host: (.*?)\r?$/.exec(line)?.[1] ?? []));
       wake();
+      return undefined;
     },
   });
   const ended = machine.ended.then(() => null);
@@ -110,6 +111,28 @@ for (const machineType of ["microvm", "q35"] as const) {
     const result = await machine.ended;
     assertEnd(result, "exit code 0");
     assert.match(result.text, new RegExp(`^${sumOf(bytes)} ${bytes.length}$`, "m"));
+  });
+}
+
+for (const machineType of ["microvm", "q35"] as const) {
+  test(`output waits for the host and arrives whole, on ${machineType}`, { skip }, async () => {
+    let isWanted = (): void => {};
+    const wanted = new Promise<void>((resolve) => {
+      isWanted = resolve;
+    });
+    // The program's other thread asks for input when the first one is stuck.
+    const machine = await startBoot({
+      ...{ kernel, image, argv: [guestPath(program), "output"], machine: machineType },
+      input: Readable.from([]),
+      onConsole: () => wanted,
+    });
+    await machine.waitFor((event) => event.event === "stdin");
+    isWanted();
+    const result = await machine.ended;
+    assertEnd(result, "exit code 0");
+    const lines = result.text.split("\n").filter((line) => /^\d{7}$/.test(line));
+    assert.equal(lines.length, 250_000);
+    assert(lines.every((line, index) => Number(line) === index));
   });
 }
 

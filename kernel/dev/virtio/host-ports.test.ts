@@ -9,6 +9,12 @@ import {
   standardInput,
 } from "./host-ports";
 import { FakeTransport, ModelDevice } from "./testing";
+import {
+  virtioConsoleAvailable,
+  virtioConsoleHasRoom,
+  virtioConsoleOnRoom,
+  virtioConsoleWrite,
+} from "./virtio-console";
 import { VIRTIO_CONSOLE_F_MULTIPORT } from "./virtio-console-regs";
 import { VIRTIO_F_EVENT_IDX, VIRTIO_F_VERSION_1 } from "./virtio-regs";
 
@@ -224,4 +230,57 @@ test("host ports: a console with ports that nobody expects is a console", () => 
   expect(hostPortsProbe(transport), "it is taken");
   expect(controlPort() == null, "without ports");
   expect(!transport.hasFeature(VIRTIO_CONSOLE_F_MULTIPORT), "the feature is not taken");
+});
+
+/** The device has told of the output's port; what it gets. */
+function openOutput(): ModelDevice {
+  device();
+  tell(3, DEVICE_ADD, 1);
+  transport.interrupt();
+  return new ModelDevice(transport.queue(9));
+}
+
+test("host ports: output has a port once the device has told of it", () => {
+  device();
+  expect(!virtioConsoleAvailable(), "it may have none");
+  tell(3, DEVICE_ADD, 1);
+  transport.interrupt();
+  expect(virtioConsoleAvailable(), "now it has");
+  const output = new ModelDevice(transport.queue(9));
+  hw.fill(hw.addressOf(bytes), 0x61, 5000);
+  virtioConsoleWrite(hw.addressOf(bytes), 5000);
+  output.takeAll();
+  expectEqual(output.taken, 2, "a page and the rest");
+  expectEqual(output.length(0) + output.length(1), 5000, "all of it");
+  expectEqual(hw.load8(directMap(output.address(1)) + 903), 0x61, "to the last byte");
+});
+
+test("host ports: output that the host does not read leaves no room until it does", () => {
+  const output = openOutput();
+  virtioConsoleOnRoom(came);
+  let writes = 0;
+  while (virtioConsoleHasRoom()) {
+    virtioConsoleWrite(hw.addressOf(bytes), PAGE);
+    writes++;
+  }
+  expectEqual(writes, 4, "buffers");
+  calls = 0;
+  output.takeAll();
+  output.giveBack(0, 0);
+  expectEqual(output.interrupts, 1, "the driver has asked for it");
+  transport.interrupt();
+  expectEqual(calls, 1, "who waits is told");
+  expect(virtioConsoleHasRoom(), "for one more");
+});
+
+test("host ports: a device with fewer ports is taken, without output", () => {
+  transport.queueCount = 8;
+  device();
+  tell(3, DEVICE_ADD, 1);
+  transport.interrupt();
+  expect(!virtioConsoleAvailable(), "the serial port stays the console");
+  tell(2, DEVICE_ADD, 1);
+  transport.interrupt();
+  expectAnswer(0, DEVICE_READY);
+  expectAnswer(2, PORT_READY);
 });

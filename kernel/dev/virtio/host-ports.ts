@@ -1,6 +1,8 @@
 /**
- * Byte streams from the host to this machine: ports of a virtio console that has
- * VIRTIO_CONSOLE_F_MULTIPORT (virtio 1.2, section 5.3).
+ * Byte streams between the host and this machine: ports of a virtio console that has
+ * VIRTIO_CONSOLE_F_MULTIPORT (virtio 1.2, section 5.3). On one of them we speak, the console's
+ * output, on the others the host. That one is not port 0, the device's console proper: QEMU drops
+ * what is written there faster than somebody reads it, while any other port makes the guest wait.
  *
  *     hostPortsExpect(hasStandardInput)     before discovery: the console is not one, but carries ports
  *     hostPortsProbe(transport)             sets up the queues, announces itself, and waits for nothing
@@ -32,7 +34,7 @@ import { eventStdin } from "../../lib/events";
 import { allocPages, directMap, PAGE_SIZE } from "../../mem/page-allocator";
 import { WaitQueue } from "../../sched/wait-queue";
 import { VirtioTransport, virtioQueue } from "./transport";
-import { virtioConsoleProbe } from "./virtio-console";
+import { virtioConsoleOutput, virtioConsoleProbe, virtioConsoleSent } from "./virtio-console";
 import {
   CONTROL_EVENT,
   CONTROL_ID,
@@ -41,6 +43,7 @@ import {
   QUEUE_CONTROL_RECEIVE,
   QUEUE_CONTROL_TRANSMIT,
   queueReceiveOf,
+  queueTransmitOf,
   VIRTIO_CONSOLE_DEVICE_ADD,
   VIRTIO_CONSOLE_DEVICE_READY,
   VIRTIO_CONSOLE_DEVICE_REMOVE,
@@ -53,14 +56,17 @@ import { Virtqueue } from "./virtqueue";
 
 const PORT_CONTROL: u32 = 1;
 const PORT_STANDARD_INPUT: u32 = 2;
+const PORT_OUTPUT: u32 = 3;
 /** Pages that a port's device fills: requests are short, standard input may be a large file. */
 const CONTROL_BUFFERS = 1;
 const INPUT_BUFFERS = 8;
+/** More than virtio-console.ts ever has on their way. */
+const OUTPUT_BUFFERS: u32 = 4;
 
 const MESSAGES: u32 = 16;
 /** Of one message's buffer; what a name needs beyond that is cut off. */
 const MESSAGE_SIZE: u32 = 64;
-/** Ours are DEVICE_READY, and two per port: each has a place of its own. */
+/** Ours are DEVICE_READY, and at most two per port: each has a place of its own. */
 const SENT_MAX: u32 = 8;
 const SENT_OFFSET: u64 = MESSAGES * MESSAGE_SIZE;
 
@@ -188,6 +194,7 @@ export class InputPort {
 
 let isExpected = false;
 let isInputExpected = false;
+let output: Virtqueue | null = null;
 let control: InputPort | null = null;
 let input: InputPort | null = null;
 
@@ -234,6 +241,20 @@ function portOf(id: u32): InputPort | null {
   return id == PORT_STANDARD_INPUT ? input : null;
 }
 
+/** Takes a message of the device about port `id`. */
+function told(id: u32, event: u32, value: u32): void {
+  const queue = output;
+  if (id == PORT_OUTPUT && queue) {
+    // Not before: where there is no such port, what is written to its queue is lost.
+    if (event != VIRTIO_CONSOLE_DEVICE_ADD) return;
+    send(id, VIRTIO_CONSOLE_PORT_READY);
+    virtioConsoleOutput(queue);
+    return;
+  }
+  const port = portOf(id);
+  if (port) port.told(event, value);
+}
+
 /** Interrupt handler: messages have come. */
 function messagesCame(context: usize): void {
   const queue = messages;
@@ -242,9 +263,9 @@ function messagesCame(context: usize): void {
     while (queue.usedCount() != 0) {
       const index = <u32>queue.take() - 1;
       const message = directMap(messagePage + index * MESSAGE_SIZE);
-      const port = portOf(hw.load32(message + CONTROL_ID));
-      if (port && queue.takenLength >= CONTROL_SIZE) {
-        port.told(hw.load16(message + CONTROL_EVENT), hw.load16(message + CONTROL_VALUE));
+      if (queue.takenLength >= CONTROL_SIZE) {
+        const id = hw.load32(message + CONTROL_ID);
+        told(id, hw.load16(message + CONTROL_EVENT), hw.load16(message + CONTROL_VALUE));
       }
       offerMessage(queue, index);
     }
@@ -264,6 +285,12 @@ function createPort(transport: VirtioTransport, id: u32, buffers: i32): InputPor
   while (size < <u32>buffers) size *= 2;
   const queue = virtioQueue(transport, queueReceiveOf(id), size, bytesCame, id);
   return queue ? new InputPort(id, queue, buffers) : null;
+}
+
+/** Null when the device has not so many ports: output goes on by the serial port. */
+function outputQueue(transport: VirtioTransport): Virtqueue | null {
+  const index = queueTransmitOf(PORT_OUTPUT);
+  return virtioQueue(transport, index, OUTPUT_BUFFERS, virtioConsoleSent, 0);
 }
 
 /** Takes the device for its ports if they are expected and it has them, else as a console. */
@@ -289,6 +316,7 @@ export function hostPortsProbe(transport: VirtioTransport): bool {
   }
   messages = receive;
   answers = transmit;
+  output = outputQueue(transport);
   control = requests;
   input = bytes;
   for (let i: u32 = 0; i + 1 <= <u32>receive.size; i++) offerMessage(receive, i);

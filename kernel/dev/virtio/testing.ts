@@ -15,7 +15,7 @@ import { Virtqueue } from "./virtqueue";
 /** Where notifications go: memory that belongs to nobody. */
 const NOTIFY: u64 = DIRECT_MAP + 0x100;
 const CONFIG_SIZE = 64;
-const QUEUES_MAX = 8;
+const QUEUES_MAX = 16;
 
 /** The device's side of a split ring, as section 2.7 has it for devices. */
 export class ModelDevice {
@@ -108,6 +108,7 @@ export class FakeTransport extends VirtioTransport {
   status: u32 = 0;
   offered: u64 = VIRTIO_F_VERSION_1;
   queueSize: u32 = 256;
+  queueCount: u32 = QUEUES_MAX;
   queues: StaticArray<Virtqueue | null> = new StaticArray<Virtqueue | null>(QUEUES_MAX);
   config: StaticArray<u8> = new StaticArray<u8>(CONFIG_SIZE);
   private handlers: StaticArray<((context: usize) => void) | null> = new StaticArray<
@@ -135,7 +136,7 @@ export class FakeTransport extends VirtioTransport {
   writeFeatures(features: u64): void {}
 
   queueSizeMax(index: u32): u32 {
-    return this.queueSize;
+    return index < this.queueCount ? this.queueSize : 0;
   }
 
   queueEnable(queue: Virtqueue, index: u32): i32 {

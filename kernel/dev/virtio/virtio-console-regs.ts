@@ -9,9 +9,14 @@ export const QUEUE_TRANSMIT: u32 = 1;
 export const QUEUE_CONTROL_RECEIVE: u32 = 2;
 export const QUEUE_CONTROL_TRANSMIT: u32 = 3;
 
-/** The queue on which port `id`, from 1, receives; the next one is the one it sends on. */
+/** The queue on which port `id`, from 1, receives. */
 export function queueReceiveOf(id: u32): u32 {
   return 2 + 2 * id;
+}
+
+/** The one it sends on. */
+export function queueTransmitOf(id: u32): u32 {
+  return 3 + 2 * id;
 }
 
 // struct virtio_console_control, section 5.3.6.2. A name may follow.

@@ -1,15 +1,19 @@
 /**
- * The virtio console (virtio 1.2, section 5.3) as a console: port 0 alone,
- * VIRTIO_CONSOLE_F_MULTIPORT is not taken. Where it is for its ports: host-ports.ts.
+ * The virtio console (virtio 1.2, section 5.3) as a console: port 0. Where a device has further
+ * ports, host-ports.ts takes it, and one of them is for output alone.
  *
- *     virtioConsoleProbe(transport)
- *     virtioConsoleWrite(address, n)           copies and returns; waits only when all buffers are on their way
- *     virtioConsoleListen(received)            input from now on: `received` gets every piece, in thread context
- *     virtioConsolePoll()                      hands over input that has come
+ *     virtioConsoleProbe(transport)     a device without VIRTIO_CONSOLE_F_MULTIPORT
+ *     virtioConsoleOutput(queue)        the output's port of one with it, when the device tells of it
+ *     virtioConsoleAvailable(), virtioConsoleHasInput()
+ *     virtioConsoleWrite(address, n)    copies and returns; waits when all buffers are on their way
+ *     virtioConsoleHasRoom()            whether a page would be taken without waiting
+ *     virtioConsoleOnRoom(handler)      called when there is room again
+ *     virtioConsoleListen(wake)         input from now on; `wake` is called when some has come
+ *     virtioConsolePoll(take)           hands over input that has come
  *
- * Output goes through BUFFERS pages in turn, so the device works while the application goes on.
- * Thread context; the panic report uses it as well, from wherever it happens, which is why waiting
- * is polling here.
+ * Output goes through BUFFERS pages in turn, so the device works while the application goes on. A
+ * host that does not read holds them all: who may sleep asks for room first. The log may not, and
+ * the panic report comes from wherever it happens, which is why the wait in here is polling.
  */
 import * as hw from "../../arch/hw";
 import { allocPages, directMap, PAGE_SIZE } from "../../mem/page-allocator";
@@ -29,9 +33,19 @@ const pages: usize = memory.data(BUFFERS * 8, 8);
 const busy: usize = memory.data(BUFFERS);
 let inputPage: u64 = 0;
 let inputHandler: () => void = () => {};
+let roomHandler: () => void = () => {};
 
 export function virtioConsoleAvailable(): bool {
   return transmitQueue != null;
+}
+
+export function virtioConsoleHasInput(): bool {
+  return receiveQueue != null;
+}
+
+/** Output goes to `queue` from now on; its interrupts are virtioConsoleSent's. */
+export function virtioConsoleOutput(queue: Virtqueue): void {
+  transmitQueue = queue;
 }
 
 function reclaim(queue: Virtqueue): void {
@@ -74,6 +88,33 @@ export function virtioConsoleWrite(address: u64, n: u64): void {
     queue.kick();
     done += step;
   }
+}
+
+/**
+ * Whether a write of a page would be taken without waiting. If not, the next buffer that the host
+ * has read interrupts.
+ */
+export function virtioConsoleHasRoom(): bool {
+  const queue = transmitQueue;
+  if (!queue) return true;
+  do {
+    reclaim(queue);
+    // With no memory for a single page, output is lost.
+    if (freePage() >= 0 || queue.inFlight() == 0) return true;
+  } while (!queue.interruptsOn());
+  return false;
+}
+
+/** `handler` is called, in interrupt context, when there is room again. */
+export function virtioConsoleOnRoom(handler: () => void): void {
+  roomHandler = handler;
+}
+
+/** Interrupt handler of the transmit queue: the host has read something. */
+export function virtioConsoleSent(context: usize): void {
+  const queue = transmitQueue;
+  if (queue) queue.interruptsOff();
+  roomHandler();
 }
 
 /** Waits until the host has taken all output: before the machine ends. */
@@ -124,7 +165,7 @@ export function virtioConsolePoll(take: (address: u64, n: u64) => void): u32 {
 export function virtioConsoleProbe(transport: VirtioTransport): bool {
   if (transmitQueue || transport.negotiate(VIRTIO_F_EVENT_IDX) != 0) return false;
   const receive = virtioQueue(transport, QUEUE_RECEIVE, QUEUE_SIZE_MAX, consoleInterrupt, 0);
-  const transmit = virtioQueue(transport, QUEUE_TRANSMIT, QUEUE_SIZE_MAX, null, 0);
+  const transmit = virtioQueue(transport, QUEUE_TRANSMIT, QUEUE_SIZE_MAX, virtioConsoleSent, 0);
   if (!receive || !transmit) {
     transport.fail("has not both queues");
     return false;
