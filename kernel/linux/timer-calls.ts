@@ -49,6 +49,8 @@ const SIGEV_NONE: i32 = 1;
 const SIGEV_THREAD_ID: i32 = 4;
 /** struct sigevent, as far as it is read: value, signal, kind, thread id. */
 const SIGEVENT_SIZE: u64 = 20;
+/** A timer that is due and has not fired yet is not told as stopped, not even in microseconds. */
+const LEFT_MIN_NS: u64 = 1000;
 const NS_PER_SECOND: i64 = 1_000_000_000;
 const TIMERS_MAX: u32 = 256;
 
@@ -86,11 +88,11 @@ class SignalTimer extends Timer {
     if (task) sendSignalToTask(task, info);
   }
 
-  /** ns until it fires; 0 when it is not armed. */
+  /** ns until it fires; 0 when it is not armed, and not less than LEFT_MIN_NS when it is. */
   timeLeft(): u64 {
     if (!this.isArmed()) return 0;
     const now = monotonicNs();
-    return this.deadline > now ? this.deadline - now : 1;
+    return this.deadline > now + LEFT_MIN_NS ? this.deadline - now : LEFT_MIN_NS;
   }
 
   /** Starts, or with a value of 0 stops, the timer. */
@@ -125,7 +127,7 @@ class CpuTimer extends Timer {
   timeLeft(): u64 {
     if (!this.isArmed()) return 0;
     const used = processCpuNs();
-    return this.target > used ? this.target - used : 1;
+    return this.target > used + LEFT_MIN_NS ? this.target - used : LEFT_MIN_NS;
   }
 
   fire(): void {
