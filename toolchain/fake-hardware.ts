@@ -115,6 +115,9 @@ export function createFakeHardware(
     },
     // Where a backtrace ends.
     framePointer: () => 0n,
+    // There is no way out of a system call that could be interrupted.
+    syscallExitStart: () => 0n,
+    syscallExitEnd: () => 0n,
     growLinear: (bytes: number) => {
       const pages = Math.ceil((bytes >>> 0) / 65536) - memory.buffer.byteLength / 65536;
       if (pages > 0) memory.grow(pages);

@@ -98,6 +98,11 @@ function halt(cpu: Cpu): void {
   runPendingInterrupts();
 }
 
+/** Whether there is still nothing to run: what has found nothing else to do may have woken somebody. */
+function isIdle(current: Thread): bool {
+  return current.state != STATE_READY && runQueueLength() == 0;
+}
+
 /** The thread to run next; the current one when it is ready and first, or woken while it looked. */
 function pickNext(cpu: Cpu, current: Thread): Thread {
   let next = runQueuePop();
@@ -105,7 +110,7 @@ function pickNext(cpu: Cpu, current: Thread): Thread {
   while (!next && current.state != STATE_READY) {
     if (cpu.interruptWork != 0) runPendingInterrupts();
     else if (timersNextDeadline() <= monotonicNs()) timersRun(monotonicNs());
-    else if (!idlePoll()) halt(cpu);
+    else if (!idlePoll() && isIdle(current)) halt(cpu);
     next = runQueuePop();
     // Woken together with another: `makeReady` left the current thread to us.
     if (next && current.state == STATE_READY) runQueuePush(current, monotonicNs());

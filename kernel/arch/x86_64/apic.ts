@@ -2,10 +2,18 @@
  * The local APIC: end of interrupt, the one-shot timer, and the interrupts that wait for their
  * handlers. Intel SDM volume 3, chapter 11.
  *
- * An interrupt that finds the kernel at work only sets its bit in the CPU's `pending` words
- * (traps.ts); its handler runs at the next point where no kernel code is under way: before the
- * return to the application, or when the CPU is about to idle. Until then the APIC has not been
- * told its end, so it holds back interrupts of the same priority.
+ *     endInterrupt(vector)         first of all, with interrupts off; then one of
+ *     handleInterrupt(vector)      runs its handler: the application was interrupted
+ *     deferInterrupt(cpu, vector)  the kernel was: only sets its bit in the CPU's `pending` words.
+ *                                  The handler runs at the next point where no kernel code is
+ *                                  under way: before the return to the application, or when the
+ *                                  CPU is about to idle (`runPendingInterrupts`)
+ *
+ * An interrupt is ended as it comes, not as it has been handled: an EOI ends whichever interrupt in
+ * service has the highest priority. One that came during another's handler would be ended by that
+ * handler's EOI, could come again and melt into its mark, and of the two that are then in service
+ * nobody would ever end one. All routes are edges, so nothing comes again before its device has
+ * been looked at.
  */
 
 import { VERIFY } from "../../lib/verify";
@@ -80,9 +88,9 @@ export function apicId(): u32 {
   return x2apic ? read(APIC_ID) : read(APIC_ID) >> 24;
 }
 
-/** Tells the APIC that the interrupt of the highest priority under way has been handled. */
-export function apicEndOfInterrupt(): void {
-  write(APIC_EOI, 0);
+/** The interrupt that has just come is over for the APIC. A spurious one is none (11.9). */
+export function endInterrupt(vector: u32): void {
+  if (vector != VECTOR_SPURIOUS) write(APIC_EOI, 0);
 }
 
 /** Lets the timer count down from its largest value without interrupting, for calibration. */
@@ -117,17 +125,11 @@ export function deferInterrupt(cpu: Cpu, vector: u32): void {
   cpu.interruptWork = 1;
 }
 
-/** Runs one interrupt's handler, then ends it. Thread context. */
+/** Runs one interrupt's handler. Thread context. */
 export function handleInterrupt(vector: u32): void {
-  if (vector == VECTOR_SPURIOUS) return;
   if (VERIFY) handlerRuns(true);
-  if (vector == VECTOR_TIMER) {
-    apicEndOfInterrupt();
-    timerInterrupt();
-  } else {
-    interruptDispatch(vector);
-    apicEndOfInterrupt();
-  }
+  if (vector == VECTOR_TIMER) timerInterrupt();
+  else if (vector != VECTOR_SPURIOUS) interruptDispatch(vector);
   if (VERIFY) handlerRuns(false);
 }
 

@@ -2,7 +2,7 @@
  * Device interrupts: vectors 0x30 to 0xef, and who handles each.
  *
  *     interruptAllocate(handler, context) → vector      then a route to it: ioapic.ts, or an MSI message
- *     interruptDispatch(vector)                         from the trap code, which sends the EOI afterwards
+ *     interruptDispatch(vector)                         from the trap code, which has sent the EOI before
  *     interruptFree(vector)                             once nothing can raise it any more
  *
  * A handler acknowledges its device, records and wakes threads; all work is done in threads. It

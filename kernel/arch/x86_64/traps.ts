@@ -49,7 +49,7 @@ import { lockFree } from "../../sched/lock-order";
 import { preempt } from "../../sched/scheduler";
 import { currentThread } from "../../sched/thread";
 import * as hw from "../hw";
-import { deferInterrupt, handleInterrupt, runPendingInterrupts } from "./apic";
+import { deferInterrupt, endInterrupt, handleInterrupt, runPendingInterrupts } from "./apic";
 import { deliverSignals } from "./signal-frame";
 import {
   RFLAGS_IF,
@@ -75,6 +75,7 @@ export function trapEntry(at: usize): void {
   const frame = changetype<TrapFrame>(at);
   const fromApplication = frame.fromApplication();
   if (frame.vector >= VECTOR_EXTERNAL) {
+    endInterrupt(<u32>frame.vector);
     if (!fromApplication) {
       deferInterrupt(thisCpu(), <u32>frame.vector);
       if (isLeaving(frame.rip)) frame.rip = hw.syscallSlow();
