@@ -11,6 +11,7 @@ import { Interface } from "./interface";
 import { ipv4Input } from "./ipv4";
 import { PACKET_BROADCAST, Packet, packetFree } from "./packet";
 import { netStats } from "./stats";
+import { frameWaits } from "./unrest";
 import {
   ETHERNET_HEADER,
   ETHERTYPE_ARP,
@@ -22,8 +23,6 @@ import {
 } from "./wire/ethernet";
 
 let receiving: Interface | null = null;
-/** Frames put on transmit rings whose devices have not been told yet. */
-let unflushed: u32 = 0;
 
 /** Drains the receive ring of an interface's device; returns how many frames there were. */
 export function devicePoll(from: Interface): i32 {
@@ -71,7 +70,7 @@ function slowInput(packet: Packet): void {
  */
 export function ethernetTransmit(packet: Packet, via: Interface): i32 {
   netStats.framesOut++;
-  unflushed++;
+  frameWaits();
   return via.device!.transmit(packet);
 }
 
@@ -79,12 +78,4 @@ export function ethernetTransmit(packet: Packet, via: Interface): i32 {
 export function ethernetOutput(packet: Packet, via: Interface, destination: u64, type: u32): i32 {
   ethernetHeaderStore(packet.push(ETHERNET_HEADER), destination, via.mac, type);
   return ethernetTransmit(packet, via);
-}
-
-export function unflushedFrames(): u32 {
-  return unflushed;
-}
-
-export function clearUnflushed(): void {
-  unflushed = 0;
 }

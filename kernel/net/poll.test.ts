@@ -4,7 +4,7 @@ import { timersNextDeadline, timersRun } from "../time/timer-queue";
 import { Interface } from "./interface";
 import { ipv4Output } from "./ipv4";
 import { Packet, packetAlloc } from "./packet";
-import { netEnter, netIdle, netInterrupt, netLeave, netPoll, netPollInit, netUnrest } from "./poll";
+import { netEnter, netIdle, netInterrupt, netLeave, netPoll, netPollInit } from "./poll";
 import {
   dropSent,
   OUR_ADDRESS,
@@ -14,6 +14,7 @@ import {
   testInterfaceUp,
 } from "./testing";
 import { NEVER } from "./timers";
+import { netUnrest } from "./unrest";
 import { ETHERNET_HEADER, ETHERTYPE_IPV4, ethernetHeaderStore } from "./wire/ethernet";
 import { IPPROTO_UDP } from "./wire/ipv4";
 

@@ -28,12 +28,13 @@ import { setOutputFlusher, setOutputWaits } from "../sched/idle";
 import { monotonicNs } from "../time/clock";
 import { Timer } from "../time/timer";
 import { netNow, netSetNow } from "./clock";
-import { clearUnflushed, devicePoll, unflushedFrames } from "./ethernet";
+import { devicePoll } from "./ethernet";
 import { interfaceAt, interfaceCount } from "./interface";
 import { ipv4DrainLoopback, loopbackPending } from "./ipv4";
 import { netStats } from "./stats";
 import { NEVER, netTimersNext, netTimersRun } from "./timers";
 import { transportFlush, transportPending } from "./transport";
+import { framesFlushed, isQuiet, netUnrest, setQuiet, unflushedFrames } from "./unrest";
 
 /** Frames on the ring that are worth a kick of their own: a quarter of a usual ring. */
 const FLUSH_FRAMES: u32 = 64;
@@ -67,14 +68,12 @@ let fallbackArmed = false;
 let fallbackPeriod: u64 = FALLBACK_MIN_NS;
 /** When the stack was last polled. */
 let polledAt: u64 = 0;
-/** The CPU idles, and the next packet will interrupt. */
-let quiet = false;
 /** When the fallback timer was set. */
 let armedAt: u64 = 0;
 
 /** Called once at boot, before the first packet. Without a device there is nothing that a look could find. */
 export function netPollInit(hasDevice: bool): void {
-  quiet = !hasDevice;
+  setQuiet(!hasDevice);
   stackTimer = new StackTimer();
   fallbackTimer = new FallbackTimer();
   setOutputFlusher(netFlush);
@@ -83,7 +82,7 @@ export function netPollInit(hasDevice: bool): void {
 /** Tells the devices of all frames put on their rings. */
 export function netFlush(): void {
   if (unflushedFrames() == 0) return;
-  clearUnflushed();
+  framesFlushed();
   setOutputWaits(false);
   for (let i = 1; i < interfaceCount(); i++) {
     const device = interfaceAt(i).device;
@@ -129,19 +128,10 @@ function pollDevices(): i32 {
   return frames;
 }
 
-/**
- * 0 when the network rests: interrupts are on, so a packet would have come by one, and nothing waits
- * to be sent. The shortest look there is: it touches no ring and calls nothing. Local delivery and
- * channels need no look either, whoever leaves the stack has finished them (settle).
- */
-export function netUnrest(): u32 {
-  return <u32>!quiet | unflushedFrames();
-}
-
 /** Whether a poll would find nothing to do. Timers are not looked at: the hardware's calls when one is due. */
 function netIsQuiet(): bool {
   if (unflushedFrames() != 0 || loopbackPending()) return false;
-  if (quiet) return true;
+  if (isQuiet()) return true;
   const count = interfaceCount();
   for (let i = 1; i < count; i++) {
     const device = interfaceAt(i).device;
@@ -166,8 +156,8 @@ function pollAll(): i32 {
   const now = monotonicNs();
   netSetNow(now);
   polledAt = now;
-  const rested = quiet;
-  quiet = false;
+  const rested = isQuiet();
+  setQuiet(false);
   netStats.polls++;
   const frames = pollDevices();
   // Behind the packets: a timer decides on what has arrived.
@@ -179,7 +169,7 @@ function pollAll(): i32 {
     if (!fallbackArmed) armFallback();
   } else if (rested) {
     // A timer's poll has found nothing and turned interrupts off: nobody else would look.
-    quiet = enableInterrupts();
+    setQuiet(enableInterrupts());
   }
   polling = false;
   return frames;
@@ -206,29 +196,29 @@ export function netLeave(): void {
 
 /** Asks all devices for interrupts; false when one of them has packets that will raise none. */
 function enableInterrupts(): bool {
-  let quiet = true;
+  let all = true;
   for (let i = 1; i < interfaceCount(); i++) {
     const device = interfaceAt(i).device;
-    if (device && !device.enableReceiveInterrupt()) quiet = false;
+    if (device && !device.enableReceiveInterrupt()) all = false;
   }
-  return quiet;
+  return all;
 }
 
 /** The CPU has nothing to run. True: now it may have; false: a packet will interrupt. */
 export function netIdle(): bool {
   if (netPoll() > 0) return true;
   if (enableInterrupts()) {
-    quiet = true;
+    setQuiet(true);
     return false;
   }
-  quiet = false;
+  setQuiet(false);
   netPoll();
   return true;
 }
 
 /** From a driver's interrupt handler, in thread context: packets have come. */
 export function netInterrupt(): void {
-  quiet = false;
+  setQuiet(false);
   // A poll may have taken the packet just before. Without traffic nobody comes to turn interrupts
   // on again.
   if (netPoll() == 0 && !fallbackArmed) rest();
@@ -236,13 +226,14 @@ export function netInterrupt(): void {
 
 /** Nothing happens: the next packet shall interrupt. */
 function rest(): void {
-  quiet = enableInterrupts();
-  if (!quiet) netPoll();
+  const isOn = enableInterrupts();
+  setQuiet(isOn);
+  if (!isOn) netPoll();
 }
 
 function fallbackExpired(): void {
   fallbackArmed = false;
-  if (quiet && unflushedFrames() == 0) return;
+  if (netUnrest() == 0) return;
   const wasActive = active;
   // Once per period is enough: a server that answers fifty requests between two polls takes a while for it.
   const isPolled = polledAt > armedAt;
