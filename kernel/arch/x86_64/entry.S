@@ -155,7 +155,8 @@ enter_frame:
  * filled in only on the slow way (syscall_slow), and beforehand for the few handlers that look at
  * it: those come through syscall_with_frame.
  *
- * There are two entries. `syscall_from_instruction` is where a `syscall` goes. A patched site has
+ * There are two entries. `syscall_from_instruction` is where a `syscall` goes; it has the site
+ * patched, but for read(2): compilers make 0 by an `xor`, too short for a jump. A patched site has
  * jumped to its stub, which sets %eax and puts the return address into %rcx, as the instruction
  * does, and continues at a copy of `stub_entry` at the start of the stubs' page
  * (linux/syscall-patch.ts): code whose every jump is relative to itself or goes through memory. So
@@ -237,11 +238,13 @@ stub_entry_end:
         .balign 64
 syscall_from_instruction:
         save_call
+        test %rax, %rax
+        jz 1f
         mov %rsp, %rdi
         call syscall_instruction
         load_arguments
         mov FRAME_ERROR(%rsp), %rax
-        mov $SYSCALL_LAST, %ecx
+1:      mov $SYSCALL_LAST, %ecx
         cmp %rcx, %rax
         cmova %rcx, %rax
         call_handler
