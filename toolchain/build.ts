@@ -6,7 +6,7 @@ import { mkdirSync } from "node:fs";
 import path from "node:path";
 import { cached, hashInputs, listFiles } from "./cache.ts";
 import { compileWasm } from "./compile-wasm.ts";
-import { compileObject, linkKernel, linkVdso } from "./link.ts";
+import { compileObject, hotFunctions, linkKernel, linkVdso } from "./link.ts";
 import { kernelDirectory, machineDirectory, profileDirectory, repositoryRoot } from "./paths.ts";
 import { wasmToC } from "./wasm-to-c.ts";
 
@@ -44,7 +44,7 @@ export async function buildKernel(options: BuildOptions): Promise<KernelBuild> {
   });
 
   const elfPath = path.join(directory, "kernel.elf");
-  const elfHash = hashInputs([...toolchain, ...machine, wasm], [profile]);
+  const elfHash = hashInputs([...toolchain, ...machine, hotFunctions, wasm], [profile]);
   await cached(elfPath, elfHash, async () => {
     onStep("translate to C");
     await wasmToC(wasm, directory);

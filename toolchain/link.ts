@@ -85,6 +85,9 @@ export async function linkVdso(directory: string): Promise<void> {
   await runTool(LLD, [...flags, "-T", script, object, "-o", output], repositoryRoot);
 }
 
+/** Which functions lie together. */
+export const hotFunctions = path.join(import.meta.dirname, "hot-functions.txt");
+
 export async function linkKernel(objects: string[], output: string): Promise<void> {
   const script = path.join(machineDirectory, "kernel.ld");
   await runTool(
@@ -92,6 +95,8 @@ export async function linkKernel(objects: string[], output: string): Promise<voi
     [
       "-static",
       "--gc-sections",
+      `--symbol-ordering-file=${hotFunctions}`,
+      "--no-warn-symbol-ordering",
       "-z",
       "max-page-size=4096",
       "-z",
