@@ -158,6 +158,10 @@ function devicesInit(line: CommandLine): void {
   if (input && input != "console" && input != "null" && !isFed) {
     giveUp("stdin= is not console, null, pipe or terminal: ", input, 0);
   }
+  const output = line.value("stdout");
+  if (output && output != "console" && output != "pipe") {
+    giveUp("stdout= is not console or pipe: ", output, 0);
+  }
   if (input && input != "console") hostPortsExpect(isFed);
   if (line.devices.length == 0) acpiMadt();
   discoverDevices(line.devices, netInterrupt);

@@ -9,6 +9,9 @@ export type LogLevel = "error" | "warn" | "info" | "debug";
 /** What standard input is: docs/boot-protocol.md. */
 export type StandardInput = "console" | "null" | "pipe" | "terminal";
 
+/** What standard output and error are. */
+export type StandardOutput = "console" | "pipe";
+
 export interface BootOptions {
   readonly argv: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
@@ -19,6 +22,7 @@ export interface BootOptions {
   readonly dns?: readonly string[];
   readonly hostname?: string;
   readonly stdin?: StandardInput;
+  readonly stdout?: StandardOutput;
   readonly log?: LogLevel;
 }
 
@@ -33,6 +37,7 @@ export function kernelCommandLine(options: BootOptions): string {
   for (const server of options.dns ?? []) put("dns", server);
   put("hostname", options.hostname);
   put("stdin", options.stdin);
+  put("stdout", options.stdout);
   put("log", options.log);
   for (const [name, value] of Object.entries(options.env ?? {})) put("env", `${name}=${value}`);
   return [...words, "--", ...options.argv.map(quoteWord)].join(" ");

@@ -9,11 +9,11 @@ import { claimName, forget, writeRecord } from "../machines/registry.ts";
 import { buildKernel, loadNames } from "../modules.ts";
 import { note } from "../progress.ts";
 import {
+  type BootOptions,
   kernelCommandLine,
   type Machine,
   type MachineEnd,
   type MachineEvent,
-  type StandardInput,
   type StartOptions,
   startMachine,
 } from "../qemu/index.ts";
@@ -26,6 +26,9 @@ import { Signals } from "./signals.ts";
 
 /** What the kernel uses of the machine. */
 const KERNEL_CPUS = 1;
+
+/** signal(7): what a program gets that writes where nobody reads. */
+const SIGPIPE = 13;
 
 /** How long `--detach` waits for the program to be reachable. */
 const DETACH_WAIT_MS = 60_000;
@@ -56,10 +59,11 @@ export async function run(args: readonly string[]): Promise<number> {
       onReady = () => resolve("ready");
     });
     const stdin = options.isDetached ? "null" : standardInput();
+    const stdout = options.isDetached || reporter.isTerminal ? "console" : "pipe";
     if (!options.isDetached) signals.take();
     const machine = await startMachine({
       folder,
-      qemu: machineFor(options, kernel, image, stdin),
+      qemu: machineFor(options, kernel, image, { stdin, stdout }),
       ...(stdin === "null" ? {} : { input: inputOf(name) }),
       shielded: true,
       detached: options.isDetached,
@@ -78,6 +82,7 @@ export async function run(args: readonly string[]): Promise<number> {
       return await detach(machine, ready, reporter);
     }
     signals.attach(machine, name);
+    reporter.onClosed(() => signals.send(SIGPIPE));
     const end = await machine.ended;
     filter.end();
     return statusOf(end, signals.last, reporter);
@@ -105,7 +110,7 @@ function machineFor(
   options: RunOptions,
   kernel: string,
   image: RootImage,
-  stdin: StandardInput,
+  standard: Pick<BootOptions, "stdin" | "stdout">,
 ): StartOptions["qemu"] {
   const { subject } = options;
   const cwd = subject.kind === "recipe" ? subject.recipe.cwd : undefined;
@@ -117,7 +122,7 @@ function machineFor(
     // trip or two.
     ip: "10.0.2.15/24,10.0.2.2",
     dns: ["10.0.2.3"],
-    stdin,
+    ...standard,
     ...(options.isDebug ? { log: "info" as const } : {}),
   });
   if (commandLine.length > COMMAND_LINE_MAX) {

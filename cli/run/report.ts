@@ -31,7 +31,20 @@ export class Reporter {
   room(): Promise<void> | undefined {
     const output = this.#output;
     if (!output.writableNeedDrain) return undefined;
-    return new Promise((resolve) => output.once("drain", resolve));
+    return new Promise((resolve) => {
+      output.once("drain", resolve);
+      output.once("error", () => resolve());
+    });
+  }
+
+  /** Whether people see the program's output as it comes. */
+  get isTerminal(): boolean {
+    return this.#output.isTTY;
+  }
+
+  /** Calls back when who reads the output has gone. */
+  onClosed(callback: () => void): void {
+    this.#output.once("error", callback);
   }
 
   get #output(): NodeJS.WriteStream {

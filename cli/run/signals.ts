@@ -42,6 +42,12 @@ export class Signals {
     for (const name of Object.keys(SIGNALS)) process.off(name, this.#listener);
   }
 
+  /** Sends the program a signal. Where nobody can be asked, the machine's end is the next best. */
+  send(number: number): void {
+    const machine = this.#machine;
+    machine?.signal(number).catch(() => machine.stop());
+  }
+
   /** Passes a signal on; the second SIGINT ends the machine. */
   #came(number: number): void {
     this.last = number;
@@ -51,8 +57,7 @@ export class Signals {
       void machine.stop();
       return;
     }
-    // Where nobody can be asked, the machine's end is the next best.
-    machine.signal(number).catch(() => machine.stop());
+    this.send(number);
     if (number !== SIGINT) return;
     this.#isInterrupted = true;
     const hint = `${this.#name} still runs; Ctrl-C again ends it at once`;

@@ -135,15 +135,20 @@ export class ConsoleFile extends VfsFile {
     return done;
   }
 
+  /** Whether a write would wait; if so, observers are told when it would not. */
+  protected pollOutput(): u32 {
+    consoleOnRoom(roomCame);
+    return consoleHasRoom() ? POLLOUT | POLLWRNORM : 0;
+  }
+
   poll(): u32 {
     if (!listening) {
       listening = true;
       consoleOnInput(inputCame);
-      consoleOnRoom(roomCame);
     }
     const isReadable = consoleInputCount() > 0 || consoleInputEnded();
     const input: u32 = isReadable ? POLLIN | POLLRDNORM : 0;
-    return consoleHasRoom() ? input | POLLOUT | POLLWRNORM : input;
+    return input | this.pollOutput();
   }
 
   ioctl(request: u32, argument: u64): i64 {

@@ -7,7 +7,7 @@
  * not.
  */
 import { addressOf } from "../arch/hw";
-import { standardInput } from "../dev/virtio/host-ports";
+import { controlPort, standardInput } from "../dev/virtio/host-ports";
 import { ENOSPC, ENXIO } from "../lib/errno";
 import { randomBytes } from "../lib/random";
 import { directMap, PAGE_SIZE } from "../mem/page-allocator";
@@ -19,6 +19,7 @@ import { Inode } from "./inode";
 import { IoVector } from "./io-vector";
 import { PageSource } from "./page-source";
 import { StandardInputFile } from "./standard-input-file";
+import { StandardOutputFile } from "./standard-output-file";
 import { S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT } from "./stat";
 import { TmpDirectory } from "./tmpfs";
 import { TmpFileSystem, TmpLink, TmpNode } from "./tmpfs-inode";
@@ -42,6 +43,7 @@ const MINOR_CONSOLE: u32 = 1;
  */
 const MAJOR_PORT: u32 = 240;
 const MINOR_STANDARD_INPUT: u32 = 2;
+const MINOR_STANDARD_OUTPUT: u32 = 3;
 
 /** Random bytes are made in pieces of this size (a size class of the heap). */
 const RANDOM_PIECE: u64 = 1008;
@@ -130,6 +132,9 @@ function openDevice(inode: Inode, dentry: Dentry, flags: u32): usize {
   if (port && inode.rdev == deviceNumber(MAJOR_PORT, MINOR_STANDARD_INPUT)) {
     return changetype<usize>(new StandardInputFile(dentry, inode, flags, port));
   }
+  if (inode.rdev == deviceNumber(MAJOR_PORT, MINOR_STANDARD_OUTPUT)) {
+    return changetype<usize>(new StandardOutputFile(dentry, inode, flags));
+  }
   if ((inode.mode & S_IFMT) != S_IFCHR) return -ENXIO;
   if (rdev >> 8 == MAJOR_MEMORY) {
     switch (rdev & 0xff) {
@@ -189,6 +194,9 @@ export function devfsCreate(pagesMax: u64): TmpDirectory {
   addNode(root, "console", MAJOR_TTY, MINOR_CONSOLE, 0o600);
   if (standardInput()) {
     addNode(root, "vport0p2", MAJOR_PORT, MINOR_STANDARD_INPUT, 0o600, S_IFIFO);
+  }
+  if (controlPort()) {
+    addNode(root, "vport0p3", MAJOR_PORT, MINOR_STANDARD_OUTPUT, 0o600, S_IFIFO);
   }
   addLink(root, "fd", "/proc/self/fd");
   addLink(root, "stdin", "/proc/self/fd/0");

@@ -5,7 +5,7 @@
  */
 
 import { Dentry, dentryGet } from "../fs/dentry";
-import { File, filePut, O_RDONLY, O_RDWR } from "../fs/file";
+import { File, filePut, O_RDONLY, O_RDWR, O_WRONLY } from "../fs/file";
 import { isError } from "../fs/inode";
 import { setCurrentDirectory, vfsOpenPath } from "../fs/vfs";
 import { directoryOf } from "../fs/vfs-file";
@@ -22,7 +22,7 @@ function openStandard(path: string, flags: u32): bool {
 }
 
 /** Descriptors 0, 1 and 2. */
-function openStandardFiles(input: string | null): void {
+function openStandardFiles(input: string | null, output: string | null): void {
   if (input == "null") {
     openStandard("/dev/null", O_RDONLY);
   } else if (input == "pipe") {
@@ -30,8 +30,10 @@ function openStandardFiles(input: string | null): void {
   } else {
     openStandard("/dev/console", O_RDWR);
   }
-  openStandard("/dev/console", O_RDWR);
-  openStandard("/dev/console", O_RDWR);
+  for (let fd = 1; fd <= 2; fd++) {
+    if (output == "pipe" && openStandard("/dev/vport0p3", O_WRONLY)) continue;
+    openStandard("/dev/console", O_RDWR);
+  }
 }
 
 function changeDirectory(path: string): void {
@@ -49,7 +51,7 @@ function changeDirectory(path: string): void {
 }
 
 export function startEnvironment(line: CommandLine): void {
-  openStandardFiles(line.value("stdin"));
+  openStandardFiles(line.value("stdin"), line.value("stdout"));
   const directory = line.value("cwd");
   if (directory) changeDirectory(directory);
 }

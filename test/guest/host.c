@@ -33,6 +33,21 @@ static void test_kind(void) {
   CHECK_ERR("not for writing", write(0, "x", 1), EBADF);
 }
 
+static void test_output(void) {
+  for (int fd = 1; fd <= 2; fd++) {
+    struct stat st;
+    struct pollfd set = {fd, POLLOUT, 0};
+    char byte;
+    CHECK("a pipe to write to", fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode) && !isatty(fd));
+    CHECK_ERR("not for reading", read(fd, &byte, 1), EBADF);
+    CHECK_ERR("nor with a position", lseek(fd, 0, SEEK_CUR), ESPIPE);
+    CHECK("ready for more", poll(&set, 1, 0) == 1 && set.revents == POLLOUT);
+  }
+  int fd = open("/dev/stdout", O_WRONLY);
+  CHECK("/dev/stdout", fd >= 0 && write(fd, "", 0) == 0 && !isatty(fd));
+  close(fd);
+}
+
 static void test_poll(void) {
   struct pollfd set = {0, POLLIN, 0};
   CHECK_EQ("nothing has come", poll(&set, 1, 0), 0);
@@ -162,7 +177,7 @@ static void test_end(void) {
 }
 
 static const struct group groups[] = {
-    {"kind", test_kind},   {"poll", test_poll},               {"select", test_select},
+    {"kind", test_kind},   {"output", test_output},           {"poll", test_poll},               {"select", test_select},
     {"epoll", test_epoll}, {"again", test_again},             {"interrupted", test_interrupted},
     {"sender", test_sender}, {"end", test_end},
 };
@@ -226,6 +241,13 @@ static int ignore(void) {
   return 0;
 }
 
+/* Writes until that ends it. */
+static int flood(void) {
+  while (write(1, "on and ", 7) == 7)
+    ;
+  return 1;
+}
+
 enum { LINES = 250000, LINE = 8, PIECE_LINES = 125 };
 static volatile int written;
 
@@ -275,6 +297,8 @@ int main(int argc, char **argv) {
     return threads();
   if (!strcmp(how, "ignore"))
     return ignore();
+  if (!strcmp(how, "flood"))
+    return flood();
   if (!strcmp(how, "output"))
     return output();
   return check_main(1, argv, groups, COUNT(groups));

@@ -19,6 +19,7 @@ import { compileProgram, type GuestProgram } from "./programs.ts";
 import { composeTestRoot, guestPath } from "./root.ts";
 
 const skip = Boolean(process.env.VIRGA_TEST_HOST);
+const SIGPIPE = 13;
 const SIGTERM = 15;
 
 let program: GuestProgram;
@@ -54,6 +55,7 @@ async function start(
     image,
     argv: [guestPath(program), way],
     machine: machineType,
+    boot: { stdout: "pipe" },
     ...(input === undefined ? {} : { input }),
     onConsole: (text) => {
       const lines = (rest + text).split("\n");
@@ -204,6 +206,13 @@ test("virga run feeds the program what it is fed", { skip }, async () => {
   const { status, stdout, stderr } = await ended;
   assert.equal(status, 0, stderr);
   assert.equal(stdout.trim(), `${sumOf(Buffer.from("hello\n"))} 6`);
+});
+
+test("a program whose output nobody reads any more ends by SIGPIPE", { skip }, async () => {
+  const { child, ended } = virga("run", "--kernel", kernel, program.path, "flood");
+  child.stdout?.once("data", () => child.stdout?.destroy());
+  const { status, stderr } = await ended;
+  assert.equal(status, 128 + SIGPIPE, stderr);
 });
 
 test("SIGTERM for virga run is the program's, whose end is its status", { skip }, async () => {

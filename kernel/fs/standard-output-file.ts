@@ -1,0 +1,21 @@
+/**
+ * Standard output that the host does not show on a terminal: to the program it is the writing end of
+ * a pipe. The node /dev/vport0p3 opens it, so that /proc/self/fd/1 and /dev/stdout lead there.
+ */
+import { EBADF, ENOTTY } from "../lib/errno";
+import { ConsoleFile } from "./console-file";
+import { IoVector } from "./io-vector";
+
+export class StandardOutputFile extends ConsoleFile {
+  read(io: IoVector): i64 {
+    return -EBADF;
+  }
+
+  poll(): u32 {
+    return this.pollOutput();
+  }
+
+  ioctl(request: u32, argument: u64): i64 {
+    return -ENOTTY;
+  }
+}
