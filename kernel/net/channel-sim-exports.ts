@@ -40,7 +40,8 @@ export function simPop(channel: usize): u32 {
   let item = changetype<Channel>(channel).pop();
   while (item == 0) {
     thread.state = STATE_BLOCKED;
-    // Pairs with the store in `simPush`: it comes before the exchange, or the wake finds us blocked.
+    // Pairs with the store in `simPush`: it comes before the exchange, or the wake finds us
+    // blocked.
     if (atomic.xchg<u32>(signal, 0) == 0) {
       schedule();
       atomic.store<u32>(signal, 0);

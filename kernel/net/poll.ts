@@ -1,9 +1,10 @@
 /**
  * The core of the stack: who runs it, and when devices are told.
  *
- *     netPoll()         drains the devices' receive rings, runs what is due, and kicks the devices. Called by whoever is
- *                       about to wait for the network (epoll_wait, poll, recv, accept …), so that the packets of all connections
- *                       are processed on the application's own thread, hot in its cache
+ *     netPoll()         drains the devices' receive rings, runs what is due, and kicks the devices.
+ *                       Called by whoever is about to wait for the network (epoll_wait, poll, recv,
+ *                       accept …), so that the packets of all connections are processed on the
+ *                       application's own thread, hot in its cache
  *     netIdle()         the CPU is about to halt: as netPoll, then asks for receive interrupts
  *     netInterrupt()    a device's interrupt handler (thread context)
  *     netEnter() … netLeave()       around a system call that sends, connects, closes
@@ -13,15 +14,18 @@
  * stack has settled, so what is in a channel then is of a connection that another thread holds, and
  * that thread will see to it: no look for work has to look there.
  *
- * Kicks. A kick leaves the virtual machine and costs as much as handling a packet. So frames are only put on the ring, and
- * the device is kicked once for all of them: by the next netPoll or netIdle, before another thread runs (sched/idle.ts), or
- * when FLUSH_FRAMES have gathered. A single-threaded server's answers to a batch of requests all go with one kick when it asks
- * for more requests.
+ * Kicks. A kick leaves the virtual machine and costs as much as handling a packet. So frames are
+ * only put on the ring, and the device is kicked once for all of them: by the next netPoll or
+ * netIdle, before another thread runs (sched/idle.ts), or when FLUSH_FRAMES have gathered. A
+ * single-threaded server's answers to a batch of requests all go with one kick when it asks for
+ * more requests.
  *
- * Interrupts are off as long as the CPU is busy and polls. A program that computes for long without a system call is
- * covered by the fallback timer: while there is traffic it polls every now and then; without, it turns interrupts on. It is
- * armed once per period and never cancelled, because moving a hardware timer per packet would cost more than it. The period
- * adapts: a program that polls often enough by itself is looked at ever more rarely, one that does not, every FALLBACK_MIN_NS.
+ * Interrupts are off as long as the CPU is busy and polls. A program that computes for long without
+ * a system call is covered by the fallback timer: while there is traffic it polls every now and
+ * then; without, it turns interrupts on. It is armed once per period and never cancelled, because
+ * moving a hardware timer per packet would cost more than it. The period adapts: a program that
+ * polls often enough by itself is looked at ever more rarely, one that does not, every
+ * FALLBACK_MIN_NS.
  */
 import { volatileLoad16 } from "../arch/hw";
 import { setOutputFlusher, setOutputWaits } from "../sched/idle";
@@ -38,7 +42,10 @@ import { framesFlushed, isQuiet, netUnrest, setQuiet, unflushedFrames } from "./
 
 /** Frames on the ring that are worth a kick of their own: a quarter of a usual ring. */
 const FLUSH_FRAMES: u32 = 64;
-/** How long a frame waits, in either direction, for a program that makes no system calls: this, once that is known … */
+/**
+ * How long a frame waits, in either direction, for a program that makes no system calls: this, once
+ * that is known …
+ */
 const FALLBACK_MIN_NS: u64 = 500_000;
 /** … and at most this, before. */
 const FALLBACK_MAX_NS: u64 = 8_000_000;
@@ -71,7 +78,10 @@ let polledAt: u64 = 0;
 /** When the fallback timer was set. */
 let armedAt: u64 = 0;
 
-/** Called once at boot, before the first packet. Without a device there is nothing that a look could find. */
+/**
+ * Called once at boot, before the first packet. Without a device there is nothing that a look could
+ * find.
+ */
 export function netPollInit(hasDevice: bool): void {
   setQuiet(!hasDevice);
   stackTimer = new StackTimer();
@@ -128,7 +138,10 @@ function pollDevices(): i32 {
   return frames;
 }
 
-/** Whether a poll would find nothing to do. Timers are not looked at: the hardware's calls when one is due. */
+/**
+ * Whether a poll would find nothing to do. Timers are not looked at: the hardware's calls when one
+ * is due.
+ */
 function netIsQuiet(): bool {
   if (unflushedFrames() != 0 || loopbackPending()) return false;
   if (isQuiet()) return true;
@@ -143,8 +156,8 @@ function netIsQuiet(): bool {
 }
 
 /**
- * Processes all that has arrived and all that is due; returns how many frames there were. Whoever it wakes, runs later. Does
- * nothing when it is already under way further up the stack.
+ * Processes all that has arrived and all that is due; returns how many frames there were. Whoever
+ * it wakes, runs later. Does nothing when it is already under way further up the stack.
  */
 export function netPoll(): i32 {
   return polling || netIsQuiet() ? 0 : pollAll();
@@ -180,7 +193,10 @@ export function netEnter(): void {
   netSetNow(monotonicNs());
 }
 
-/** It is done: acknowledgments, local delivery, timers. Frames wait for the next poll unless there are many. */
+/**
+ * It is done: acknowledgments, local delivery, timers. Frames wait for the next poll unless there
+ * are many.
+ */
 export function netLeave(): void {
   settle();
   const frames = unflushedFrames();
@@ -235,7 +251,8 @@ function fallbackExpired(): void {
   fallbackArmed = false;
   if (netUnrest() == 0) return;
   const wasActive = active;
-  // Once per period is enough: a server that answers fifty requests between two polls takes a while for it.
+  // Once per period is enough: a server that answers fifty requests between two polls takes a while
+  // for it.
   const isPolled = polledAt > armedAt;
   fallbackPeriod = isPolled ? min(fallbackPeriod * 2, FALLBACK_MAX_NS) : FALLBACK_MIN_NS;
   netPoll();

@@ -98,7 +98,9 @@ function halt(cpu: Cpu): void {
   runPendingInterrupts();
 }
 
-/** Whether there is still nothing to run: what has found nothing else to do may have woken somebody. */
+/**
+ * Whether there is still nothing to run: what has found nothing else to do may have woken somebody.
+ */
 function isIdle(current: Thread): bool {
   return current.state != STATE_READY && runQueueLength() == 0;
 }

@@ -54,8 +54,8 @@ export function listenerInput(
       if (c) return c;
       const carries = segment.length > 0 || (flags & FIN) != 0;
       if ((carries || listener.acceptFull()) && cookieRecent(segment)) {
-        // Data or a FIN may have overtaken the acknowledgment that the cookie needs, or accept is behind: it
-        // will be sent again.
+        // Data or a FIN may have overtaken the acknowledgment that the cookie needs, or accept is
+        // behind: it will be sent again.
         packetFree(packet);
         return null;
       }

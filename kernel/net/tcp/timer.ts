@@ -1,7 +1,8 @@
 /**
- * A connection's timers: retransmission or window probe, delayed acknowledgment, keepalive, the end of FIN_WAIT_2. Each is a
- * deadline in the connection; the one NetTimer is armed for the earliest. Moving a deadline to later, or clearing it, is
- * a store: the timer comes at its old time, finds nothing due and is armed again.
+ * A connection's timers: retransmission or window probe, delayed acknowledgment, keepalive, the end
+ * of FIN_WAIT_2. Each is a deadline in the connection; the one NetTimer is armed for the earliest.
+ * Moving a deadline to later, or clearing it, is a store: the timer comes at its old time, finds
+ * nothing due and is armed again.
  */
 import { ETIMEDOUT } from "../../lib/errno";
 import { netNow } from "../clock";
@@ -41,7 +42,10 @@ export function setRetransmit(c: Connection): void {
   armFor(c, c.retransmitDeadline);
 }
 
-/** Data is waiting and nothing is in flight: the peer's window is too small, a cork holds it, or no buffer was to be had. */
+/**
+ * Data is waiting and nothing is in flight: the peer's window is too small, a cork holds it, or no
+ * buffer was to be had.
+ */
 export function setProbe(c: Connection): void {
   if (c.probing && c.retransmitDeadline != NEVER) return;
   c.probing = true;
@@ -164,7 +168,10 @@ function synTimeout(c: Connection): void {
   setRetransmit(c);
 }
 
-/** RFC 9293 3.8.6.1. The probe is an old sequence number without data: it must be answered, and commits to nothing. */
+/**
+ * RFC 9293 3.8.6.1. The probe is an old sequence number without data: it must be answered, and
+ * commits to nothing.
+ */
 function probeTimeout(c: Connection): void {
   const window = <i32>(c.sndUna + c.sndWindow - c.sndNxt);
   if (window > 0) {
