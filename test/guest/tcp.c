@@ -292,6 +292,33 @@ static void test_wakeups(void) {
   close(server);
 }
 
+static void *dissolve(void *argument) {
+  struct sockaddr none = {.sa_family = AF_UNSPEC};
+  sleep_ms(30);
+  connect(*(int *)argument, &none, sizeof none);
+  return NULL;
+}
+
+/* A listener whose queue is full answers no more: who connects waits. */
+static void test_dissolved(void) {
+  int port, server = listener(&port, 0), fds[16], count = 0, error = 0;
+  for (; count < 15 && error == 0; count++) {
+    fds[count] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    connect_to(fds[count], port);
+    struct pollfd set = {fds[count], POLLOUT, 0};
+    error = poll(&set, 1, 200) == 0;
+  }
+  REQUIRE("a full queue", error != 0);
+  int fd = fds[count++] = socket(AF_INET, SOCK_STREAM, 0);
+  pthread_t thread;
+  pthread_create(&thread, NULL, dissolve, &fd);
+  CHECK("an attempt that another thread dissolves", connect_to(fd, port) == -1);
+  pthread_join(thread, NULL);
+  while (count > 0)
+    close(fds[--count]);
+  close(server);
+}
+
 /* Connections one after another leave ports in TIME_WAIT; none may get in another's way. */
 static void test_many_short(void) {
   int port, server = listener(&port, 16), good = 0;
@@ -355,7 +382,7 @@ static const struct group groups[] = {
     {"refused", test_refused},       {"nonblocking", test_nonblocking},
     {"half-close", test_half_close}, {"reset", test_reset},
     {"wakeups", test_wakeups},       {"many-short", test_many_short},
-    {"crowd", test_crowd},
+    {"crowd", test_crowd},           {"dissolved", test_dissolved},
 };
 
 int main(int argc, char **argv) { return check_main(argc, argv, groups, COUNT(groups)); }

@@ -10,7 +10,7 @@
  * lock; another thread that comes waits for its turn. Blocking calls poll the network before they
  * sleep.
  */
-import { POLLHUP, POLLIN, POLLRDNORM } from "../../fs/file";
+import { POLLHUP, POLLIN, POLLOUT, POLLRDNORM } from "../../fs/file";
 import { IoVector } from "../../fs/io-vector";
 import {
   EADDRINUSE,
@@ -18,6 +18,7 @@ import {
   EAFNOSUPPORT,
   EAGAIN,
   EALREADY,
+  ECONNABORTED,
   ECONNREFUSED,
   EINPROGRESS,
   EINVAL,
@@ -289,6 +290,8 @@ export class TcpSocket extends Socket {
     while (c.state == State.SYN_SENT || c.state == State.SYN_RECEIVED) {
       if (!mayBlock || error != 0) return error == 0 || error == -EAGAIN ? -EINPROGRESS : error;
       error = this.waitWritable(deadline);
+      // Another thread has dissolved the attempt (AF_UNSPEC): `c` is gone.
+      if (this.connection != c) return -ECONNABORTED;
     }
     this.connecting = false;
     if (c.state != State.CLOSED) return 0;
@@ -319,6 +322,8 @@ export class TcpSocket extends Socket {
     this.connecting = false;
     if (old.dead) old.close();
     else old.abort();
+    // Who waits on the old one looks at the new one.
+    this.changed(POLLIN | POLLOUT | POLLHUP);
     netLeave();
     return 0;
   }
