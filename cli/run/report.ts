@@ -32,8 +32,13 @@ export class Reporter {
     const output = this.#output;
     if (!output.writableNeedDrain) return undefined;
     return new Promise((resolve) => {
-      output.once("drain", resolve);
-      output.once("error", () => resolve());
+      const done = (): void => {
+        output.off("drain", done);
+        output.off("error", done);
+        resolve();
+      };
+      output.once("drain", done);
+      output.once("error", done);
     });
   }
 
