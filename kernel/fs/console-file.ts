@@ -25,7 +25,7 @@ import { Dentry } from "./dentry";
 import { O_NONBLOCK, POLLIN, POLLOUT, POLLRDNORM, POLLWRNORM } from "./file";
 import { Inode } from "./inode";
 import { IoVector } from "./io-vector";
-import { VfsFile } from "./vfs-file";
+import { ListedFile, OpenFiles } from "./listed-file";
 
 // include/uapi/asm-generic/ioctls.h
 const TCGETS: u32 = 0x5401;
@@ -68,32 +68,20 @@ const NEWLINE: u8 = 10;
 const END_OF_TRANSMISSION: u8 = 4;
 
 /** The open files of the console, for telling their observers. */
-let openFiles: ConsoleFile | null = null;
+const openFiles: OpenFiles = new OpenFiles();
 let listening = false;
 
-function notifyAll(events: u32): void {
-  let file = openFiles;
-  while (file) {
-    file.notify(events);
-    file = file.nextOpen;
-  }
-}
-
 function inputCame(): void {
-  notifyAll(POLLIN | POLLRDNORM);
+  openFiles.notify(POLLIN | POLLRDNORM);
 }
 
 function roomCame(): void {
-  notifyAll(POLLOUT | POLLWRNORM);
+  openFiles.notify(POLLOUT | POLLWRNORM);
 }
 
-export class ConsoleFile extends VfsFile {
-  nextOpen: ConsoleFile | null = null;
-
+export class ConsoleFile extends ListedFile {
   constructor(dentry: Dentry, inode: Inode, flags: u32) {
-    super(dentry, inode, flags);
-    this.nextOpen = openFiles;
-    openFiles = this;
+    super(dentry, inode, flags, openFiles);
   }
 
   write(io: IoVector): i64 {
@@ -175,19 +163,6 @@ export class ConsoleFile extends VfsFile {
         }
         return -ENOTTY;
     }
-  }
-
-  release(): void {
-    if (openFiles == this) {
-      openFiles = this.nextOpen;
-    } else {
-      let link = openFiles;
-      while (link) {
-        if (link.nextOpen == this) link.nextOpen = this.nextOpen;
-        link = link.nextOpen;
-      }
-    }
-    super.release();
   }
 }
 

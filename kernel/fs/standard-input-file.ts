@@ -17,7 +17,7 @@ import { Dentry } from "./dentry";
 import { O_NONBLOCK, POLLHUP, POLLIN, POLLRDNORM } from "./file";
 import { Inode } from "./inode";
 import { IoVector } from "./io-vector";
-import { VfsFile } from "./vfs-file";
+import { ListedFile, OpenFiles } from "./listed-file";
 
 // include/uapi/asm-generic/ioctls.h
 const FIONREAD: u32 = 0x541b;
@@ -25,29 +25,20 @@ const FIONREAD: u32 = 0x541b;
 const PIECE: u64 = 2032;
 
 /** The open files, for telling their observers. */
-let openFiles: StandardInputFile | null = null;
+const openFiles: OpenFiles = new OpenFiles();
 
 function inputCame(): void {
-  const mask = POLLIN | POLLRDNORM | POLLHUP;
-  let file = openFiles;
-  while (file) {
-    file.notify(mask);
-    file = file.nextOpen;
-  }
+  openFiles.notify(POLLIN | POLLRDNORM | POLLHUP);
 }
 
-export class StandardInputFile extends VfsFile {
-  nextOpen: StandardInputFile | null = null;
-
+export class StandardInputFile extends ListedFile {
   constructor(
     dentry: Dentry,
     inode: Inode,
     flags: u32,
     private port: InputPort,
   ) {
-    super(dentry, inode, flags);
-    this.nextOpen = openFiles;
-    openFiles = this;
+    super(dentry, inode, flags, openFiles);
   }
 
   /**
@@ -92,18 +83,5 @@ export class StandardInputFile extends VfsFile {
 
   ioctl(request: u32, argument: u64): i64 {
     return request == FIONREAD ? storeUser32(argument, this.port.count()) : -ENOTTY;
-  }
-
-  release(): void {
-    if (openFiles == this) {
-      openFiles = this.nextOpen;
-    } else {
-      let link = openFiles;
-      while (link) {
-        if (link.nextOpen == this) link.nextOpen = this.nextOpen;
-        link = link.nextOpen;
-      }
-    }
-    super.release();
   }
 }
