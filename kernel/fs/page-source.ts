@@ -4,6 +4,8 @@
  */
 export abstract class PageSource {
   references: i32 = 1;
+  /** How often the contents were cut: a page got before may not be one of them any more. */
+  cuts: u32 = 0;
 
   /** Size of the contents in bytes: a fault behind the last page is a SIGBUS. */
   abstract size(): u64;

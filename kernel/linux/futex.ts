@@ -13,9 +13,9 @@ import { PAGE_SHIFT } from "../mem/page-allocator";
 import { VMA_SHARED, vmaFind } from "../mem/vma";
 import { currentThread, Thread, threadScratch } from "../sched/thread";
 import { NO_DEADLINE, WaitQueue } from "../sched/wait-queue";
-import { monotonicNs, realtimeOffset } from "../time/clock";
+import { realtimeOffset } from "../time/clock";
 import { Task } from "./task";
-import { loadTimespec } from "./timespec";
+import { deadlineAfter, loadTimespec } from "./timespec";
 import { copyToUser, loadUser } from "./user-memory";
 
 const FUTEX_WAIT: u32 = 0;
@@ -194,25 +194,14 @@ function wakeOp(
 }
 
 /**
- * The monotonic deadline of a struct timespec: NO_DEADLINE for none, or -errno as a negative i64 in
- * `deadlineError`.
+ * The monotonic deadline that a timeout of `ns` nanoseconds (loadTimespec) stands for.
  */
-function deadlineOf(timeout: u64, isAbsolute: bool, isRealtime: bool): u64 {
-  deadlineError = 0;
-  if (timeout == 0) return NO_DEADLINE;
-  const loaded = loadTimespec(timeout);
-  if (loaded < 0) {
-    deadlineError = loaded;
-    return 0;
-  }
-  const ns = <u64>loaded;
-  if (!isAbsolute) return monotonicNs() + ns;
+function deadlineOf(ns: u64, isAbsolute: bool, isRealtime: bool): u64 {
+  if (!isAbsolute) return deadlineAfter(ns);
   if (!isRealtime) return ns;
   const offset = realtimeOffset();
   return ns > offset ? ns - offset : 0;
 }
-
-let deadlineError: i64 = 0;
 
 export function sys_futex(
   address: u64,
@@ -225,13 +214,21 @@ export function sys_futex(
   const isRealtime = (op & FUTEX_CLOCK_REALTIME) != 0;
   switch (op & ~(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME)) {
     case FUTEX_WAIT: {
-      const deadline = deadlineOf(timeout, false, isRealtime);
-      if (deadlineError != 0) return deadlineError;
+      let deadline = NO_DEADLINE;
+      if (timeout != 0) {
+        const ns = loadTimespec(timeout);
+        if (ns < 0) return ns;
+        deadline = deadlineOf(ns, false, isRealtime);
+      }
       return wait(address, keyOf(address, op), value, deadline, FUTEX_BITSET_MATCH_ANY);
     }
     case FUTEX_WAIT_BITSET: {
-      const deadline = deadlineOf(timeout, true, isRealtime);
-      if (deadlineError != 0) return deadlineError;
+      let deadline = NO_DEADLINE;
+      if (timeout != 0) {
+        const ns = loadTimespec(timeout);
+        if (ns < 0) return ns;
+        deadline = deadlineOf(ns, true, isRealtime);
+      }
       return wait(address, keyOf(address, op), value, deadline, value3);
     }
     case FUTEX_WAKE:

@@ -21,6 +21,7 @@ import {
   VMA_MAY_WRITE,
   VMA_SHARED,
   Vma,
+  vmaChanged,
   vmaFind,
   vmaFindGap,
   vmaFirstFrom,
@@ -210,6 +211,7 @@ export function protectRegion(address: u64, bytes: u64, protection: u32): i32 {
     if (!protectPages(area.start, area.end, protection, (area.flags & VMA_SHARED) != 0))
       return -ENOMEM;
     area.protection = protection;
+    vmaChanged();
     join(area);
   }
   return 0;
@@ -226,6 +228,7 @@ export function flagRegion(address: u64, bytes: u64, set: u32, clear: u32): i32 
     if (!area || area.start >= end) break;
     at = area.end;
     area.flags = (area.flags & ~clear) | set;
+    vmaChanged();
     join(area);
   }
   return isMapped(address, bytes) ? 0 : -ENOMEM;
@@ -250,6 +253,8 @@ export function discardRegion(address: u64, bytes: u64): i32 {
  * Takes the pages of `source` from `firstIndex` on out of all mappings: the file behind it was cut.
  */
 export function discardSource(source: PageSource, firstIndex: u64): void {
+  source.cuts++;
+  vmaChanged();
   let area = vmaFirstFrom(0);
   while (area) {
     const pages = (area.end - area.start) >> PAGE_SHIFT;

@@ -41,6 +41,7 @@ import {
   VMA_SMALL,
   Vma,
   vmaFind,
+  vmaGeneration,
 } from "./vma";
 
 export const FAULT_RESOLVED: i32 = 0;
@@ -155,33 +156,45 @@ function fillWindow(area: Vma, page: u64, window: u32, flags: u64): i32 {
 }
 
 function fillFromSource(area: Vma, source: PageSource, page: u64, isWrite: bool): i32 {
-  const index = area.pageOffset + ((page - area.start) >> PAGE_SHIFT);
+  const index = indexIn(area, page);
   if (index << PAGE_SHIFT >= source.size()) return FAULT_BUS;
-  // The area may be changed by another thread while this sleeps; the entry is looked at again
-  // below.
+  // While this sleeps other threads may map something else here, and with the last mapping and the
+  // last descriptor the source would end.
   source.references++;
-  const protection = area.protection;
-  const isShared = (area.flags & VMA_SHARED) != 0;
+  const generation = vmaGeneration();
+  const cuts = source.cuts;
   const frame = source.getPage(index);
+  let still: Vma | null = area;
+  if (generation != vmaGeneration()) {
+    still = cuts == source.cuts ? areaShowing(source, index, page) : null;
+  }
   if (--source.references == 0) source.release();
-  if (frame == 0) return FAULT_BUS;
-  const still = vmaFind(page);
-  if (!still || still != area || still.source != source || still.protection != protection) {
-    pagePut(frame);
-    return FAULT_RESOLVED;
-  }
+  if (still && frame == 0) return FAULT_BUS;
   const there = entryOf(page);
-  if (there != 0 && hw.load64(there) != 0) {
-    pagePut(frame);
+  if (!still || (there != 0 && hw.load64(there) != 0)) {
+    // The access is made again, and meets what is there now.
+    if (frame != 0) pagePut(frame);
     return FAULT_RESOLVED;
   }
-  if (isWrite && !isShared) return mapCopy(page, frame, protection);
-  if (!mapPage(page, frame, entryFlags(protection, isShared))) {
+  const isShared = (still.flags & VMA_SHARED) != 0;
+  if (isWrite && !isShared) return mapCopy(page, frame, still.protection);
+  if (!mapPage(page, frame, entryFlags(still.protection, isShared))) {
     pagePut(frame);
     return FAULT_MEMORY;
   }
-  mapAround(area, source, page, isShared);
+  mapAround(still, source, page, isShared);
   return FAULT_RESOLVED;
+}
+
+/** The page of its source that an area has at an address. */
+function indexIn(area: Vma, page: u64): u64 {
+  return area.pageOffset + ((page - area.start) >> PAGE_SHIFT);
+}
+
+/** After a sleep: the area that still has page `index` of the source at `page`, or null. */
+function areaShowing(source: PageSource, index: u64, page: u64): Vma | null {
+  const area = vmaFind(page);
+  return area && area.source == source && indexIn(area, page) == index ? area : null;
 }
 
 /**

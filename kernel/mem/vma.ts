@@ -5,6 +5,7 @@
  *     vmaFirstFrom(address)        the first area that ends behind the address
  *     vmaInsert(area), vmaRemove(area)
  *     vmaFindGap(size, low, high)  the highest free range below `high`
+ *     vmaGeneration()              what it was before a sleep: no area has changed since
  *
  * The tree is a treap: a binary search tree by start address that is a heap by random priority, so
  * its expected depth is logarithmic whatever the order of insertion. Every node knows the lowest
@@ -61,6 +62,21 @@ export class Vma {
 let root: Vma | null = null;
 let count: u32 = 0;
 let randomState: u32 = 0x9e3779b9;
+/**
+ * Changes whenever what some address means does: with every area that comes, goes, or changes its
+ * rights. Who sleeps with an area in hand compares it afterwards. The address of an area is no
+ * proof: its memory may be another area by then.
+ */
+let generation: u64 = 0;
+
+export function vmaGeneration(): u64 {
+  return generation;
+}
+
+/** An area has changed in its place: its rights, its flags, or its source's pages. */
+export function vmaChanged(): void {
+  generation++;
+}
 
 /** Xorshift (Marsaglia, 2003): balance needs no secrecy. */
 function nextWeight(): u32 {
@@ -111,9 +127,7 @@ function insertInto(node: Vma | null, area: Vma): Vma {
     return area;
   }
   if (area.weight > node.weight) {
-    splitAt(node, area.start);
-    area.left = splitLow;
-    area.right = splitHigh;
+    splitAround(node, area);
     update(area);
     return area;
   }
@@ -123,26 +137,26 @@ function insertInto(node: Vma | null, area: Vma): Vma {
   return node;
 }
 
-let splitLow: Vma | null = null;
-let splitHigh: Vma | null = null;
-
-/** Splits a subtree into the areas that start below `address` and the rest: splitLow, splitHigh. */
-function splitAt(node: Vma | null, address: u64): void {
+/**
+ * Splits a subtree into the areas that start below `middle`, which become its left subtree, and the
+ * rest, which become its right one.
+ */
+function splitAround(node: Vma | null, middle: Vma): void {
   if (!node) {
-    splitLow = null;
-    splitHigh = null;
+    middle.left = null;
+    middle.right = null;
     return;
   }
-  if (node.start < address) {
-    splitAt(node.right, address);
-    node.right = splitLow;
+  if (node.start < middle.start) {
+    splitAround(node.right, middle);
+    node.right = middle.left;
     update(node);
-    splitLow = node;
+    middle.left = node;
   } else {
-    splitAt(node.left, address);
-    node.left = splitHigh;
+    splitAround(node.left, middle);
+    node.left = middle.right;
     update(node);
-    splitHigh = node;
+    middle.right = node;
   }
 }
 
@@ -164,11 +178,13 @@ export function vmaInsert(area: Vma): void {
   area.weight = nextWeight();
   root = insertInto(root, area);
   count++;
+  generation++;
 }
 
 export function vmaRemove(area: Vma): void {
   root = removeFrom(root, area);
   count--;
+  generation++;
 }
 
 export function vmaFind(address: u64): Vma | null {
