@@ -1,12 +1,13 @@
 /*
- * Processes: `processStart` tells whether one lives, and which it is.
+ * Processes: `processStart` tells whether one lives, and which it is; `requireTool` finds a tool.
  *
  * The one way to run a tool to its end: `runTool` returns its standard output, or throws a
  * `ToolFailedError` that has the command and the last lines it printed. A tool that is not
  * installed becomes a `ToolMissingError`.
  */
 import { spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { accessSync, constants, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
 import { ToolFailedError, ToolMissingError } from "./errors.ts";
 
 export interface ToolOptions {
@@ -54,6 +55,24 @@ export async function runTool(
     throw new ToolFailedError(`\`${tool} ${args.join(" ")}\``, `${how}\n  ${tail}`);
   }
   return Buffer.concat(output).toString();
+}
+
+/** A tool's path; a `ToolMissingError` that names its Debian package if it is not on PATH. */
+export function requireTool(tool: string, debianPackage: string): string {
+  for (const folder of (process.env.PATH ?? "").split(":").filter(Boolean)) {
+    const path = join(folder, tool);
+    if (isExecutable(path)) return path;
+  }
+  throw new ToolMissingError(tool, debianPackage);
+}
+
+export function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
 }
 
 /**

@@ -4,12 +4,13 @@
  */
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { processStart } from "./process.ts";
 import { type FakeKernel, makeFakeKernel } from "./qemu/fixture.ts";
 
 const MAIN = fileURLToPath(new URL("main.ts", import.meta.url));
@@ -164,6 +165,21 @@ test("a machine that can't be asked ends at once", async () => {
   const { status, stderr } = await virga("stop", "deaf");
   assert.equal(status, 0);
   assert.match(stderr, /deaf can't be sent a signal: .*; its machine was ended/);
+});
+
+test("a runner that is killed takes its machine along and leaves nothing", async () => {
+  const file = kernel("orphan", { events: [START], ending: "halt" });
+  const runner = start(["run", "--kernel", file, "--name", "orphan", "/bin/true"]);
+  const end = finish(runner);
+  await new Promise((resolve) => runner.stderr?.once("data", resolve));
+  const machines = JSON.parse((await virga("ps", "--json")).stdout) as Record<string, unknown>[];
+  const pid = Number(machines.find((each) => each.name === "orphan")?.pid);
+  assert.notEqual(processStart(pid), null);
+  runner.kill("SIGKILL");
+  await end;
+  while (processStart(pid) !== null) await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.doesNotMatch((await virga("ps", "--all")).stdout, /orphan/);
+  assert(!existsSync(join(state, "orphan")));
 });
 
 test("what cannot run is refused in one line", async () => {

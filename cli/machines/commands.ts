@@ -11,7 +11,7 @@ import { note } from "../progress.ts";
 import { CONSOLE_LOG, CONTROL_SOCKET, QMP_SOCKET, sendSignal, stopQemu } from "../qemu/index.ts";
 import { ConsoleFilter } from "../run/console.ts";
 import { formatSize, parseSeconds } from "../values.ts";
-import { findMachine, forget, listMachines, type MachineState } from "./registry.ts";
+import { findMachine, forget, listMachines, type MachineState, sweep } from "./registry.ts";
 
 const FOLLOW_MS = 50;
 /** How long a program may take over SIGTERM; people know it from container tools. */
@@ -26,6 +26,7 @@ export async function ps(args: readonly string[]): Promise<number> {
     all: { type: "boolean", short: "a" },
   });
   if (positionals.length > 0) throw new UsageError(`ps takes no argument: ${positionals[0]}`);
+  await sweep();
   const machines = listMachines().filter((each) => values.all || each.isRunning);
   if (values.json) process.stdout.write(`${JSON.stringify(machines.map(describe), null, 2)}\n`);
   else process.stdout.write(table(machines));

@@ -2,23 +2,18 @@
  * The machines of this user: one folder each, named like the machine, below the state folder
  * (paths.ts).
  *
+ *   runner.json    RunnerRecord: who has taken the name
  *   machine.json   MachineRecord; written when QEMU runs
  *   console.log, events.log, qemu.log, qmp.sock, control.sock    made by QEMU
  *
- * A name is taken by making its folder, which succeeds for one process only. Nothing relies on
- * anybody tidying up: whether a machine runs is asked of the kernel, by process id and start time,
- * so that another process with a recycled id is not taken for it.
+ * A name is taken by moving a folder that is already ours there, which succeeds for one process
+ * only. Nothing relies on anybody tidying up: whether a machine or its runner lives is asked of the
+ * kernel, by process id and start time, so that another process with a recycled id is not taken for
+ * it. Folders that a killed runner left behind go when somebody looks.
  */
-import {
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { withLock } from "../../toolchain/lock.ts";
 import { NameInUseError, NoSuchMachineError, UsageError } from "../errors.ts";
 import { stateFolder } from "../paths.ts";
 import { processStart } from "../process.ts";
@@ -39,6 +34,13 @@ export interface MachineRecord {
   readonly image: string;
   /** Milliseconds since the epoch. */
   readonly startedAt: number;
+  /** It outlives its runner, and its log is kept until it is stopped. */
+  readonly isDetached: boolean;
+}
+
+interface RunnerRecord {
+  readonly pid: number;
+  readonly processStart: string;
 }
 
 export interface MachineState extends MachineRecord {
@@ -49,33 +51,38 @@ export interface MachineState extends MachineRecord {
 }
 
 const RECORD = "machine.json";
-
-/** A folder without a record is a machine that starts just now, unless it is older than this. */
-const STARTING_MS = 60_000;
+const RUNNER = "runner.json";
+const LOCK = ".lock";
 
 /**
  * Takes a name: `wanted`, or, if the name may be changed, `wanted-2` and so on. Returns the
  * machine's folder.
  */
-export function claimName(
+export async function claimName(
   wanted: string,
   isFixed: boolean,
-): { readonly name: string; readonly folder: string } {
+): Promise<{ readonly name: string; readonly folder: string }> {
   if (!/^[A-Za-z0-9][A-Za-z0-9_.-]{0,39}$/.test(wanted)) {
     throw new UsageError(
       `--name ${wanted}: a name has letters, digits, dots and dashes, 40 at most`,
     );
   }
+  const own = mkdtempSync(join(stateFolder(), ".claim-"));
+  const runner = { pid: process.pid, processStart: processStart(process.pid) ?? "" };
+  writeFileSync(join(own, RUNNER), JSON.stringify(runner satisfies RunnerRecord));
   for (let number = 1; ; number++) {
     const name = number === 1 ? wanted : `${wanted}-${number}`;
     const folder = join(stateFolder(), name);
-    if (isStale(name, folder)) rmSync(folder, { recursive: true, force: true });
+    if (isStale(folder)) await forgetStale(folder);
     try {
-      mkdirSync(folder, { mode: 0o700 });
+      renameSync(own, folder); // onto a folder that is not empty this fails
       return { name, folder };
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-      if (isFixed) throw new NameInUseError(name);
+      const { code } = error as NodeJS.ErrnoException;
+      const isTaken = code === "ENOTEMPTY" || code === "EEXIST";
+      if (isTaken && !isFixed) continue;
+      rmSync(own, { recursive: true, force: true });
+      throw isTaken ? new NameInUseError(name) : error;
     }
   }
 }
@@ -94,33 +101,64 @@ export function forget(folder: string): void {
 /** All machines that have a record, oldest first. */
 export function listMachines(): MachineState[] {
   return readdirSync(stateFolder())
-    .flatMap((name) => readState(name) ?? [])
+    .flatMap((name) => readState(join(stateFolder(), name)) ?? [])
     .sort((a, b) => a.startedAt - b.startedAt);
 }
 
+/** Removes what runners that were killed have left behind, and waits for nobody. */
+export async function sweep(): Promise<void> {
+  const folders = readdirSync(stateFolder()).map((name) => join(stateFolder(), name));
+  for (const folder of folders.filter(isAbandoned)) await forgetStale(folder);
+}
+
 export function findMachine(name: string): MachineState {
-  const state = /^[\w.-]+$/.test(name) ? readState(name) : null;
+  const state = /^[\w.-]+$/.test(name) ? readState(join(stateFolder(), name)) : null;
   if (state === null) throw new NoSuchMachineError(name);
   return state;
 }
 
-function readState(name: string): MachineState | null {
-  const folder = join(stateFolder(), name);
-  let record: MachineRecord;
-  try {
-    record = JSON.parse(readFileSync(join(folder, RECORD), "utf8")) as MachineRecord;
-  } catch {
-    return null; // starting, or not ours
-  }
-  const isRunning = processStart(record.pid) === record.processStart;
+function readState(folder: string): MachineState | null {
+  const record = readJson<MachineRecord>(join(folder, RECORD));
+  if (record === null) return null; // starting, or not ours
+  const isRunning = isAlive(record);
   return { ...record, folder, isRunning, end: isRunning ? null : lastWord(folder) };
 }
 
-function isStale(name: string, folder: string): boolean {
-  const state = readState(name);
-  if (state !== null) return !state.isRunning;
-  const made = statSync(folder, { throwIfNoEntry: false });
-  return made !== undefined && Date.now() - made.mtimeMs > STARTING_MS;
+function readJson<T>(path: string): T | null {
+  try {
+    return JSON.parse(readFileSync(path, "utf8")) as T;
+  } catch {
+    return null;
+  }
+}
+
+function isAlive(process: RunnerRecord): boolean {
+  return processStart(process.pid) === process.processStart;
+}
+
+/** Whether a folder is there whose machine has ended, or never came to be. */
+function isStale(folder: string): boolean {
+  const state = readState(folder);
+  return state === null ? isAbandoned(folder) : !state.isRunning;
+}
+
+/** Whether nobody is left who would look into a folder: neither a machine nor who started it. */
+function isAbandoned(folder: string): boolean {
+  const runner = readJson<RunnerRecord>(join(folder, RUNNER));
+  const isForSomebody = runner === null || isAlive(runner);
+  if (isForSomebody) return false;
+  const state = readState(folder);
+  return state === null || !(state.isRunning || state.isDetached);
+}
+
+/**
+ * Removes a stale folder. Judged again with the lock held: another may have done it, and taken the
+ * name.
+ */
+async function forgetStale(folder: string): Promise<void> {
+  await withLock(join(stateFolder(), LOCK), {}, async () => {
+    if (isStale(folder)) forget(folder);
+  });
 }
 
 function lastWord(folder: string): MachineEvent | null {

@@ -16,8 +16,8 @@ import { closeSync, openSync, rmSync } from "node:fs";
 import { createServer, type Server, Socket } from "node:net";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
-import { ToolFailedError, ToolMissingError } from "../errors.ts";
-import { processStart } from "../process.ts";
+import { ToolFailedError } from "../errors.ts";
+import { processStart, requireTool } from "../process.ts";
 import { QEMU, qemuArguments } from "./arguments.ts";
 import { backlogEnvironment } from "./backlog.ts";
 import { sendSignal } from "./control.ts";
@@ -46,7 +46,10 @@ export interface StartOptions {
   readonly onEvent?: (event: MachineEvent, atMs: number) => void;
   /** Ctrl-C at the terminal is not to reach QEMU: the caller passes signals on to the program. */
   readonly shielded?: boolean;
-  /** The machine is to outlive this process; its console then goes to the log file only. */
+  /**
+   * The machine is to outlive this process, which otherwise takes it along whatever way it ends;
+   * its console then goes to the log file only.
+   */
   readonly detached?: boolean;
 }
 
@@ -71,6 +74,8 @@ const EVENTS_SOCKET = "events.sock";
 /** Of QEMU: what feeds standard input, and the serial port. */
 const INPUT_FD = 3;
 const SERIAL_FD = 4;
+
+const QEMU_PACKAGE = "qemu-system-x86";
 
 /** How long the machine may take to power off after its last event, and QEMU to obey. */
 const POWER_OFF_MS = 3_000;
@@ -192,7 +197,8 @@ async function spawnQemu(
   });
   const log = detached ? openSync(join(folder, QEMU_LOG), "w") : null;
   const output = log ?? "pipe";
-  const child = spawn(QEMU, args, {
+  const command = detached ? [requireTool(QEMU, QEMU_PACKAGE), ...args] : followingUs(args);
+  const child = spawn(command[0] ?? "", command.slice(1), {
     env: { ...process.env, ...variables },
     stdio: [
       "ignore",
@@ -206,15 +212,19 @@ async function spawnQemu(
   if (log !== null) closeSync(log);
   await new Promise<void>((resolve, reject) => {
     child.once("spawn", resolve);
-    child.once("error", (error: NodeJS.ErrnoException) =>
-      reject(
-        error.code === "ENOENT"
-          ? new ToolMissingError(QEMU, "qemu-system-x86")
-          : new ToolFailedError(QEMU, error.message),
-      ),
-    );
+    child.once("error", (error) => reject(new ToolFailedError(QEMU, error.message)));
   });
   return child;
+}
+
+/**
+ * QEMU such that the kernel ends it when this process ends, by whatever way, `kill -9` included:
+ * setpriv(1) asks for that (PR_SET_PDEATHSIG) and becomes QEMU, with its process id. Should we end
+ * before it has asked, QEMU finds nobody who listens for the events, and does not start.
+ */
+function followingUs(args: readonly string[]): string[] {
+  const qemu = requireTool(QEMU, QEMU_PACKAGE);
+  return [requireTool("setpriv", "util-linux"), "--pdeathsig", "KILL", "--", qemu, ...args];
 }
 
 /** Passes on what comes, as fast as the program takes it; what can't be read counts as the end. */

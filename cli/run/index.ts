@@ -5,7 +5,7 @@
 import { basename } from "node:path";
 import { EXIT_PANIC, EXIT_RUNNER, MachineVanishedError, UsageError } from "../errors.ts";
 import { imageOfFolder, imageOfProgram, imageOfRecipe, type RootImage } from "../image/index.ts";
-import { claimName, forget, writeRecord } from "../machines/registry.ts";
+import { claimName, forget, sweep, writeRecord } from "../machines/registry.ts";
 import { buildKernel, loadNames } from "../modules.ts";
 import { note } from "../progress.ts";
 import {
@@ -47,7 +47,8 @@ export async function run(args: readonly string[]): Promise<number> {
     options.kernel ?? buildKernel(options.isDebug),
     composing,
   ]);
-  const { name, folder } = claimName(options.name, options.isNameFixed);
+  await sweep();
+  const { name, folder } = await claimName(options.name, options.isNameFixed);
   const reporter = new Reporter(name, options);
   const signals = new Signals();
   let isKept = false;
@@ -161,6 +162,7 @@ function recordOf(
     machine: options.machine,
     ...files,
     startedAt: Date.now(),
+    isDetached: options.isDetached,
   };
 }
 
