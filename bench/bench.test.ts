@@ -2,9 +2,15 @@
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import { parseCalls } from "./calls-measures.ts";
 import { type CpioEntry, newc } from "./cpio.ts";
+import { comparedRow, exceeding } from "./instructions/compare.ts";
+import { countsOf } from "./instructions/count.ts";
+import { buildCounter, Counters } from "./instructions/counters.ts";
 import { modulesFor } from "./linux-guest.ts";
 import { parseOptions } from "./options.ts";
 import { CALLS_MEASURES, REDIS_MEASURES } from "./plan.ts";
@@ -15,6 +21,13 @@ import { smallest } from "./search.ts";
 import { median, medianRatio } from "./stats.ts";
 
 const GET = { name: "get", unit: "req/s", better: "higher" } as const;
+/** The columns of instructions, where none were counted. */
+const NOT_COUNTED = {
+  insn_virga: null,
+  insn_linux: null,
+  insn_user_virga: null,
+  insn_user_linux: null,
+};
 const BOOT = { name: "boot_to_ping", unit: "ms", better: "lower" } as const;
 
 test("the median of an even number of values is the mean of the middle two", () => {
@@ -46,6 +59,7 @@ test("a run that one guest did not finish has no part in the ratio", () => {
     virga: 65,
     linux: 10,
     ratio: 3,
+    ...NOT_COUNTED,
   });
 });
 
@@ -67,9 +81,62 @@ test("the JSON has rows with exactly the documented fields", () => {
         virga: 200,
         linux: 1700,
         ratio: 8.5,
+        ...NOT_COUNTED,
       },
     ],
   });
+});
+
+test("instructions are told per operation, kernel and program apart", () => {
+  const samples = new Samples();
+  samples.count("virga", "get", { kernel: 2540.4, user: 4457.2 });
+  samples.count("linux", "get", { kernel: 20985, user: 4598 });
+  const row = samples.row(GET);
+  assert.deepEqual([row.insn_virga, row.insn_user_virga], [2540, 4457]);
+  assert.deepEqual([row.insn_linux, row.insn_user_linux], [20985, 4598]);
+  assert.match(formatTable([row]), /2540 \+ 4457\s+20985 \+ 4598/);
+});
+
+test("a program's marks come in pairs, one pair for each measure it prints", () => {
+  const console = '{"measure":"getpid","count":10}\r\n{"measure":"pipe","count":2}\n{"done":true}';
+  const at = (kernel: number, user: number) => ({ kernel, user });
+  const counts = countsOf(console, [at(100, 1), at(150, 21), at(160, 30), at(168, 34)]);
+  assert.deepEqual(Object.fromEntries(counts), {
+    getpid: { kernel: 5, user: 2 },
+    pipe: { kernel: 4, user: 2 },
+  });
+  assert.throws(() => countsOf(console, [at(0, 0), at(1, 1)]), /2 measures .* 2 marks/);
+});
+
+test("the counter compiles, and its file is read by the layout it is written in", () => {
+  const folder = mkdtempSync(join(tmpdir(), "virga-counter-"));
+  try {
+    buildCounter(folder);
+    const counters = new Counters(join(folder, "counts"));
+    assert.throws(() => counters.read(), /has counted nothing/);
+    const words = [7n, 8n, 2n, 0n, 1n, 2n, 3n, 4n];
+    const bytes = Buffer.alloc(32 + 1024 * 16);
+    words.forEach((word, index) => {
+      bytes.writeBigUInt64LE(word, index * 8);
+    });
+    writeFileSync(counters.file, bytes);
+    assert.deepEqual(counters.read(), { kernel: 7, user: 8 });
+    assert.deepEqual(counters.marks(), [
+      { kernel: 1, user: 2 },
+      { kernel: 3, user: 4 },
+    ]);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+test("a kernel that executes more than the limit above its base is told", () => {
+  const run = (kernel: number) => new Map([["get", { kernel, user: 50 }]]);
+  const row = comparedRow("get", [run(1000), run(1010)], [run(1031), run(1040)]);
+  assert.deepEqual([row.insn_base, row.insn_now, row.change], [1000, 1031, 3.1]);
+  assert.deepEqual(exceeding([row], 2), ["get"]);
+  assert.deepEqual(exceeding([row], 4), []);
+  assert.equal(comparedRow("get", [], [run(5)]).change, null);
 });
 
 test("the table's lines are equally long", () => {
@@ -171,4 +238,10 @@ test("options: defaults, lists, and one line for each mistake", () => {
   assert.throws(() => parseOptions(["redis", "--only", "getpid"]), /--only getpid: must be one of/);
   assert.throws(() => parseOptions(["redis", "--runs", "0"]), /whole number above zero/);
   assert.throws(() => parseOptions(["nonsense"]), /must be one of redis, calls/);
+  assert.throws(() => parseOptions(["instructions"]), /--base COMMIT says what to compare with/);
+  assert.throws(() => parseOptions(["redis", "--base", "HEAD"]), /--base goes with/);
+  assert.throws(
+    () => parseOptions(["instructions", "--base", "HEAD", "--limit", "x"]),
+    /--limit x: must be a number/,
+  );
 });

@@ -12,8 +12,8 @@ import type { Plan } from "./plan.ts";
 import type { Progress } from "./redis-measures.ts";
 import type { Samples } from "./report.ts";
 
-const TIMEOUT_MS = 120_000;
-const DONE = /\{"done":true\}/;
+export const TIMEOUT_MS = 120_000;
+export const DONE = /\{"done":true\}/;
 
 /** The measures on a console, between whatever else the guest printed there. */
 export function parseCalls(text: string): Map<string, number> {

@@ -4,6 +4,8 @@
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { measureCalls } from "./calls-measures.ts";
+import { type ComparedRow, compareCounts } from "./instructions/compare.ts";
+import { countRun } from "./instructions/count.ts";
 import { setUpTap } from "./network.ts";
 import type { Plan } from "./plan.ts";
 import { measureRedis } from "./redis-measures.ts";
@@ -16,14 +18,40 @@ export function endOnSignals(): void {
   }
 }
 
-export async function carryOut(plan: Plan): Promise<Row[]> {
-  const samples = new Samples();
-  const progress = (text: string) => {
+function progressOf(plan: Plan): (text: string) => void {
+  return (text) => {
     if (plan.verbose) process.stderr.write(`${text}\n`);
   };
-  if (plan.kind === "redis") await measureRedis(plan, samples, progress);
-  else await measureCalls(plan, samples, progress);
+}
+
+/** Instructions are counted in runs of their own. Where that fails their figures are missing. */
+async function countInstructions(plan: Plan, samples: Samples): Promise<void> {
+  const { counting } = plan;
+  if (counting === null) return;
+  const progress = progressOf(plan);
+  for (let run = 0; run < counting.runs; run++) {
+    for (const guest of counting.guests) {
+      try {
+        const counts = await countRun(plan, counting, guest);
+        for (const [measure, counted] of counts) samples.count(guest.name, measure, counted);
+        progress(`${guest.name}: instructions of ${counts.size} measures counted`);
+      } catch (error) {
+        progress(`${guest.name}: instructions are not counted: ${(error as Error).message}`);
+      }
+    }
+  }
+}
+
+export async function carryOut(plan: Plan): Promise<Row[]> {
+  const samples = new Samples();
+  if (plan.kind === "redis") await measureRedis(plan, samples, progressOf(plan));
+  else await measureCalls(plan, samples, progressOf(plan));
+  await countInstructions(plan, samples);
   return samples.rows(plan.measures);
+}
+
+export function carryOutComparison(plan: Plan): Promise<ComparedRow[]> {
+  return compareCounts(plan, progressOf(plan));
 }
 
 if (process.argv[1] === import.meta.filename) {
@@ -31,7 +59,8 @@ if (process.argv[1] === import.meta.filename) {
   endOnSignals(); // as the first process of its pid namespace it would otherwise ignore them
   try {
     setUpTap();
-    const rows = await carryOut(JSON.parse(readFileSync(planFile, "utf8")) as Plan);
+    const plan = JSON.parse(readFileSync(planFile, "utf8")) as Plan;
+    const rows = await (plan.compares ? carryOutComparison(plan) : carryOut(plan));
     writeFileSync(rowsFile, JSON.stringify(rows));
     process.exit(0);
   } catch (error) {

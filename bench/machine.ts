@@ -26,6 +26,8 @@ export interface MachineOptions {
   readonly memoryMiB: number;
   readonly accelerator: Accelerator;
   readonly network: Network;
+  /** Instructions are counted by this plugin into this file (instructions/counters.ts). */
+  readonly counting?: { readonly plugin: string; readonly file: string };
 }
 
 const CONSOLE_LIMIT = 1 << 20;
@@ -36,7 +38,8 @@ process.on("exit", () => {
 });
 
 export function machineArguments(guest: Guest, options: MachineOptions): string[] {
-  const { machine, accelerator, network } = options;
+  const { machine, accelerator, network, counting } = options;
+  const plugin = counting ? ["-plugin", `file=${counting.plugin},out=${counting.file}`] : [];
   return qemuArguments({
     ...{ machine, accelerator, network },
     memoryBytes: options.memoryMiB << 20,
@@ -46,7 +49,7 @@ export function machineArguments(guest: Guest, options: MachineOptions): string[
     ...(guest.initrd === null ? {} : { initrd: guest.initrd }),
     disks: guest.disk === null ? [] : [{ path: guest.disk, readOnly: true }],
     console: { kind: "stdio" },
-    extra: guest.extra,
+    extra: [...guest.extra, ...plugin],
   });
 }
 

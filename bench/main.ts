@@ -12,14 +12,22 @@ import { join } from "node:path";
 import { VirgaError } from "../cli/errors.ts";
 import { BenchError } from "./errors.ts";
 import type { Guest, Program } from "./guest.ts";
-import { carryOut, endOnSignals } from "./inside.ts";
+import { carryOut, carryOutComparison, endOnSignals } from "./inside.ts";
+import { baseKernel } from "./instructions/base-kernel.ts";
+import {
+  type ComparedRow,
+  comparisonJson,
+  comparisonTable,
+  exceeding,
+} from "./instructions/compare.ts";
+import { buildCounter } from "./instructions/counters.ts";
 import { fetchLinux, linuxGuest } from "./linux-guest.ts";
 import { isolationCommand, TAP_HOST_IP, USER_GATEWAY_IP } from "./network.ts";
 import { type BenchOptions, parseOptions, USAGE } from "./options.ts";
-import type { Plan } from "./plan.ts";
+import { CALLS_MEASURES, type Plan, REDIS_MEASURES } from "./plan.ts";
 import { formatJson, formatTable, type Row } from "./report.ts";
 import { callsProgram, redisProgram } from "./root.ts";
-import { virgaGuest } from "./virga-guest.ts";
+import { virgaGuest, virgaKernel } from "./virga-guest.ts";
 
 const REPOSITORY = join(import.meta.dirname, "..");
 const BUILD = join(REPOSITORY, "build/bench");
@@ -30,7 +38,9 @@ async function composeGuests(
   gateway: string,
 ): Promise<Guest[]> {
   const guests: Guest[] = [];
-  if (options.guests.includes("virga")) guests.push(await virgaGuest(program, gateway));
+  if (options.guests.includes("virga")) {
+    guests.push(virgaGuest(await virgaKernel(), program, gateway));
+  }
   if (options.guests.includes("linux")) {
     const { machine, linuxRoot: root, extraAppend } = options;
     const linux = fetchLinux(BUILD);
@@ -40,7 +50,7 @@ async function composeGuests(
 }
 
 /** Node's own flags are passed on: they make it understand TypeScript. */
-async function carryOutIsolated(plan: Plan, isolation: readonly string[]): Promise<Row[]> {
+async function carryOutIsolated<T>(plan: Plan, isolation: readonly string[]): Promise<T[]> {
   const folder = mkdtempSync(join(BUILD, "run-"));
   const [file, ...args] = isolation as [string, ...string[]];
   const planFile = join(folder, "plan.json");
@@ -55,7 +65,7 @@ async function carryOutIsolated(plan: Plan, isolation: readonly string[]): Promi
     const [code] = (await once(child, "exit")) as [number | null];
     process.off("exit", end);
     if (code !== 0) throw new BenchError(`measuring ended with ${code ?? "a signal"}`);
-    return JSON.parse(readFileSync(rowsFile, "utf8")) as Row[];
+    return JSON.parse(readFileSync(rowsFile, "utf8")) as T[];
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -72,24 +82,75 @@ function chooseNetwork(options: BenchOptions): {
   return { isolation, network: isolation === null ? "user" : "tap" };
 }
 
-async function measure(options: BenchOptions): Promise<Row[]> {
-  mkdirSync(BUILD, { recursive: true });
+/** What a plan has of the options, whatever is measured. */
+function commonPlan({ machine, accelerator, memoryMiB, runs, requests, measures }: BenchOptions) {
+  return { machine, accelerator, memoryMiB, runs, requests, measures, verbose: true };
+}
+
+/** The program as it runs to be counted: without a watch of its own. */
+function countedProgram(kind: Plan["kind"], program: Program): Program {
+  return kind === "redis" ? program : { ...program, argv: [...program.argv, "--count"] };
+}
+
+async function programOf(kind: Plan["kind"]): Promise<Program> {
+  return kind === "redis" ? redisProgram(BUILD) : callsProgram(BUILD);
+}
+
+async function measure(options: BenchOptions, kind: Plan["kind"]): Promise<Row[]> {
   const { isolation, network } = chooseNetwork(options);
-  if (options.kind === "redis" && network === "user") {
+  if (kind === "redis" && network === "user") {
     process.stderr.write("network: QEMU's user mode; the host side will limit both guests\n");
   }
-  const program = await (options.kind === "redis" ? redisProgram(BUILD) : callsProgram(BUILD));
-  const guests = await composeGuests(
-    options,
-    program,
-    network === "tap" ? TAP_HOST_IP : USER_GATEWAY_IP,
-  );
-  const { kind, machine, accelerator, memoryMiB, runs, requests, measures } = options;
-  const common = { kind, machine, accelerator, memoryMiB, runs, requests, measures };
-  const plan = { ...common, guests, program, verbose: true };
+  const gateway = network === "tap" ? TAP_HOST_IP : USER_GATEWAY_IP;
+  const program = await programOf(kind);
+  const guests = await composeGuests(options, program, gateway);
+  const counted = await composeGuests(options, countedProgram(kind, program), gateway);
+  const canCount = options.accelerator === "tcg";
+  const plan = {
+    ...commonPlan(options),
+    ...{ kind, guests, program, compares: false },
+    counting: canCount
+      ? { plugin: buildCounter(BUILD), folder: BUILD, runs: 1, guests: counted }
+      : null,
+  };
   if (kind === "calls") return carryOut({ ...plan, network: "none" });
   if (isolation === null) return carryOut({ ...plan, network });
   return carryOutIsolated({ ...plan, network }, isolation);
+}
+
+/** Counts instructions of the base's kernel and of this one, with the same programs. */
+async function compare(options: BenchOptions): Promise<ComparedRow[]> {
+  if (options.accelerator !== "tcg") throw new BenchError("instructions are counted by TCG alone");
+  const { isolation, network } = chooseNetwork(options);
+  const gateway = network === "tap" ? TAP_HOST_IP : USER_GATEWAY_IP;
+  const kernels = [await baseKernel(BUILD, options.base), await virgaKernel()];
+  const rows: ComparedRow[] = [];
+  for (const kind of ["redis", "calls"] as const) {
+    const names = kind === "redis" ? REDIS_MEASURES : CALLS_MEASURES;
+    const measures = options.measures.filter((each) => names.includes(each));
+    if (measures.length === 0) continue;
+    const program = countedProgram(kind, await programOf(kind));
+    const guests = kernels.map((kernel) => virgaGuest(kernel, program, gateway));
+    const counting = { plugin: buildCounter(BUILD), folder: BUILD, runs: options.runs, guests };
+    const common = { ...commonPlan(options), kind, measures, program, counting };
+    const plan = { ...common, guests: [], compares: true };
+    const isIsolated = kind === "redis" && isolation !== null;
+    rows.push(
+      ...(isIsolated
+        ? await carryOutIsolated<ComparedRow>({ ...plan, network }, isolation)
+        : await carryOutComparison({ ...plan, network: kind === "calls" ? "none" : network })),
+    );
+  }
+  return rows;
+}
+
+async function runComparison(options: BenchOptions): Promise<number> {
+  const rows = await compare(options);
+  process.stdout.write(`${options.json ? comparisonJson(rows) : comparisonTable(rows)}\n`);
+  const more = exceeding(rows, options.limitPercent);
+  if (more.length === 0) return 0;
+  process.stderr.write(`more than ${options.limitPercent} % above the base: ${more.join(", ")}\n`);
+  return 1;
 }
 
 /** Is there a measure that a guest that was asked for has no figure of? */
@@ -105,7 +166,9 @@ export async function runBench(args: string[]): Promise<number> {
   try {
     const options = parseOptions(args);
     endOnSignals();
-    const rows = await measure(options);
+    mkdirSync(BUILD, { recursive: true });
+    if (options.kind === "instructions") return await runComparison(options);
+    const rows = await measure(options, options.kind);
     process.stdout.write(`${options.json ? formatJson(rows) : formatTable(rows)}\n`);
     return missing(options, rows) ? 1 : 0;
   } catch (error) {

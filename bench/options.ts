@@ -14,8 +14,11 @@ import { CALLS_MEASURES, measuresNamed, REDIS_MEASURES } from "./plan.ts";
 import type { GuestName, Measure } from "./report.ts";
 
 export const USAGE = `usage: virga bench redis|calls [options]
+       virga bench instructions --base COMMIT [options]
 
 Measures Virga and a Linux guest side by side: the same program, the same QEMU, alternating runs.
+Instructions are counted in runs of their own. \`instructions\` counts only, and compares the kernel
+with another commit's.
 
   --json            print {"rows": […]} instead of a table
   --runs N          pairs of runs (5)
@@ -27,11 +30,13 @@ Measures Virga and a Linux guest side by side: the same program, the same QEMU, 
   --linux-root R    where Linux has its root: initramfs or disk (initramfs)
   --append WORDS    more words for Linux's command line
   --network N       tap or user (tap where a network namespace is possible)
-  --accel A         tcg or kvm (kvm where it works)
+  --accel A         tcg or kvm (kvm where it works; there instructions are not counted)
+  --base COMMIT     the commit to compare with
+  --limit PERCENT   end with 1 if the kernel executes so much more in a row (2)
 `;
 
 export interface BenchOptions {
-  readonly kind: "redis" | "calls";
+  readonly kind: "redis" | "calls" | "instructions";
   readonly json: boolean;
   readonly runs: number;
   readonly measures: readonly Measure[];
@@ -43,6 +48,9 @@ export interface BenchOptions {
   readonly extraAppend: string;
   readonly network: "tap" | "user" | null;
   readonly accelerator: Accelerator;
+  /** With `instructions`: the commit to compare with, and by how many percent to exceed it. */
+  readonly base: string;
+  readonly limitPercent: number;
 }
 
 function oneOf<T extends string>(name: string, value: string, allowed: readonly T[]): T {
@@ -79,6 +87,8 @@ const OPTIONS = {
   append: { ...STRING, default: "" },
   network: STRING,
   accel: STRING,
+  base: STRING,
+  limit: { ...STRING, default: "2" },
 } as const;
 
 function words(args: string[]) {
@@ -89,12 +99,31 @@ function words(args: string[]) {
   }
 }
 
+const MEASURES = {
+  redis: REDIS_MEASURES,
+  calls: CALLS_MEASURES,
+  instructions: [...REDIS_MEASURES, ...CALLS_MEASURES],
+} as const;
+
+/** What only `instructions` takes, and needs. */
+function comparison(kind: string, base: string | undefined, limit: string) {
+  if (kind === "instructions" && base === undefined) {
+    throw new BenchError("instructions: --base COMMIT says what to compare with");
+  }
+  if (kind !== "instructions" && base !== undefined) {
+    throw new BenchError("--base goes with `virga bench instructions`");
+  }
+  const limitPercent = Number(limit);
+  if (!(limitPercent >= 0)) throw new BenchError(`--limit ${limit}: must be a number of percent`);
+  return { base: base ?? "", limitPercent };
+}
+
 export function parseOptions(args: string[]): BenchOptions {
   const { values, positionals } = words(args);
   const [first, ...more] = positionals;
   if (first === undefined || more.length > 0) throw new BenchError(USAGE.trimEnd());
-  const kind = oneOf("benchmark", first, ["redis", "calls"] as const);
-  const all = kind === "redis" ? REDIS_MEASURES : CALLS_MEASURES;
+  const kind = oneOf("benchmark", first, ["redis", "calls", "instructions"] as const);
+  const all = MEASURES[kind];
   const only = list(values.only);
   const names = all.map((measure) => measure.name);
   for (const name of only) oneOf("only", name, names);
@@ -114,6 +143,7 @@ export function parseOptions(args: string[]): BenchOptions {
       values.network === undefined
         ? null
         : oneOf("network", values.network, ["tap", "user"] as const),
+    ...comparison(kind, values.base, values.limit),
     accelerator:
       values.accel === undefined ? chooseAccelerator() : oneOf("accel", values.accel, ACCELERATORS),
   };

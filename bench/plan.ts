@@ -47,6 +47,19 @@ export interface Plan {
   readonly guests: readonly Guest[];
   readonly program: Program;
   readonly verbose: boolean;
+  /** Runs of their own in which instructions are counted: the counter slows a guest down. */
+  readonly counting: Counting | null;
+  /** Nothing else is done than to count and compare two guests: instructions/compare.ts. */
+  readonly compares: boolean;
+}
+
+export interface Counting {
+  readonly plugin: string;
+  /** Where the counts of a run are kept while it lasts. */
+  readonly folder: string;
+  readonly runs: number;
+  /** Like the plan's guests, in the same order, with a program that runs to be counted. */
+  readonly guests: readonly Guest[];
 }
 
 export function measuresNamed(all: readonly Measure[], only: readonly string[]): Measure[] {

@@ -19,8 +19,8 @@ import { firstPong, request, type Target } from "./resp.ts";
 import { smallest } from "./search.ts";
 
 const REDIS_PORT = 6379;
-const CLIENTS = 50;
-const BOOT_TIMEOUT_MS = 30_000;
+export const CLIENTS = 50;
+export const BOOT_TIMEOUT_MS = 30_000;
 /**
  * A guest short of memory may thrash or hang instead of giving up; a good boot takes a tenth of
  * this.
@@ -47,8 +47,11 @@ function freePort(): Promise<number> {
   });
 }
 
-async function attach(plan: Plan, memoryMiB: number): Promise<Attached> {
-  const base = { machine: plan.machine, accelerator: plan.accelerator, memoryMiB };
+type CountingOptions = MachineOptions["counting"];
+
+async function attach(plan: Plan, memoryMiB: number, counting: CountingOptions): Promise<Attached> {
+  const { machine, accelerator } = plan;
+  const base = { machine, accelerator, memoryMiB, ...(counting ? { counting } : {}) };
   if (plan.network === "tap") {
     const network = { kind: "tap", interface: TAP } as const;
     return { options: { ...base, network }, target: { host: GUEST_IP, port: REDIS_PORT } };
@@ -78,8 +81,15 @@ async function bootUntilPong(
   return firstPong(target, { intervalMs: 50, openMax: 2, timeoutMs, ended });
 }
 
-async function boot(plan: Plan, guest: Guest, memoryMiB: number, timeoutMs: number) {
-  const { options, target } = await attach(plan, memoryMiB);
+/** Boots a guest until it answers. Whoever gets the machine stops it. */
+export async function bootRedis(
+  plan: Plan,
+  guest: Guest,
+  memoryMiB: number,
+  timeoutMs: number,
+  counting?: CountingOptions,
+) {
+  const { options, target } = await attach(plan, memoryMiB, counting);
   if (plan.network === "tap") setQueueLength(QUEUE_WHILE_BOOTING);
   const vm = startMachine(guest, options);
   try {
@@ -93,7 +103,7 @@ async function boot(plan: Plan, guest: Guest, memoryMiB: number, timeoutMs: numb
   }
 }
 
-const LOADS = [
+export const LOADS = [
   { measure: "set", test: "set", pipeline: 1, share: 1 },
   { measure: "get", test: "get", pipeline: 1, share: 1 },
   { measure: "set_p16", test: "set", pipeline: 16, share: 5 },
@@ -108,7 +118,7 @@ async function oneRun(
   progress: Progress,
 ): Promise<void> {
   const wanted = new Set(plan.measures.map((measure) => measure.name));
-  const { vm, target, bootMs } = await boot(plan, guest, plan.memoryMiB, BOOT_TIMEOUT_MS);
+  const { vm, target, bootMs } = await bootRedis(plan, guest, plan.memoryMiB, BOOT_TIMEOUT_MS);
   try {
     samples.add(guest.name, "boot_to_ping", run, bootMs);
     let line = `boot ${bootMs.toFixed(0)} ms`;
@@ -130,7 +140,7 @@ async function oneRun(
 /** Does the guest boot in this much memory, and store and return a value? */
 async function serves(plan: Plan, guest: Guest, memoryMiB: number): Promise<boolean> {
   try {
-    const { vm, target } = await boot(plan, guest, memoryMiB, SMALL_BOOT_TIMEOUT_MS);
+    const { vm, target } = await bootRedis(plan, guest, memoryMiB, SMALL_BOOT_TIMEOUT_MS);
     try {
       const value = "x".repeat(1000);
       await request(target, ["SET", "bench:memory", value], 3000);

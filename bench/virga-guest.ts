@@ -5,13 +5,16 @@ import { kernelCommandLine } from "../cli/qemu/index.ts";
 import { buildKernel } from "../toolchain/build.ts";
 import { GUEST_IP, GUEST_PREFIX, type Guest, type Program } from "./guest.ts";
 
-export async function virgaGuest(program: Program, gateway: string): Promise<Guest> {
-  const { elfPath } = await buildKernel({ profile: "release" });
+export async function virgaKernel(): Promise<string> {
+  return (await buildKernel({ profile: "release" })).elfPath;
+}
+
+export function virgaGuest(kernel: string, program: Program, gateway: string): Guest {
   const append = kernelCommandLine({
     argv: program.argv,
     root: "disk",
     ip: program.needsNetwork ? `${GUEST_IP}/${GUEST_PREFIX},${gateway}` : "none",
   });
   const disk = program.erofs;
-  return { name: "virga", kernel: elfPath, initrd: null, disk, append, extra: [] };
+  return { name: "virga", kernel, initrd: null, disk, append, extra: [] };
 }

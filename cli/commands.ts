@@ -131,7 +131,7 @@ each access to memory; its failure prints the schedule.
   {
     name: "bench",
     summary: "compare with a Linux guest",
-    usage: ["bench redis [--json]", "bench calls [--json]"],
+    usage: ["bench redis [--json]", "bench calls [--json]", "bench instructions --base COMMIT"],
     help: "The same program on the same machine, once on Virga and once on Linux.",
     hasOwnHelp: true,
     run: runBench,
