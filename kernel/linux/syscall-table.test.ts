@@ -1,5 +1,6 @@
 import { expect, test } from "../lib/testing";
-import { syscallHandler, syscallTableInit } from "./syscall-table";
+import { syscallHandler } from "./syscall-row";
+import { syscallTableInit } from "./syscall-table";
 
 test("system call table: every row is entered once", () => {
   syscallTableInit();

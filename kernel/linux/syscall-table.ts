@@ -10,7 +10,6 @@
 
 import { setSyscallHandler } from "../arch/hw";
 import { SYSCALL_COUNT } from "../sched/cpu";
-import { sys_copy_file_range, sys_sendfile, sys_splice } from "./copy-calls";
 import {
   sys_close,
   sys_close_range,
@@ -36,28 +35,6 @@ import {
   sys_timerfd_gettime,
   sys_timerfd_settime,
 } from "./event-calls";
-import {
-  sys_fadvise64,
-  sys_fallocate,
-  sys_flock,
-  sys_fsync,
-  sys_ftruncate,
-  sys_getdents64,
-  sys_ioctl,
-  sys_lseek,
-  sys_pread64,
-  sys_preadv,
-  sys_preadv2,
-  sys_pwrite64,
-  sys_pwritev,
-  sys_pwritev2,
-  sys_read,
-  sys_readahead,
-  sys_readv,
-  sys_sync,
-  sys_write,
-  sys_writev,
-} from "./file-calls";
 import { sys_futex } from "./futex";
 import {
   sys_capget,
@@ -98,34 +75,6 @@ import {
   sys_sendmsg,
   sys_sendto,
 } from "./message-calls";
-import {
-  sys_chdir,
-  sys_creat,
-  sys_fchdir,
-  sys_getcwd,
-  sys_link,
-  sys_linkat,
-  sys_memfd_create,
-  sys_mkdir,
-  sys_mkdirat,
-  sys_mknod,
-  sys_mknodat,
-  sys_mount,
-  sys_open,
-  sys_openat,
-  sys_openat2,
-  sys_rename,
-  sys_renameat,
-  sys_renameat2,
-  sys_rmdir,
-  sys_symlink,
-  sys_symlinkat,
-  sys_truncate,
-  sys_umask,
-  sys_unlink,
-  sys_unlinkat,
-} from "./path-calls";
-
 import { sys_poll, sys_ppoll, sys_pselect6, sys_select } from "./poll-calls";
 import { sys_getrandom } from "./random-calls";
 import {
@@ -181,35 +130,9 @@ import {
   sys_socket,
   sys_socketpair,
 } from "./socket-calls";
-import {
-  sys_access,
-  sys_chmod,
-  sys_chown,
-  sys_faccessat,
-  sys_faccessat2,
-  sys_fchmod,
-  sys_fchmodat,
-  sys_fchmodat2,
-  sys_fchown,
-  sys_fchownat,
-  sys_fstat,
-  sys_fstatfs,
-  sys_futimesat,
-  sys_getxattr,
-  sys_lchown,
-  sys_listxattr,
-  sys_lstat,
-  sys_newfstatat,
-  sys_readlink,
-  sys_readlinkat,
-  sys_stat,
-  sys_statfs,
-  sys_statx,
-  sys_utime,
-  sys_utimensat,
-  sys_utimes,
-} from "./stat-calls";
 import { sys_unknown } from "./syscall";
+import { row, rowWithFrame, syscallHandler } from "./syscall-row";
+import { fileRows } from "./syscall-table-files";
 import {
   sys_arch_prctl,
   sys_clone,
@@ -247,33 +170,6 @@ import {
   sys_timer_gettime,
   sys_timer_settime,
 } from "./timer-calls";
-
-/** Index in the function table, per number; 0: unknown. */
-const handlers: usize = memory.data(464 * 4, 4);
-
-/** A function's value points at an object whose first word is its index in the wasm table. */
-function enter<T>(number: i32, handler: T, needsFrame: u32): void {
-  const index = load<u32>(changetype<usize>(handler));
-  store<u32>(handlers + ((<usize>number) << 2), index);
-  setSyscallHandler(number, index, needsFrame);
-}
-
-/** Enters a row. The name is the reader's, and the log's has its own list (syscall-names.ts). */
-function row<T>(number: i32, name: string, handler: T): void {
-  assert(syscallHandler(number) == 0, "a system call has one handler");
-  enter(number, handler, 0);
-}
-
-/** Enters a row of a call that looks at its TrapFrame. */
-function rowWithFrame<T>(number: i32, name: string, handler: T): void {
-  assert(syscallHandler(number) == 0, "a system call has one handler");
-  enter(number, handler, 1);
-}
-
-/** Function table index of the handler of call `number`; 0 when there is none. */
-export function syscallHandler(number: u64): u32 {
-  return number < SYSCALL_COUNT ? load<u32>(handlers + ((<usize>number) << 2)) : 0;
-}
 
 /** Fills what no row is for. The last entry is among that: entry.S takes it for larger numbers. */
 function fillUnknown(): void {
@@ -467,103 +363,6 @@ export function syscallTableInit(): void {
   row(288, "accept4", sys_accept4);
   row(299, "recvmmsg", sys_recvmmsg);
   row(307, "sendmmsg", sys_sendmmsg);
-  // Open files
-  row(0, "read", sys_read);
-  row(1, "write", sys_write);
-  row(8, "lseek", sys_lseek);
-  row(16, "ioctl", sys_ioctl);
-  row(17, "pread64", sys_pread64);
-  row(18, "pwrite64", sys_pwrite64);
-  row(19, "readv", sys_readv);
-  row(20, "writev", sys_writev);
-  row(73, "flock", sys_flock);
-  row(74, "fsync", sys_fsync);
-  row(75, "fdatasync", sys_fsync);
-  row(77, "ftruncate", sys_ftruncate);
-  row(162, "sync", sys_sync);
-  row(187, "readahead", sys_readahead);
-  row(217, "getdents64", sys_getdents64);
-  row(221, "fadvise64", sys_fadvise64);
-  row(277, "sync_file_range", sys_fsync);
-  row(285, "fallocate", sys_fallocate);
-  row(295, "preadv", sys_preadv);
-  row(296, "pwritev", sys_pwritev);
-  row(306, "syncfs", sys_fsync);
-  row(327, "preadv2", sys_preadv2);
-  row(328, "pwritev2", sys_pwritev2);
-
-  // From file to file
-  row(40, "sendfile", sys_sendfile);
-  row(275, "splice", sys_splice);
-  row(326, "copy_file_range", sys_copy_file_range);
-
-  // Names
-  row(2, "open", sys_open);
-  row(76, "truncate", sys_truncate);
-  row(79, "getcwd", sys_getcwd);
-  row(80, "chdir", sys_chdir);
-  row(81, "fchdir", sys_fchdir);
-  row(82, "rename", sys_rename);
-  row(83, "mkdir", sys_mkdir);
-  row(84, "rmdir", sys_rmdir);
-  row(85, "creat", sys_creat);
-  row(86, "link", sys_link);
-  row(87, "unlink", sys_unlink);
-  row(88, "symlink", sys_symlink);
-  row(95, "umask", sys_umask);
-  row(133, "mknod", sys_mknod);
-  row(155, "pivot_root", sys_mount);
-  row(161, "chroot", sys_mount);
-  row(165, "mount", sys_mount);
-  row(166, "umount2", sys_mount);
-  row(257, "openat", sys_openat);
-  row(258, "mkdirat", sys_mkdirat);
-  row(259, "mknodat", sys_mknodat);
-  row(263, "unlinkat", sys_unlinkat);
-  row(264, "renameat", sys_renameat);
-  row(265, "linkat", sys_linkat);
-  row(266, "symlinkat", sys_symlinkat);
-  row(316, "renameat2", sys_renameat2);
-  row(319, "memfd_create", sys_memfd_create);
-  row(437, "openat2", sys_openat2);
-
-  // What files are
-  row(4, "stat", sys_stat);
-  row(5, "fstat", sys_fstat);
-  row(6, "lstat", sys_lstat);
-  row(21, "access", sys_access);
-  row(89, "readlink", sys_readlink);
-  row(90, "chmod", sys_chmod);
-  row(91, "fchmod", sys_fchmod);
-  row(92, "chown", sys_chown);
-  row(93, "fchown", sys_fchown);
-  row(94, "lchown", sys_lchown);
-  row(132, "utime", sys_utime);
-  row(137, "statfs", sys_statfs);
-  row(138, "fstatfs", sys_fstatfs);
-  row(188, "setxattr", sys_getxattr);
-  row(189, "lsetxattr", sys_getxattr);
-  row(190, "fsetxattr", sys_getxattr);
-  row(191, "getxattr", sys_getxattr);
-  row(192, "lgetxattr", sys_getxattr);
-  row(193, "fgetxattr", sys_getxattr);
-  row(194, "listxattr", sys_listxattr);
-  row(195, "llistxattr", sys_listxattr);
-  row(196, "flistxattr", sys_listxattr);
-  row(197, "removexattr", sys_getxattr);
-  row(198, "lremovexattr", sys_getxattr);
-  row(199, "fremovexattr", sys_getxattr);
-  row(235, "utimes", sys_utimes);
-  row(260, "fchownat", sys_fchownat);
-  row(261, "futimesat", sys_futimesat);
-  row(262, "newfstatat", sys_newfstatat);
-  row(267, "readlinkat", sys_readlinkat);
-  row(268, "fchmodat", sys_fchmodat);
-  row(269, "faccessat", sys_faccessat);
-  row(280, "utimensat", sys_utimensat);
-  row(332, "statx", sys_statx);
-  row(439, "faccessat2", sys_faccessat2);
-  row(452, "fchmodat2", sys_fchmodat2);
-
+  fileRows();
   fillUnknown();
 }
