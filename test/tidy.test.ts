@@ -21,7 +21,7 @@ const FOLDERS = ["apps", "bench", "cli", "kernel", "test", "toolchain"];
  */
 const IMPORTS: Readonly<Record<string, readonly string[]>> = {
   arch: ["mem/", "sched/", "time/", "linux/"], // calls up, from traps
-  runtime: ["lib/verify"],
+  runtime: ["lib/panic", "lib/verify"],
   lib: [],
   time: ["mem/"],
   sched: ["arch/", "mem/", "time/", "fs/io-vector"],

@@ -9,6 +9,8 @@
  */
 const LINEAR_MEMORY = 0xffffffff80000000n;
 const DIRECT_MAP = 0xffff800000000000n;
+/** The kernel's memory does not grow beyond this: enough for any test, and soon exhausted. */
+const LINEAR_LIMIT = 64 * 1024 * 1024;
 /** Offset of `current` in a Cpu (kernel/sched/cpu.ts). */
 const CPU_CURRENT = 16;
 
@@ -119,6 +121,7 @@ export function createFakeHardware(
     syscallExitStart: () => 0n,
     syscallExitEnd: () => 0n,
     growLinear: (bytes: number) => {
+      if (bytes >>> 0 > LINEAR_LIMIT) return 0;
       const pages = Math.ceil((bytes >>> 0) / 65536) - memory.buffer.byteLength / 65536;
       if (pages > 0) memory.grow(pages);
       return 1;

@@ -23,6 +23,7 @@
  * Thread context; nothing in here sleeps.
  */
 import { EEXIST, EINVAL, ELOOP, ENOENT, ENOMEM } from "../lib/errno";
+import { attempt } from "../runtime/attempt";
 import { free } from "../runtime/free";
 import { heapAlloc, heapFree } from "../runtime/heap";
 import { WaitQueue } from "../sched/wait-queue";
@@ -172,7 +173,8 @@ export class Epoll extends File {
     }
     const error = this.growTable(fd);
     if (error != 0) return error;
-    const item = new EpollItem(this, fd);
+    const item = attempt(new EpollItem(this, fd));
+    if (!item) return -ENOMEM;
     item.setEvents(events, data);
     item.nextSameFd = this.itemAt(fd);
     this.setItemAt(fd, item);

@@ -7,6 +7,7 @@ import { S_IFDIR, S_IFMT, S_IFREG, Stat } from "../fs/stat";
 import { EBADF, EFAULT, EINTR, EINVAL, ENOMEM, EPERM, ETIMEDOUT } from "../lib/errno";
 import { netPoll } from "../net/poll";
 import { netUnrest } from "../net/unrest";
+import { attempt } from "../runtime/attempt";
 import { heapAlloc, heapFree } from "../runtime/heap";
 import { threadScratch } from "../sched/thread";
 import { NO_DEADLINE } from "../sched/wait-queue";
@@ -33,13 +34,18 @@ const UNPOLLED_MASK: u32 = 3;
 
 const statScratch: Stat = changetype<Stat>(memory.data(144, 8));
 
+function createEpoll(cloexec: bool): i32 {
+  const epoll = attempt(new Epoll());
+  return epoll ? fdInstall(epoll, cloexec) : -ENOMEM;
+}
+
 export function sys_epoll_create(size: i32): i64 {
-  return size > 0 ? fdInstall(new Epoll(), false) : -EINVAL;
+  return size > 0 ? createEpoll(false) : -EINVAL;
 }
 
 export function sys_epoll_create1(flags: u32): i64 {
   if ((flags & ~O_CLOEXEC) != 0) return -EINVAL;
-  return fdInstall(new Epoll(), (flags & O_CLOEXEC) != 0);
+  return createEpoll((flags & O_CLOEXEC) != 0);
 }
 
 /**

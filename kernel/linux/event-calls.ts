@@ -5,7 +5,8 @@ import { EFD_SEMAPHORE, EventFile } from "../fs/event-file";
 import { filePut, O_CLOEXEC, O_NONBLOCK } from "../fs/file";
 import { pipeCreate } from "../fs/pipe";
 import { TFD_TIMER_ABSTIME, TFD_TIMER_CANCEL_ON_SET, TimerFile } from "../fs/timer-file";
-import { EBADF, EINVAL, ENFILE } from "../lib/errno";
+import { EBADF, EINVAL, ENFILE, ENOMEM } from "../lib/errno";
+import { attempt } from "../runtime/attempt";
 import { threadScratch } from "../sched/thread";
 import { fdClose, fdFile, fdInstall } from "./descriptors";
 import { loadTimerSpec, storeTimerSpec, timerInterval, timerValue } from "./timespec";
@@ -52,7 +53,8 @@ export function sys_eventfd(initial: u32): i64 {
 
 export function sys_eventfd2(initial: u32, flags: u32): i64 {
   if ((flags & ~(EFD_SEMAPHORE | O_CLOEXEC | O_NONBLOCK)) != 0) return -EINVAL;
-  return fdInstall(new EventFile(initial, flags), (flags & O_CLOEXEC) != 0);
+  const file = attempt(new EventFile(initial, flags));
+  return file ? fdInstall(file, (flags & O_CLOEXEC) != 0) : -ENOMEM;
 }
 
 export function sys_timerfd_create(clock: u32, flags: u32): i64 {
@@ -61,7 +63,8 @@ export function sys_timerfd_create(clock: u32, flags: u32): i64 {
     clock == CLOCK_MONOTONIC ||
     (clock >= CLOCK_BOOTTIME && clock <= CLOCK_BOOTTIME_ALARM);
   if (!known || (flags & ~(O_CLOEXEC | O_NONBLOCK)) != 0) return -EINVAL;
-  return fdInstall(new TimerFile(clock, flags), (flags & O_CLOEXEC) != 0);
+  const file = attempt(new TimerFile(clock, flags));
+  return file ? fdInstall(file, (flags & O_CLOEXEC) != 0) : -ENOMEM;
 }
 
 export function sys_timerfd_settime(fd: i32, flags: u32, value: u64, old: u64): i64 {

@@ -2,6 +2,8 @@
  * The kernel heap: what `new` takes from and `free` gives back to.
  *
  *     heapAlloc(size) → pointer        heapFree(pointer)        heapUsableSize(pointer)
+ *     heapReady()                      whether the reserve is whole: what `attempt` asks first
+ *     heapTake(size) → pointer         from the reserve if need be; what `new` calls
  *
  * Small objects come from size classes. A slab is one page: a 16-byte header, then objects of one
  * class; free ones are linked through their first word. Slabs with room form a list per class.
@@ -11,10 +13,16 @@
  *
  *     page: | magic kind class | freeCount | next | freeList | object | object | …
  *
- * Linear memory only grows (hw.growLinear). The heap is entered from thread context alone, never
- * from an interrupt handler, and threads are not preempted inside the kernel; so it needs no lock
- * on one CPU. With more CPUs there is one heap per CPU, and a remote free goes through the owner's
- * incoming queue.
+ * A reserve is set aside for who can't be told that there is nothing left. `heapAlloc` never
+ * touches it and returns 0; a `new` may take it. Since every object that a program causes is made
+ * behind a `heapReady` (runtime/attempt.ts), the reserve is whole whenever such a `new` begins, and
+ * has to last for what one constructor allocates.
+ *
+ * Linear memory only grows (hw.growLinear). What has become of a slab shows only when memory is
+ * short: then slabs of which nothing is in use become spans again. The heap is entered from thread
+ * context alone, never from an interrupt handler, and threads are not preempted inside the kernel;
+ * so it needs no lock on one CPU. With more CPUs there is one heap per CPU, and a remote free goes
+ * through the owner's incoming queue.
  */
 import { growLinear } from "../arch/hw";
 import { VERIFY } from "../lib/verify";
@@ -29,8 +37,11 @@ const MAGIC_SPAN: u16 = 0x59a1;
 const MAGIC_FREE: u16 = 0xf4ee;
 const POISON: u8 = 0xdb;
 
+/** Pages of the reserve: a page for each size class, which is more than any constructor opens. */
+const RESERVE_PAGES: u32 = 16;
+
 const HEADER: usize = 16;
-const CLASS_COUNT = 15;
+const CLASS_COUNT: u32 = 15;
 const LARGEST_CLASS: usize = 2032;
 
 @unmanaged
@@ -57,6 +68,8 @@ const CLASS_OF_SIZE: usize = memory.data(128);
 /** First slab with room, per class. */
 const SLABS: usize = memory.data(CLASS_COUNT * sizeof<usize>(), 8);
 let freeSpans: PageHeader | null = null;
+/** A span of RESERVE_PAGES, or null after it had to be used. */
+let reserve: PageHeader | null = null;
 /** End of what has been handed out, and end of what is mapped. */
 let top: usize = 0;
 let limit: usize = 0;
@@ -89,7 +102,8 @@ export function heapBytesInUse(): usize {
   return bytesInUse;
 }
 
-function spanTake(pages: u32): PageHeader | null {
+/** The first free span that is large enough, cut to size. */
+function spanFind(pages: u32): PageHeader | null {
   let previous: PageHeader | null = null;
   let span = freeSpans;
   while (span) {
@@ -107,6 +121,11 @@ function spanTake(pages: u32): PageHeader | null {
     previous = span;
     span = span.next;
   }
+  return null;
+}
+
+/** A span of memory that was never used. */
+function spanGrow(pages: u32): PageHeader | null {
   if (top == 0) initialize();
   const size = <usize>pages * PAGE;
   if (top + size > limit) {
@@ -119,6 +138,56 @@ function spanTake(pages: u32): PageHeader | null {
   top += size;
   fresh.count = pages;
   return fresh;
+}
+
+function spanTake(pages: u32): PageHeader | null {
+  const found = spanFind(pages);
+  if (found) return found;
+  const fresh = spanGrow(pages);
+  if (fresh) return fresh;
+  return giveEmptySlabs() ? spanFind(pages) : null;
+}
+
+function slabCapacity(sizeClass: u32): u32 {
+  return <u32>((PAGE - HEADER) / classSize(sizeClass));
+}
+
+/** Turns slabs of which nothing is in use into free spans; false when there was none. */
+function giveEmptySlabs(): bool {
+  let given = false;
+  for (let sizeClass: u32 = 0; sizeClass < CLASS_COUNT; sizeClass++) {
+    const capacity = slabCapacity(sizeClass);
+    let kept: PageHeader | null = null;
+    let slab = firstSlab(sizeClass);
+    while (slab) {
+      const next = slab.next;
+      if (slab.count == capacity) {
+        slab.count = 1;
+        spanGive(slab);
+        given = true;
+      } else {
+        slab.next = kept;
+        kept = slab;
+      }
+      slab = next;
+    }
+    setFirstSlab(sizeClass, kept);
+  }
+  return given;
+}
+
+/** Sets the reserve aside again; false while there is no memory for it. */
+function refillReserve(): bool {
+  reserve = spanTake(RESERVE_PAGES);
+  return reserve != null;
+}
+
+/**
+ * Whether the reserve is whole, so that one constructor may run without a look at each of its
+ * allocations. False: memory is out.
+ */
+export function heapReady(): bool {
+  return reserve != null || refillReserve();
 }
 
 function spanGive(span: PageHeader): void {
@@ -153,7 +222,7 @@ function slabCreate(sizeClass: u16): PageHeader | null {
   const size = classSize(sizeClass);
   slab.magic = MAGIC_SLAB;
   slab.sizeClass = sizeClass;
-  slab.count = <u32>((PAGE - HEADER) / size);
+  slab.count = slabCapacity(sizeClass);
   slab.next = null;
   let object = changetype<usize>(slab) + HEADER;
   slab.free = object;
@@ -192,8 +261,25 @@ export function heapAlloc(size: usize): usize {
 }
 
 /**
- * Gives back what `heapAlloc` returned. A pointer that is not such is a bug, and found out in debug
- * builds.
+ * As `heapAlloc`, but takes the reserve when nothing else is left: for objects whose maker can't
+ * fail. 0 when that is used up too.
+ */
+export function heapTake(size: usize): usize {
+  const pointer = heapAlloc(size);
+  return pointer != 0 ? pointer : takeFromReserve(size);
+}
+
+function takeFromReserve(size: usize): usize {
+  const span = reserve;
+  if (!span) return 0;
+  reserve = null;
+  spanGive(span);
+  return heapAlloc(size);
+}
+
+/**
+ * Gives back what `heapAlloc` or `heapTake` returned. A pointer that is not such is a bug, and
+ * found out in debug builds.
  */
 export function heapFree(pointer: usize): void {
   const header = changetype<PageHeader>(pointer & ~PAGE_MASK);

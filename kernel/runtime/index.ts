@@ -1,21 +1,35 @@
 // The AssemblyScript compiler's own entry points, bound to the kernel heap. Decorated functions are
 // not standard TypeScript, so the formatter leaves this file out; nothing else belongs here.
 //
-// An object of a managed class (one with virtual methods, an array, a string) has the header that
-// the compiler expects, 20 bytes, of which only the class id and the size are used. There is no
-// collector: whoever owns an object releases it with `free` (runtime/free.ts).
+// There is no collector: whoever owns an object releases it with `free` (runtime/free.ts). Nothing
+// here returns 0: who can do without an object asks `attempt` for it (runtime/attempt.ts), and for
+// all others the end of memory is the end.
 
-import { BLOCK_OVERHEAD, OBJECT, TOTAL_OVERHEAD } from "rt/common";
-import { heapAlloc, heapFree, heapUsableSize } from "./heap";
+import { OBJECT, TOTAL_OVERHEAD } from "rt/common";
+import { panic } from "../lib/panic";
+import { heapFree, heapReady, heapTake, heapUsableSize } from "./heap";
+import { objectIn } from "./object-header";
+
+function take(size: usize): usize {
+  const pointer = heapTake(size);
+  if (pointer == 0) panic("heap", "memory is out, its reserve too, and a plain `new` needs some");
+  return pointer;
+}
+
+/** What the compiler asks before the constructor of an `attempt(new X())` runs. */
+@global @unsafe
+export function __attempt(): bool {
+  return heapReady();
+}
 
 @global @unsafe
 export function __alloc(size: usize): usize {
-  return heapAlloc(size);
+  return take(size);
 }
 
 @global @unsafe
 export function __realloc(pointer: usize, size: usize): usize {
-  const moved = heapAlloc(size);
+  const moved = take(size);
   memory.copy(moved, pointer, min(size, heapUsableSize(pointer)));
   heapFree(pointer);
   return moved;
@@ -28,15 +42,7 @@ export function __free(pointer: usize): void {
 
 @global @unsafe
 export function __new(size: usize, id: u32): usize {
-  const pointer = heapAlloc(TOTAL_OVERHEAD + size) + TOTAL_OVERHEAD;
-  const header = changetype<OBJECT>(pointer - TOTAL_OVERHEAD);
-  header.mmInfo = 0;
-  header.gcInfo = 0;
-  header.gcInfo2 = 0;
-  header.rtId = id;
-  header.rtSize = <u32>size;
-  memory.fill(pointer, 0, size);
-  return pointer;
+  return objectIn(take(TOTAL_OVERHEAD + size), size, id);
 }
 
 @global @unsafe
