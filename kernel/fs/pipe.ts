@@ -119,6 +119,160 @@ export class Pipe {
     return 0;
   }
 
+  /** read(2) of the reading end, which has `flags`. */
+  @inline
+  read(io: IoVector, flags: u32): i64 {
+    if (this.head == this.tail || this.lockHeld) {
+      if (io.remaining == 0) return 0;
+      const result = this.waitForBytes(flags);
+      if (result <= 0) return result;
+    }
+    const n = <u32>min(io.remaining, <u64>this.used());
+    const start = this.tail & this.mask;
+    const contiguous = this.mask + 1 - start;
+    SleepLock.acquire(this);
+    let done = io.put(this.ring + start, min(n, contiguous));
+    if (n > contiguous && done == <i64>contiguous) {
+      const more = io.put(this.ring, n - contiguous);
+      if (more > 0) done += more;
+    }
+    SleepLock.release(this);
+    if (done > 0) this.took(<u32>done);
+    return done;
+  }
+
+  /** write(2) to the writing end, which has `flags`. */
+  @inline
+  write(io: IoVector, flags: u32): i64 {
+    const n = io.remaining;
+    const start = this.head & this.mask;
+    // The short way: all of it fits, before the end of the ring, and nobody is in the way.
+    if (
+      n > <u64>(this.mask + 1 - max(this.used(), start)) ||
+      n == 0 ||
+      this.lockHeld ||
+      this.reader == null
+    ) {
+      return this.writeSlow(io, flags);
+    }
+    SleepLock.acquire(this);
+    const done = io.take(this.ring + start, n);
+    SleepLock.release(this);
+    if (done > 0) this.put(<u32>done);
+    return done;
+  }
+
+  /** All writes that wrap, grow the ring, wait, or fail. */
+  private writeSlow(io: IoVector, flags: u32): i64 {
+    if (io.remaining == 0) return 0;
+    // What has to fit at once: all of a small write, something of a large one.
+    let need: u32 = io.remaining <= PIPE_BUF ? <u32>io.remaining : 1;
+    let total: i64 = 0;
+    let error: i64 = 0;
+    while (error == 0 && io.remaining != 0) {
+      error = this.waitForRoom(need, flags);
+      if (error != 0) break;
+      const done = this.fill(io);
+      if (done < 0) error = done;
+      else total += done;
+      need = 1;
+    }
+    // Room that is left, or a wake that came together with a signal, is the next writer's.
+    if (this.room() >= PIPE_BUF) this.writers.wakeOne();
+    if (error == -EPIPE) sendSignalToCurrent(SIGPIPE);
+    return total > 0 ? total : error;
+  }
+
+  /**
+   * Writes as much as fits before the end of the ring, growing the ring first if need be. Returns
+   * bytes or -errno.
+   */
+  fill(io: IoVector): i64 {
+    const error = this.grow(this.used() + <u32>min(io.remaining, <u64>this.room()));
+    // Short of memory, the ring that is there has to do.
+    if (error != 0 && this.used() > this.mask) return error;
+    const start = this.head & this.mask;
+    const contiguous = this.mask + 1 - max(this.used(), start);
+    SleepLock.acquire(this);
+    const done = io.take(this.ring + start, min(io.remaining, <u64>contiguous));
+    SleepLock.release(this);
+    if (done > 0) this.put(<u32>done);
+    return done;
+  }
+
+  /** Makes the ring large enough for `wanted` bytes, where memory allows: who copies looks. */
+  grow(wanted: u32): i32 {
+    if (wanted <= this.mask + 1) return 0;
+    let size = (this.mask + 1) << 1;
+    while (size < wanted) size <<= 1;
+    return this.resize(size);
+  }
+
+  /** Bytes have left the ring: tells who waits for room, and the next reader if there is more. */
+  took(n: u32): void {
+    const hadRoom = this.room() >= PIPE_BUF;
+    this.tail += n;
+    if (this.head == this.tail) {
+      // From the start again: the same cache lines, and writes that don't wrap.
+      this.head = 0;
+      this.tail = 0;
+    } else {
+      this.readers.wakeOne();
+    }
+    if (hadRoom || this.room() < PIPE_BUF) return;
+    this.writers.wakeOne();
+    const writer = this.writer;
+    if (writer) writer.notify(POLLOUT | POLLWRNORM);
+  }
+
+  /** Bytes have come into the ring: tells who waits for them. */
+  put(n: u32): void {
+    this.head += n;
+    this.readers.wakeOne();
+    const reader = this.reader;
+    if (reader) reader.notify(POLLIN | POLLRDNORM);
+  }
+
+  /**
+   * Waits until there are bytes and nobody copies. 1; 0 at the end: no writer is left; or -errno
+   * (-EAGAIN as `flags` have O_NONBLOCK, -EINTR).
+   */
+  waitForBytes(flags: u32): i64 {
+    let result: i64 = 1;
+    while (result > 0 && (this.head == this.tail || this.lockHeld)) {
+      if (this.lockHeld) {
+        SleepLock.waitTurn(this);
+      } else if (this.writer == null) {
+        result = 0;
+      } else if ((flags & O_NONBLOCK) != 0) {
+        result = -EAGAIN;
+      } else {
+        const error = this.readers.wait();
+        if (error != 0) result = error;
+      }
+    }
+    // A wake that came together with a signal is the next reader's.
+    if (result == -EINTR && this.head != this.tail) this.readers.wakeOne();
+    return result;
+  }
+
+  /**
+   * Waits until there is room for `need` bytes and nobody copies: 0, or -EPIPE, -EAGAIN, -EINTR.
+   */
+  waitForRoom(need: u32, flags: u32): i64 {
+    let error: i64 = 0;
+    while (error == 0 && (this.lockHeld || this.reader == null || this.room() < need)) {
+      if (this.lockHeld) {
+        SleepLock.waitTurn(this);
+      } else if (this.reader == null) {
+        error = -EPIPE;
+      } else {
+        error = (flags & O_NONBLOCK) != 0 ? -EAGAIN : this.writers.wait();
+      }
+    }
+    return error;
+  }
+
   freeRing(): void {
     freePages(this.ring - directMap(0), <u32>ctz((this.mask + 1) / PAGE));
   }
@@ -152,63 +306,7 @@ export abstract class PipeEnd extends File {
 
 export class PipeReader extends PipeEnd {
   read(io: IoVector): i64 {
-    const pipe = this.pipe;
-    if (pipe.head == pipe.tail || pipe.lockHeld) {
-      const result = this.waitForBytes(io);
-      if (result <= 0) return result;
-    }
-    const n = <u32>min(io.remaining, <u64>pipe.used());
-    const start = pipe.tail & pipe.mask;
-    const contiguous = pipe.mask + 1 - start;
-    SleepLock.acquire(pipe);
-    let done = io.put(pipe.ring + start, min(n, contiguous));
-    if (n > contiguous && done == <i64>contiguous) {
-      const more = io.put(pipe.ring, n - contiguous);
-      if (more > 0) done += more;
-    }
-    SleepLock.release(pipe);
-    if (done > 0) this.took(<u32>done);
-    return done;
-  }
-
-  /** Bytes have left the ring: tells who waits for room, and the next reader if there is more. */
-  private took(n: u32): void {
-    const pipe = this.pipe;
-    const hadRoom = pipe.room() >= PIPE_BUF;
-    pipe.tail += n;
-    if (pipe.head == pipe.tail) {
-      // From the start again: the same cache lines, and writes that don't wrap.
-      pipe.head = 0;
-      pipe.tail = 0;
-    } else {
-      pipe.readers.wakeOne();
-    }
-    if (hadRoom || pipe.room() < PIPE_BUF) return;
-    pipe.writers.wakeOne();
-    const writer = pipe.writer;
-    if (writer) writer.notify(POLLOUT | POLLWRNORM);
-  }
-
-  /** Returns 1 when there are bytes to read, 0 at the end (or when none are wanted), or -errno. */
-  private waitForBytes(io: IoVector): i64 {
-    const pipe = this.pipe;
-    if (io.remaining == 0) return 0;
-    let result: i64 = 1;
-    while (result > 0 && (pipe.head == pipe.tail || pipe.lockHeld)) {
-      if (pipe.lockHeld) {
-        SleepLock.waitTurn(pipe);
-      } else if (pipe.writer == null) {
-        result = 0;
-      } else if ((this.flags & O_NONBLOCK) != 0) {
-        result = -EAGAIN;
-      } else {
-        const error = pipe.readers.wait();
-        if (error != 0) result = error;
-      }
-    }
-    // A wake that came together with a signal is the next reader's.
-    if (result == -EINTR && pipe.head != pipe.tail) pipe.readers.wakeOne();
-    return result;
+    return this.pipe.read(io, this.flags);
   }
 
   write(io: IoVector): i64 {
@@ -233,82 +331,7 @@ export class PipeReader extends PipeEnd {
 
 export class PipeWriter extends PipeEnd {
   write(io: IoVector): i64 {
-    const pipe = this.pipe;
-    const n = io.remaining;
-    const start = pipe.head & pipe.mask;
-    // The short way: all of it fits, before the end of the ring, and nobody is in the way.
-    if (
-      n > <u64>(pipe.mask + 1 - max(pipe.used(), start)) ||
-      n == 0 ||
-      pipe.lockHeld ||
-      pipe.reader == null
-    ) {
-      return this.writeSlow(io);
-    }
-    SleepLock.acquire(pipe);
-    const done = io.take(pipe.ring + start, n);
-    SleepLock.release(pipe);
-    if (done > 0) this.put(<u32>done);
-    return done;
-  }
-
-  /** Bytes have come into the ring: tells who waits for them. */
-  private put(n: u32): void {
-    const pipe = this.pipe;
-    pipe.head += n;
-    pipe.readers.wakeOne();
-    const reader = pipe.reader;
-    if (reader) reader.notify(POLLIN | POLLRDNORM);
-  }
-
-  /** All writes that wrap, grow the ring, wait, or fail. */
-  private writeSlow(io: IoVector): i64 {
-    const pipe = this.pipe;
-    if (io.remaining == 0) return 0;
-    let total: i64 = 0;
-    let error: i64 = 0;
-    // What has to fit at once: all of a small write, something of a large one.
-    const need: u32 = io.remaining <= PIPE_BUF ? <u32>io.remaining : 1;
-    while (error == 0 && io.remaining != 0) {
-      if (pipe.lockHeld) {
-        SleepLock.waitTurn(pipe);
-      } else if (pipe.reader == null) {
-        error = -EPIPE;
-      } else if (pipe.room() < (total == 0 ? need : 1)) {
-        error = (this.flags & O_NONBLOCK) != 0 ? -EAGAIN : pipe.writers.wait();
-      } else {
-        const done = this.fill(io);
-        if (done < 0) error = done;
-        else total += done;
-      }
-    }
-    // Room that is left, or a wake that came together with a signal, is the next writer's.
-    if (pipe.room() >= PIPE_BUF) pipe.writers.wakeOne();
-    if (error == -EPIPE) sendSignalToCurrent(SIGPIPE);
-    return total > 0 ? total : error;
-  }
-
-  /**
-   * Writes as much as fits before the end of the ring, growing the ring first if need be. Returns
-   * bytes or -errno.
-   */
-  private fill(io: IoVector): i64 {
-    const pipe = this.pipe;
-    const wanted = pipe.used() + <u32>min(io.remaining, <u64>pipe.room());
-    if (wanted > pipe.mask + 1) {
-      let size = (pipe.mask + 1) << 1;
-      while (size < wanted) size <<= 1;
-      const error = pipe.resize(size);
-      // Short of memory, the ring that is there has to do.
-      if (error != 0 && pipe.used() > pipe.mask) return error;
-    }
-    const start = pipe.head & pipe.mask;
-    const contiguous = pipe.mask + 1 - max(pipe.used(), start);
-    SleepLock.acquire(pipe);
-    const done = io.take(pipe.ring + start, min(io.remaining, <u64>contiguous));
-    SleepLock.release(pipe);
-    if (done > 0) this.put(<u32>done);
-    return done;
+    return this.pipe.write(io, this.flags);
   }
 
   read(io: IoVector): i64 {
@@ -348,9 +371,15 @@ export function pipeCreate(flags: u32): Pipe | null {
   return pipe;
 }
 
+/** The pipe behind an open file, or null when it is none. */
+export function pipeOf(file: File): Pipe | null {
+  return file instanceof PipeEnd ? (<PipeEnd>file).pipe : null;
+}
+
 /** The capacity of a pipe (F_GETPIPE_SZ), or -EBADF when the file is none. */
 export function pipeCapacity(file: File): i32 {
-  return file instanceof PipeEnd ? <i32>(<PipeEnd>file).pipe.capacity : -EBADF;
+  const pipe = pipeOf(file);
+  return pipe ? <i32>pipe.capacity : -EBADF;
 }
 
 /**
@@ -358,8 +387,8 @@ export function pipeCapacity(file: File): i32 {
  * -EINVAL, -EPERM (too large), -EBUSY (more is in the pipe), -ENOMEM.
  */
 export function pipeSetCapacity(file: File, bytes: u32): i32 {
-  if (!(file instanceof PipeEnd)) return -EBADF;
-  const pipe = (<PipeEnd>file).pipe;
+  const pipe = pipeOf(file);
+  if (!pipe) return -EBADF;
   if (bytes > 0x80000000) return -EINVAL;
   if (bytes > CAPACITY_MAX) return -EPERM;
   let size = PAGE;

@@ -2,7 +2,7 @@
  * The rows of the system call table that are about files: open ones, names, and what files are.
  * syscall-table.ts has the rest, and calls this one.
  */
-import { sys_copy_file_range, sys_sendfile, sys_splice } from "./copy-calls";
+import { sys_copy_file_range, sys_sendfile } from "./copy-calls";
 import {
   sys_fadvise64,
   sys_fallocate,
@@ -52,6 +52,7 @@ import {
   sys_unlink,
   sys_unlinkat,
 } from "./path-calls";
+import { sys_splice, sys_tee, sys_vmsplice } from "./splice-calls";
 import {
   sys_access,
   sys_chmod,
@@ -111,6 +112,8 @@ export function fileRows(): void {
   // From file to file
   row(40, "sendfile", sys_sendfile);
   row(275, "splice", sys_splice);
+  row(276, "tee", sys_tee);
+  row(278, "vmsplice", sys_vmsplice);
   row(326, "copy_file_range", sys_copy_file_range);
 
   // Names
