@@ -5,6 +5,7 @@ import {
   EAGAIN,
   ECONNREFUSED,
   EDESTADDRREQ,
+  EINPROGRESS,
   EINVAL,
   EISCONN,
   EMSGSIZE,
@@ -49,7 +50,9 @@ function listener(port: u32): TcpSocket {
 
 function connected(port: u32): TcpSocket {
   const socket = nonBlocking(tcpSocketCreate());
-  expectEqual(socket.connect(inet(LOOPBACK, port)), 0, "the loopback connects at once");
+  expectEqual(socket.connect(inet(LOOPBACK, port)), -EINPROGRESS, "who does not wait asks later");
+  expectEqual(socket.poll() & POLLOUT, POLLOUT, "the loopback has connected");
+  expectEqual(socket.connect(inet(LOOPBACK, port)), 0, "the outcome");
   return socket;
 }
 
@@ -119,8 +122,11 @@ test("tcp: names, and what is refused", () => {
   const other = nonBlocking(tcpSocketCreate());
   expectEqual(other.bind(inet(0, 80)), -EADDRINUSE, "taken");
   expectEqual(other.bind(inet(0x01020304, 80)), -EADDRNOTAVAIL, "not ours");
-  expectEqual(other.connect(inet(LOOPBACK, 81)), -ECONNREFUSED, "nobody listens");
-  expectEqual(other.connect(inet(LOOPBACK, 80)), 0, "again, where somebody does");
+  expectEqual(other.connect(inet(LOOPBACK, 81)), -EINPROGRESS, "where nobody listens");
+  expectEqual(other.poll() & (POLLERR | POLLHUP), POLLERR | POLLHUP, "refused");
+  expectEqual(other.connect(inet(LOOPBACK, 81)), -ECONNREFUSED, "told once");
+  expectEqual(other.connect(inet(LOOPBACK, 80)), -EINPROGRESS, "again, where somebody does");
+  expectEqual(other.connect(inet(LOOPBACK, 80)), 0, "connected");
   expectEqual(other.connect(inet(LOOPBACK, 80)), -EISCONN, "connected");
   const peer = accepted(server);
   const a = inet(0, 0);

@@ -6,6 +6,13 @@
  * `writers`; the protocol calls `changed` when something becomes ready, which tells epoll and wakes
  * them. The queues are made when first needed, because most sockets of a server never block.
  *
+ *     const ticket = this.readTicket();             before the look: what becomes ready from here on
+ *     if (nothing is there) { netLeave(); … }       ends the wait, whatever is done in between
+ *     error = this.waitReadable(deadline, ticket);
+ *
+ * Without a ticket nothing may lie between the look and the wait: leaving the stack delivers what
+ * this machine has sent to itself.
+ *
  * A caller holds a reference on the socket for the length of a call (linux/socket-calls.ts,
  * linux/file-calls.ts).
  */
@@ -61,6 +68,9 @@ export abstract class Socket extends File {
   plainOptions: u64 = 0;
   private readers: WaitQueue | null = null;
   private writers: WaitQueue | null = null;
+  /** How often each queue was woken, for tickets; counted once the queue is there. */
+  private readerWakes: u32 = 0;
+  private writerWakes: u32 = 0;
 
   constructor() {
     super();
@@ -164,9 +174,15 @@ export abstract class Socket extends File {
   changed(mask: u32): void {
     this.notify(mask);
     const readers = this.readers;
-    if (readers && (mask & WAKES_READERS) != 0) readers.wakeAll();
+    if (readers && (mask & WAKES_READERS) != 0) {
+      this.readerWakes++;
+      readers.wakeAll();
+    }
     const writers = this.writers;
-    if (writers && (mask & WAKES_WRITERS) != 0) writers.wakeAll();
+    if (writers && (mask & WAKES_WRITERS) != 0) {
+      this.writerWakes++;
+      writers.wakeAll();
+    }
   }
 
   @inline
@@ -182,23 +198,51 @@ export abstract class Socket extends File {
     return this.sendTimeout == 0 ? NO_DEADLINE : monotonicNs() + this.sendTimeout;
   }
 
-  /** Sleeps until something may be readable. 0, -EINTR, or -EAGAIN when the time is over. */
-  waitReadable(deadline: u64): i32 {
+  private readerQueue(): WaitQueue {
     let queue = this.readers;
     if (!queue) {
       queue = new WaitQueue();
       this.readers = queue;
     }
-    const error = queue.wait(deadline);
-    return error == -ETIMEDOUT ? -EAGAIN : error;
+    return queue;
   }
 
-  waitWritable(deadline: u64): i32 {
+  private writerQueue(): WaitQueue {
     let queue = this.writers;
     if (!queue) {
       queue = new WaitQueue();
       this.writers = queue;
     }
+    return queue;
+  }
+
+  /** Taken before a look whether something is readable, for the wait that follows. */
+  readTicket(): u32 {
+    this.readerQueue();
+    return this.readerWakes;
+  }
+
+  /** The same for a look whether something is writable. */
+  writeTicket(): u32 {
+    this.writerQueue();
+    return this.writerWakes;
+  }
+
+  /**
+   * Sleeps until something may be readable, or has become so since the ticket was taken. 0, -EINTR,
+   * or -EAGAIN when the time is over.
+   */
+  waitReadable(deadline: u64, ticket: u32 = this.readerWakes): i32 {
+    const queue = this.readerQueue();
+    if (ticket != this.readerWakes) return 0;
+    const error = queue.wait(deadline);
+    return error == -ETIMEDOUT ? -EAGAIN : error;
+  }
+
+  /** The same for what may be writable. */
+  waitWritable(deadline: u64, ticket: u32 = this.writerWakes): i32 {
+    const queue = this.writerQueue();
+    if (ticket != this.writerWakes) return 0;
     const error = queue.wait(deadline);
     return error == -ETIMEDOUT ? -EAGAIN : error;
   }

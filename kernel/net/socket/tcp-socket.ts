@@ -233,20 +233,19 @@ export class TcpSocket extends Socket {
       return null;
     }
     const deadline = this.receiveDeadline();
-    for (;;) {
-      const error = this.waitReadable(deadline);
-      // Another thread may have shut the socket down meanwhile.
-      if (this.listener != listener) {
-        setAcceptError(-EINVAL);
-        break;
-      }
+    let error = 0;
+    // Another thread may shut the socket down meanwhile.
+    while (this.listener == listener) {
+      const ticket = this.readTicket();
       const c = listener.accept();
       if (c) return c;
       if (error != 0) {
         setAcceptError(error);
-        break;
+        return null;
       }
+      error = this.waitReadable(deadline, ticket);
     }
+    setAcceptError(-EINVAL);
     return null;
   }
 
@@ -279,17 +278,21 @@ export class TcpSocket extends Socket {
     if (error != 0) return error;
     this.connecting = true;
     netLeave();
-    return this.connectResult(c);
+    // Over the loopback the outcome is known by now; who does not wait asks for it later, as on
+    // Linux.
+    return this.mayBlock(0) ? this.connectResult(c) : -EINPROGRESS;
   }
 
+  /** Waits for the outcome of an attempt to connect. */
   private connectResult(c: Connection): i32 {
-    const mayBlock = this.mayBlock(0);
-    if (mayBlock) netPoll();
-    const deadline = mayBlock ? this.sendDeadline() : 0;
+    netPoll();
+    const deadline = this.sendDeadline();
     let error = 0;
-    while (c.state == State.SYN_SENT || c.state == State.SYN_RECEIVED) {
-      if (!mayBlock || error != 0) return error == 0 || error == -EAGAIN ? -EINPROGRESS : error;
-      error = this.waitWritable(deadline);
+    for (;;) {
+      const ticket = this.writeTicket();
+      if (c.state != State.SYN_SENT && c.state != State.SYN_RECEIVED) break;
+      if (error != 0) return error == -EAGAIN ? -EINPROGRESS : error;
+      error = this.waitWritable(deadline, ticket);
       // Another thread has dissolved the attempt (AF_UNSPEC): `c` is gone.
       if (this.connection != c) return -ECONNABORTED;
     }
@@ -373,6 +376,7 @@ export class TcpSocket extends Socket {
     netLeave();
     netPoll();
     while (error == 0) {
+      const ticket = this.readTicket();
       const n = this.idleConnection().receive(io, passed);
       if (n >= 0) {
         total += n;
@@ -384,7 +388,7 @@ export class TcpSocket extends Socket {
       else if (total > 0 && !waitsForAll) return total;
       else {
         netLeave();
-        error = this.waitReadable(deadline);
+        error = this.waitReadable(deadline, ticket);
         // Data that came together with the signal or the time's end is given all the same.
         if (error != 0) {
           const c = this.idleConnection();
@@ -415,6 +419,7 @@ export class TcpSocket extends Socket {
       netLeave();
       netPoll();
       while (error == 0 && io.remaining > 0) {
+        const ticket = this.writeTicket();
         const c = this.idleConnection();
         const n = c.send(io, (flags & MSG_MORE) != 0);
         netLeave();
@@ -422,7 +427,7 @@ export class TcpSocket extends Socket {
           total += n;
         } else if (n == -EAGAIN) {
           netPoll();
-          if (!c.writable() || !this.isConnected()) error = this.waitWritable(deadline);
+          if (!c.writable() || !this.isConnected()) error = this.waitWritable(deadline, ticket);
         } else {
           error = n;
         }
@@ -511,8 +516,9 @@ export class TcpSocket extends Socket {
     netLeave();
     netPoll();
     const deadline = monotonicNs() + <u64>this.lingerSeconds * NS_PER_SECOND;
-    while (!c.drained() && !c.dead) {
-      if (this.waitWritable(deadline) != 0) return;
+    for (;;) {
+      const ticket = this.writeTicket();
+      if (c.drained() || c.dead || this.waitWritable(deadline, ticket) != 0) return;
     }
   }
 }
