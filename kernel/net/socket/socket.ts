@@ -31,6 +31,7 @@ import { S_IFSOCK, Stat } from "../../fs/stat";
 import {
   EAGAIN,
   EINVAL,
+  ENOMEM,
   ENOPROTOOPT,
   ENOTCONN,
   EOPNOTSUPP,
@@ -39,6 +40,7 @@ import {
 } from "../../lib/errno";
 import { sendSignalToCurrent } from "../../linux/signal";
 import { SIGPIPE } from "../../linux/signal-numbers";
+import { attempt } from "../../runtime/attempt";
 import { free } from "../../runtime/free";
 import { NO_DEADLINE, WaitQueue } from "../../sched/wait-queue";
 import { monotonicNs } from "../../time/clock";
@@ -198,19 +200,19 @@ export abstract class Socket extends File {
     return this.sendTimeout == 0 ? NO_DEADLINE : monotonicNs() + this.sendTimeout;
   }
 
-  private readerQueue(): WaitQueue {
+  private readerQueue(): WaitQueue | null {
     let queue = this.readers;
     if (!queue) {
-      queue = new WaitQueue();
+      queue = attempt(new WaitQueue());
       this.readers = queue;
     }
     return queue;
   }
 
-  private writerQueue(): WaitQueue {
+  private writerQueue(): WaitQueue | null {
     let queue = this.writers;
     if (!queue) {
-      queue = new WaitQueue();
+      queue = attempt(new WaitQueue());
       this.writers = queue;
     }
     return queue;
@@ -230,10 +232,11 @@ export abstract class Socket extends File {
 
   /**
    * Sleeps until something may be readable, or has become so since the ticket was taken. 0, -EINTR,
-   * or -EAGAIN when the time is over.
+   * -EAGAIN when the time is over, or -ENOMEM.
    */
   waitReadable(deadline: u64, ticket: u32 = this.readerWakes): i32 {
     const queue = this.readerQueue();
+    if (!queue) return -ENOMEM;
     if (ticket != this.readerWakes) return 0;
     const error = queue.wait(deadline);
     return error == -ETIMEDOUT ? -EAGAIN : error;
@@ -242,6 +245,7 @@ export abstract class Socket extends File {
   /** The same for what may be writable. */
   waitWritable(deadline: u64, ticket: u32 = this.writerWakes): i32 {
     const queue = this.writerQueue();
+    if (!queue) return -ENOMEM;
     if (ticket != this.writerWakes) return 0;
     const error = queue.wait(deadline);
     return error == -ETIMEDOUT ? -EAGAIN : error;
