@@ -53,8 +53,6 @@ export class EpollItem extends PollObserver {
   wanted: u32 = 0;
   /** As given to epoll_ctl. */
   events: u32 = 0;
-  /** `reported` and `data`, side by side, are the struct epoll_event of the last report. */
-  reported: u32 = 0;
   data: u64 = 0;
   queued: bool = false;
   readyNext: EpollItem | null = null;
@@ -82,10 +80,6 @@ export class EpollItem extends PollObserver {
     this.data = data;
     this.wanted = (events & ~MODE_FLAGS) | ALWAYS;
   }
-}
-
-if (offsetof<EpollItem>("data") != offsetof<EpollItem>("reported") + 4) {
-  ERROR("an item contains a struct epoll_event");
 }
 
 export class Epoll extends File {
@@ -284,14 +278,16 @@ export class Epoll extends File {
   }
 
   /**
-   * The short way when only one item may be ready: the pointer of its struct epoll_event, or 0. The
-   * memory stays readable when the item ends.
+   * The short way when only one item may be ready: stores its struct epoll_event at `out`. False
+   * when it is not.
    */
-  collectOne(): usize {
+  collectOne(out: usize): bool {
     const item = this.first!;
     const events = this.look(item);
-    item.reported = events;
-    return events != 0 ? changetype<usize>(item) + offsetof<EpollItem>("reported") : 0;
+    if (events == 0) return false;
+    store<u32>(out, events);
+    store<u64>(out, item.data, 4);
+    return true;
   }
 
   /** Stores up to `max` ready events at `out` and returns how many. */

@@ -32,8 +32,6 @@ const LOOK: u64 = 0;
 /** One wait of four that find something ready polls the network all the same. */
 const UNPOLLED_MASK: u32 = 3;
 
-const statScratch: Stat = changetype<Stat>(memory.data(144, 8));
-
 function createEpoll(cloexec: bool): i32 {
   const epoll = attempt(new Epoll());
   return epoll ? fdInstall(epoll, cloexec) : -ENOMEM;
@@ -53,9 +51,10 @@ export function sys_epoll_create1(flags: u32): i64 {
  * (epoll_ctl(2), EPERM).
  */
 function canBeWatched(file: File): bool {
-  statScratch.mode = 0;
-  if (file.stat(statScratch) != 0) return true;
-  const type = statScratch.mode & S_IFMT;
+  const stat = changetype<Stat>(threadScratch());
+  stat.mode = 0;
+  if (file.stat(stat) != 0) return true;
+  const type = stat.mode & S_IFMT;
   return type != S_IFREG && type != S_IFDIR;
 }
 
@@ -144,8 +143,9 @@ function epollWait(epoll: Epoll, events: u64, max: u32, timeoutNs: u64): i64 {
   const polled = !epoll.mayBeReady() || (++epoll.unpolled & UNPOLLED_MASK) == 0;
   if (polled) netPoll();
   if (epoll.hasOne()) {
-    const event = epoll.collectOne();
-    if (event != 0) {
+    // By way of the thread's memory: while the copy sleeps, the item may end.
+    const event = threadScratch();
+    if (epoll.collectOne(event)) {
       wakeNext(epoll);
       const error = storeUser(events, event, EPOLL_EVENT_SIZE);
       return error != 0 ? error : 1;

@@ -9,7 +9,7 @@ import { EBADF, EINVAL, ENFILE, ENOMEM } from "../lib/errno";
 import { attempt } from "../runtime/attempt";
 import { threadScratch } from "../sched/thread";
 import { fdClose, fdFile, fdInstall } from "./descriptors";
-import { loadTimerSpec, storeTimerSpec, timerInterval, timerValue } from "./timespec";
+import { loadedTimerSpec, loadTimerSpec, storeTimerSpec } from "./timespec";
 import { storeUser } from "./user-memory";
 
 const CLOCK_REALTIME: u32 = 0;
@@ -71,8 +71,8 @@ export function sys_timerfd_settime(fd: i32, flags: u32, value: u64, old: u64): 
   if ((flags & ~(TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET)) != 0) return -EINVAL;
   const error = loadTimerSpec(value, false);
   if (error != 0) return error;
-  const newInterval = timerInterval;
-  const newValue = timerValue;
+  const newInterval = loadedTimerSpec().interval;
+  const newValue = loadedTimerSpec().value;
   const file = fdFile(fd);
   if (!file) return -EBADF;
   if (!(file instanceof TimerFile)) return -EINVAL;

@@ -38,6 +38,8 @@ export function exitThread(code: i32): void {
     storeUser32(task.clearChildTid, 0);
     futexWakeAddress(task.clearChildTid, 1);
   }
+  // That may have slept, and the other threads have ended.
+  if (process.taskCount == 1) exitProcess(code);
   process.endedRuntime += threadCpuNs(task.thread);
   taskRemove(task);
   threadExit();

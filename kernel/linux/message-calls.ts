@@ -66,7 +66,7 @@ export function sys_sendto(
   addressLength: u32,
 ): i64 {
   const socket = socketOf(fd);
-  if (!socket) return socketFailure();
+  if (!socket) return socketFailure(fd);
   const io = currentThread().io;
   io.set(buffer, length);
   let result: i64;
@@ -92,7 +92,7 @@ export function sys_recvfrom(
   lengthUser: u64,
 ): i64 {
   const socket = socketOf(fd);
-  if (!socket) return socketFailure();
+  if (!socket) return socketFailure(fd);
   const io = currentThread().io;
   io.set(buffer, length);
   let result: i64;
@@ -185,7 +185,7 @@ function sendHeader(socket: Socket, header: MessageHeader, flags: u32, io: IoVec
 
 export function sys_sendmsg(fd: i32, user: u64, flags: u32): i64 {
   const socket = socketOf(fd);
-  if (!socket) return socketFailure();
+  if (!socket) return socketFailure(fd);
   const header = new MessageHeader();
   let result: i64 = loadUser(changetype<usize>(header), user, MSGHDR_SIZE);
   if (result == 0) result = sendHeader(socket, header, flags, currentThread().io);
@@ -196,7 +196,7 @@ export function sys_sendmsg(fd: i32, user: u64, flags: u32): i64 {
 
 export function sys_sendmmsg(fd: i32, user: u64, count: u32, flags: u32): i64 {
   const socket = socketOf(fd);
-  if (!socket) return socketFailure();
+  if (!socket) return socketFailure(fd);
   const header = new MessageHeader();
   const wanted = min(count, MESSAGES_MAX);
   let done: u32 = 0;
@@ -311,7 +311,7 @@ function receiveHeader(
 
 export function sys_recvmsg(fd: i32, user: u64, flags: u32): i64 {
   const socket = socketOf(fd);
-  if (!socket) return socketFailure();
+  if (!socket) return socketFailure(fd);
   const header = new MessageHeader();
   let result: i64 = loadUser(changetype<usize>(header), user, MSGHDR_SIZE);
   if (result == 0) result = receiveHeader(socket, header, user, flags, currentThread().io);
@@ -325,7 +325,7 @@ export function sys_recvmmsg(fd: i32, user: u64, count: u32, flags: u32, timeout
   if (limit < 0) return limit;
   const deadline = timeout != 0 ? monotonicNs() + <u64>limit : NO_DEADLINE;
   const socket = socketOf(fd);
-  if (!socket) return socketFailure();
+  if (!socket) return socketFailure(fd);
   const header = new MessageHeader();
   const wanted = min(count, MESSAGES_MAX);
   let done: u32 = 0;

@@ -62,15 +62,19 @@ export function sys_rt_sigaction(signal: i32, action: u64, old: u64, size: u64):
   if (size != MASK_SIZE || signal < 1 || signal > SIGNAL_MAX) return -EINVAL;
   if (action != 0 && (signal == SIGKILL || signal == SIGSTOP)) return -EINVAL;
   const entry = signalAction(signal);
-  const bytes = <u64>offsetof<SignalAction>();
+  const bytes = offsetof<SignalAction>();
   if (action != 0 && loadUser(threadScratch(), action, bytes) != 0) return -EFAULT;
-  if (old != 0 && storeUser(old, changetype<usize>(entry), bytes) != 0) return -EFAULT;
-  if (action == 0) return 0;
-  memory.copy(changetype<usize>(entry), threadScratch(), <usize>bytes);
-  if (entry.handler == SIG_IGN || (entry.handler == SIG_DFL && ignoredByDefault(signal))) {
-    discardSignal(signal);
+  // The copy out comes last and from the thread's own memory: it may sleep, and other threads
+  // change the action meanwhile.
+  const before = threadScratch() + bytes;
+  memory.copy(before, changetype<usize>(entry), bytes);
+  if (action != 0) {
+    memory.copy(changetype<usize>(entry), threadScratch(), bytes);
+    if (entry.handler == SIG_IGN || (entry.handler == SIG_DFL && ignoredByDefault(signal))) {
+      discardSignal(signal);
+    }
   }
-  return 0;
+  return old != 0 ? storeUser(old, before, bytes) : 0;
 }
 
 export function sys_rt_sigprocmask(how: i32, set: u64, old: u64, size: u64): i64 {
@@ -186,10 +190,12 @@ export function sys_rt_sigqueueinfo(pid: i32, signal: i32, at: u64): i64 {
 }
 
 export function sys_rt_tgsigqueueinfo(group: i32, id: i32, signal: i32, at: u64): i64 {
-  const task = taskFind(id);
-  if (group != <i32>PROCESS_ID || !task) return -ESRCH;
+  if (group != <i32>PROCESS_ID) return -ESRCH;
   const error = loadInfo(signal, at);
   if (error != 0) return error;
+  // Only now: the thread may end while the copy sleeps.
+  const task = taskFind(id);
+  if (!task) return -ESRCH;
   sendSignalToTask(task, ownInfo());
   return 0;
 }

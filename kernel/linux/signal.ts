@@ -191,39 +191,30 @@ export function signalMaskRestore(): void {
   signalMaskSwap(task.savedMask);
 }
 
-/** Takes the first pending signal of `wanted` out of a list; returns what is left. */
-function dequeue(list: PendingSignal | null, wanted: u64): PendingSignal | null {
-  let previous: PendingSignal | null = null;
-  let lowest = 65;
+/**
+ * The first pending signal in a list with the lowest number of those that are `wanted`; null when
+ * there is none.
+ */
+function firstOf(list: PendingSignal | null, wanted: u64): PendingSignal | null {
+  let first: PendingSignal | null = null;
   let pending = list;
   while (pending) {
     const signal = pending.info.signo;
-    if ((wanted & signalBit(signal)) != 0 && signal < lowest) lowest = signal;
+    const isWanted = (wanted & signalBit(signal)) != 0;
+    if (isWanted && (!first || signal < first.info.signo)) first = pending;
     pending = pending.next;
   }
-  taken = null;
-  takenLeft = false;
-  pending = list;
-  while (pending) {
-    const next = pending.next;
-    if (pending.info.signo != lowest) {
-      previous = pending;
-    } else if (taken) {
-      takenLeft = true;
-      break;
-    } else {
-      taken = pending;
-      if (previous) previous.next = next;
-      else list = next;
-    }
-    pending = next;
-  }
-  return list;
+  return first;
 }
 
-let taken: PendingSignal | null = null;
-/** Another of the same number is still queued. */
-let takenLeft = false;
+/** Takes `taken` out of a list; returns what is left. */
+function without(list: PendingSignal | null, taken: PendingSignal): PendingSignal | null {
+  if (list == taken) return taken.next;
+  let before = list!;
+  while (before.next != taken) before = before.next!;
+  before.next = taken.next;
+  return list;
+}
 
 /**
  * Takes the next signal of `wanted` that is pending for the running thread into `info`; false when
@@ -231,24 +222,22 @@ let takenLeft = false;
  */
 export function takeSignal(wanted: u64, info: SignalInfo): bool {
   const task = currentTask();
-  if ((task.pending & wanted) != 0) {
-    task.pendingList = dequeue(task.pendingList, wanted);
-    const own = taken;
-    if (own) {
-      if (!takenLeft) task.pending &= ~signalBit(own.info.signo);
-      finishTaken(task, own, info);
-      return true;
-    }
+  const own = firstOf(task.pendingList, wanted & task.pending);
+  if (own) {
+    const bit = signalBit(own.info.signo);
+    task.pendingList = without(task.pendingList, own);
+    if (!firstOf(task.pendingList, bit)) task.pending &= ~bit;
+    finishTaken(task, own, info);
+    return true;
   }
-  if ((process.pending & wanted) != 0) {
-    process.pendingList = dequeue(process.pendingList, wanted);
-    const shared = taken;
-    if (shared) {
-      if (!takenLeft) process.pending &= ~signalBit(shared.info.signo);
-      updateAllSignalWork();
-      finishTaken(task, shared, info);
-      return true;
-    }
+  const shared = firstOf(process.pendingList, wanted & process.pending);
+  if (shared) {
+    const bit = signalBit(shared.info.signo);
+    process.pendingList = without(process.pendingList, shared);
+    if (!firstOf(process.pendingList, bit)) process.pending &= ~bit;
+    updateAllSignalWork();
+    finishTaken(task, shared, info);
+    return true;
   }
   updateSignalWork(task);
   return false;

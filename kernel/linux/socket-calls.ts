@@ -6,6 +6,7 @@
  * message-calls.ts.
  */
 import { filePut, O_NONBLOCK } from "../fs/file";
+import { isError } from "../fs/inode";
 import {
   EAFNOSUPPORT,
   EBADF,
@@ -30,7 +31,7 @@ import {
   SOCK_TYPE_MASK,
 } from "../net/socket/constants";
 import { socketGetOption, socketSetOption } from "../net/socket/options";
-import { acceptError, Socket } from "../net/socket/socket";
+import { Socket } from "../net/socket/socket";
 import { tcpSocketCreate } from "../net/socket/tcp-socket";
 import { UdpSocket } from "../net/socket/udp-socket";
 import { UnixSocket, unixPair } from "../net/socket/unix-socket";
@@ -40,28 +41,20 @@ import { fdClose, fdFile, fdInstall } from "./descriptors";
 import { storeUser32 } from "./user-memory";
 
 const FLAGS: u32 = SOCK_NONBLOCK | SOCK_CLOEXEC;
-/** Why `socketOf` or `socketCreate` returned null. */
-let failure: i32 = 0;
 
 /**
- * The socket of a descriptor, with a reference for the caller; null: `socketFailure()` says why.
+ * The socket of a descriptor, with a reference for the caller; null: `socketFailure(fd)` says why.
  */
 export function socketOf(fd: i32): Socket | null {
   const file = fdFile(fd);
-  if (!file) {
-    failure = -EBADF;
-    return null;
-  }
-  if (!(file instanceof Socket)) {
-    failure = -ENOTSOCK;
-    return null;
-  }
+  if (!file || !(file instanceof Socket)) return null;
   file.references++;
   return <Socket>file;
 }
 
-export function socketFailure(): i32 {
-  return failure;
+/** Why a descriptor has no socket. To be asked before anything sleeps. */
+export function socketFailure(fd: i32): i32 {
+  return fdFile(fd) ? -ENOTSOCK : -EBADF;
 }
 
 /** Gives back the reference of `socketOf`. */
@@ -70,32 +63,29 @@ export function socketPut(socket: Socket): void {
   else filePut(socket);
 }
 
-function refused(error: i32): Socket | null {
-  failure = error;
-  return null;
-}
-
-function createInet(type: u32, protocol: u32): Socket | null {
+function createInet(type: u32, protocol: u32): usize {
   if (type == SOCK_STREAM) {
-    if (protocol != 0 && protocol != IPPROTO_TCP) return refused(-EPROTONOSUPPORT);
-    return tcpSocketCreate();
+    if (protocol != 0 && protocol != IPPROTO_TCP) return -EPROTONOSUPPORT;
+    return changetype<usize>(tcpSocketCreate());
   }
   if (type == SOCK_DGRAM) {
-    if (protocol != 0 && protocol != IPPROTO_UDP) return refused(-EPROTONOSUPPORT);
-    return new UdpSocket();
+    if (protocol != 0 && protocol != IPPROTO_UDP) return -EPROTONOSUPPORT;
+    return changetype<usize>(new UdpSocket());
   }
-  return refused(type == SOCK_RAW ? -EPROTONOSUPPORT : -ESOCKTNOSUPPORT);
+  return type == SOCK_RAW ? -EPROTONOSUPPORT : -ESOCKTNOSUPPORT;
 }
 
-function socketCreate(domain: u32, type: u32, protocol: u32): Socket | null {
+/** A new Socket, or a negative errno. */
+function socketCreate(domain: u32, type: u32, protocol: u32): usize {
   if (domain == AF_INET) return createInet(type, protocol);
-  if (domain != AF_UNIX) return refused(-EAFNOSUPPORT);
-  if (protocol != 0 && protocol != AF_UNIX) return refused(-EPROTONOSUPPORT);
+  if (domain != AF_UNIX) return -EAFNOSUPPORT;
+  if (protocol != 0 && protocol != AF_UNIX) return -EPROTONOSUPPORT;
   if (type == SOCK_STREAM || type == SOCK_DGRAM || type == SOCK_SEQPACKET) {
-    return new UnixSocket(type);
+    return changetype<usize>(new UnixSocket(type));
   }
   // unix(7): SOCK_RAW means SOCK_DGRAM.
-  return type == SOCK_RAW ? new UnixSocket(SOCK_DGRAM) : refused(-ESOCKTNOSUPPORT);
+  if (type != SOCK_RAW) return -ESOCKTNOSUPPORT;
+  return changetype<usize>(new UnixSocket(SOCK_DGRAM));
 }
 
 /** Gives a new socket its descriptor; the socket is the table's then. */
@@ -107,17 +97,17 @@ function install(socket: Socket, flags: u32): i64 {
 export function sys_socket(domain: u32, type: u32, protocol: u32): i64 {
   if ((type & ~(SOCK_TYPE_MASK | FLAGS)) != 0) return -EINVAL;
   const socket = socketCreate(domain, type & SOCK_TYPE_MASK, protocol);
-  if (!socket) return failure;
-  return install(socket, type);
+  return isError(socket) ? <i32>socket : install(changetype<Socket>(socket), type);
 }
 
 export function sys_socketpair(domain: u32, type: u32, protocol: u32, out: u64): i64 {
   if ((type & ~(SOCK_TYPE_MASK | FLAGS)) != 0) return -EINVAL;
   if (domain != AF_UNIX) return domain == AF_INET ? -EOPNOTSUPP : -EAFNOSUPPORT;
-  const first = socketCreate(domain, type & SOCK_TYPE_MASK, protocol);
-  if (!first) return failure;
+  const made = socketCreate(domain, type & SOCK_TYPE_MASK, protocol);
+  if (isError(made)) return <i32>made;
+  const first = changetype<UnixSocket>(made);
   const second = new UnixSocket(first.type);
-  unixPair(changetype<UnixSocket>(first), second);
+  unixPair(first, second);
   const a = install(first, type);
   if (a < 0) {
     filePut(second);
@@ -136,7 +126,7 @@ export function sys_socketpair(domain: u32, type: u32, protocol: u32, out: u64):
 
 export function sys_bind(fd: i32, user: u64, length: u32): i64 {
   const socket = socketOf(fd);
-  if (!socket) return failure;
+  if (!socket) return socketFailure(fd);
   const address = addressCreate();
   let result = addressLoad(address, user, length);
   if (result == 0) result = socket.bind(address);
@@ -147,7 +137,7 @@ export function sys_bind(fd: i32, user: u64, length: u32): i64 {
 
 export function sys_connect(fd: i32, user: u64, length: u32): i64 {
   const socket = socketOf(fd);
-  if (!socket) return failure;
+  if (!socket) return socketFailure(fd);
   const address = addressCreate();
   let result = addressLoad(address, user, length);
   if (result == 0) result = socket.connect(address);
@@ -158,7 +148,7 @@ export function sys_connect(fd: i32, user: u64, length: u32): i64 {
 
 export function sys_listen(fd: i32, backlog: i32): i64 {
   const socket = socketOf(fd);
-  if (!socket) return failure;
+  if (!socket) return socketFailure(fd);
   const result = socket.listen(<u32>backlog);
   socketPut(socket);
   return result;
@@ -171,28 +161,34 @@ export function sys_accept(fd: i32, user: u64, lengthUser: u64): i64 {
 export function sys_accept4(fd: i32, user: u64, lengthUser: u64, flags: u32): i64 {
   if ((flags & ~FLAGS) != 0) return -EINVAL;
   const socket = socketOf(fd);
-  if (!socket) return failure;
+  if (!socket) return socketFailure(fd);
   const accepted = socket.accept();
-  let result: i64 = acceptError;
-  if (accepted) {
-    result = 0;
-    if (user != 0) {
-      const address = addressCreate();
-      // A peer that has gone already has no address; the connection is given all the same.
-      accepted.remoteAddress(address);
-      result = addressStore(address, user, lengthUser);
-      free(address);
-    }
-    if (result == 0) result = install(accepted, flags);
-    else filePut(accepted);
-  }
+  const result = isError(accepted)
+    ? <i64>(<i32>accepted)
+    : giveAccepted(changetype<Socket>(accepted), user, lengthUser, flags);
   socketPut(socket);
   return result;
 }
 
+/** Tells the application of an accepted connection, which is the descriptor table's then. */
+function giveAccepted(accepted: Socket, user: u64, lengthUser: u64, flags: u32): i64 {
+  if (user != 0) {
+    const address = addressCreate();
+    // A peer that has gone already has no address; the connection is given all the same.
+    accepted.remoteAddress(address);
+    const error = addressStore(address, user, lengthUser);
+    free(address);
+    if (error != 0) {
+      filePut(accepted);
+      return error;
+    }
+  }
+  return install(accepted, flags);
+}
+
 function nameCall(fd: i32, user: u64, lengthUser: u64, isPeer: bool): i64 {
   const socket = socketOf(fd);
-  if (!socket) return failure;
+  if (!socket) return socketFailure(fd);
   const address = addressCreate();
   let result = isPeer ? socket.remoteAddress(address) : socket.localAddress(address);
   if (result == 0) result = user == 0 ? -EFAULT : addressStore(address, user, lengthUser);
@@ -211,7 +207,7 @@ export function sys_getpeername(fd: i32, user: u64, lengthUser: u64): i64 {
 
 export function sys_shutdown(fd: i32, how: u32): i64 {
   const socket = socketOf(fd);
-  if (!socket) return failure;
+  if (!socket) return socketFailure(fd);
   const result = how > SHUT_RDWR ? -EINVAL : socket.shutdown(how);
   socketPut(socket);
   return result;
@@ -219,7 +215,7 @@ export function sys_shutdown(fd: i32, how: u32): i64 {
 
 export function sys_setsockopt(fd: i32, level: u32, name: u32, user: u64, length: i32): i64 {
   const socket = socketOf(fd);
-  if (!socket) return failure;
+  if (!socket) return socketFailure(fd);
   const result = socketSetOption(socket, level, name, user, length);
   socketPut(socket);
   return result;
@@ -227,7 +223,7 @@ export function sys_setsockopt(fd: i32, level: u32, name: u32, user: u64, length
 
 export function sys_getsockopt(fd: i32, level: u32, name: u32, user: u64, lengthUser: u64): i64 {
   const socket = socketOf(fd);
-  if (!socket) return failure;
+  if (!socket) return socketFailure(fd);
   const result = socketGetOption(socket, level, name, user, lengthUser);
   socketPut(socket);
   return result;

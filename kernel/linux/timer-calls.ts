@@ -26,13 +26,7 @@ import {
 } from "./signal-numbers";
 import { taskFind } from "./task";
 import { deadlineOnClock, isWaitableClock, processCpuNs, TIMER_ABSTIME } from "./time-calls";
-import {
-  deadlineAfter,
-  loadTimerSpec,
-  storeTimerSpec,
-  timerInterval,
-  timerValue,
-} from "./timespec";
+import { deadlineAfter, loadedTimerSpec, loadTimerSpec, storeTimerSpec } from "./timespec";
 import { loadUser, storeUser32 } from "./user-memory";
 
 const ITIMER_REAL: u32 = 0;
@@ -157,6 +151,13 @@ function setTimerAt(id: u32, timer: SignalTimer | null): void {
   store<usize>(timers + ((<usize>id) << 2), changetype<usize>(timer));
 }
 
+/** The lowest free id; TIMERS_MAX: there is none. */
+function freeId(): u32 {
+  let id: u32 = 0;
+  while (id < TIMERS_MAX && timerAt(id)) id++;
+  return id;
+}
+
 /** Seconds that were left of the alarm before, rounded up. */
 export function sys_alarm(seconds: u32): i64 {
   const left = <i64>alarmTimer.timeLeft();
@@ -180,28 +181,27 @@ export function sys_setitimer(which: u32, from: u64, old: u64): i64 {
   if (from != 0) {
     const error = loadTimerSpec(from, true);
     if (error != 0) return error;
-    interval = timerInterval;
-    value = timerValue;
+    interval = loadedTimerSpec().interval;
+    value = loadedTimerSpec().value;
   }
-  if (old != 0) {
-    const error = sys_getitimer(which, old);
-    if (error != 0) return error;
-  }
+  let oldInterval: u64 = 0;
+  let oldLeft: u64 = 0;
   if (which == ITIMER_REAL) {
+    oldInterval = alarmTimer.interval;
+    oldLeft = alarmTimer.timeLeft();
     alarmTimer.set(0, value, interval);
-    return 0;
+  } else {
+    const timer = which == ITIMER_PROF ? profileTimer : virtualTimer;
+    oldInterval = timer.interval;
+    oldLeft = timer.timeLeft();
+    timer.set(value, interval);
   }
-  const timer = which == ITIMER_PROF ? profileTimer : virtualTimer;
-  timer.set(value, interval);
-  return 0;
+  return old != 0 ? storeTimerSpec(old, oldInterval, oldLeft, true) : 0;
 }
 
 export function sys_timer_create(clock: i32, event: u64, idTo: u64): i64 {
   if (!isWaitableClock(clock)) return -EINVAL;
-  let id: u32 = 0;
-  while (id < TIMERS_MAX && timerAt(id)) id++;
-  if (id == TIMERS_MAX) return -EAGAIN;
-  let value: u64 = id;
+  let value: u64 = 0;
   let signal = SIGALRM;
   let kind = SIGEV_SIGNAL;
   let threadId: u32 = 0;
@@ -221,12 +221,19 @@ export function sys_timer_create(clock: i32, event: u64, idTo: u64): i64 {
   }
   if (kind == SIGEV_NONE) signal = 0;
   else if (signal < 1 || signal > SIGNAL_MAX) return -EINVAL;
-  if (storeUser32(idTo, id) != 0) return -EFAULT;
+  let id = freeId();
+  while (id < TIMERS_MAX) {
+    if (storeUser32(idTo, id) != 0) return -EFAULT;
+    // The copy may have slept, and another thread have made a timer.
+    if (!timerAt(id)) break;
+    id = freeId();
+  }
+  if (id == TIMERS_MAX) return -EAGAIN;
   const timer = new SignalTimer();
   timer.clock = clock;
   timer.signal = signal;
   timer.code = SI_TIMER;
-  timer.value = value;
+  timer.value = event != 0 ? value : id;
   timer.id = id;
   timer.threadId = threadId;
   setTimerAt(id, timer);
@@ -236,13 +243,14 @@ export function sys_timer_create(clock: i32, event: u64, idTo: u64): i64 {
 export function sys_timer_settime(id: u32, flags: u32, from: u64, old: u64): i64 {
   const error = loadTimerSpec(from, false);
   if (error != 0) return error;
-  const interval = timerInterval;
-  const value = timerValue;
+  const spec = loadedTimerSpec();
   const timer = timerAt(id);
   if (!timer) return -EINVAL;
-  if (old != 0 && storeTimerSpec(old, timer.interval, timer.timeLeft(), false) != 0) return -EFAULT;
-  timer.set(flags, value, interval);
-  return 0;
+  const oldInterval = timer.interval;
+  const oldLeft = timer.timeLeft();
+  timer.set(flags, spec.value, spec.interval);
+  // The timer may end while this sleeps.
+  return old != 0 ? storeTimerSpec(old, oldInterval, oldLeft, false) : 0;
 }
 
 export function sys_timer_gettime(id: u32, to: u64): i64 {

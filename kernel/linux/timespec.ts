@@ -46,20 +46,30 @@ export function storeTimeval(to: u64, ns: i64): i32 {
   return storeUser(to, threadScratch(), 16);
 }
 
-/** An interval and a value: struct itimerspec, or struct itimerval. Loaded by `loadTimerSpec`. */
-export let timerInterval: i64 = 0;
-export let timerValue: i64 = 0;
+/** An interval and a value, in ns: what struct itimerspec and struct itimerval say. */
+@unmanaged
+export class TimerSpec {
+  interval: i64;
+  value: i64;
+}
+
+/** What the running thread's last `loadTimerSpec` has loaded, until its next user copy. */
+export function loadedTimerSpec(): TimerSpec {
+  return changetype<TimerSpec>(threadScratch());
+}
 
 /**
- * Loads a pair of timespecs (or, `micro`, timevals) into `timerInterval` and `timerValue`. 0,
- * -EFAULT or -EINVAL.
+ * Loads a pair of timespecs (or, `micro`, timevals) into `loadedTimerSpec`. 0, -EFAULT or -EINVAL.
  */
 export function loadTimerSpec(from: u64, micro: bool): i32 {
   if (loadUser(threadScratch(), from, 32) != 0) return -EFAULT;
   const unit = micro ? NS_PER_MICROSECOND : 1;
-  timerInterval = toNs(threadScratch(), unit);
-  timerValue = toNs(threadScratch() + 16, unit);
-  return timerInterval < 0 || timerValue < 0 ? -EINVAL : 0;
+  const interval = toNs(threadScratch(), unit);
+  const value = toNs(threadScratch() + 16, unit);
+  const spec = loadedTimerSpec();
+  spec.interval = interval;
+  spec.value = value;
+  return interval < 0 || value < 0 ? -EINVAL : 0;
 }
 
 export function storeTimerSpec(to: u64, interval: i64, value: i64, micro: bool): i32 {

@@ -103,9 +103,10 @@ if (offsetof<SignalFrame>() != 312) ERROR("restorer and ucontext are 312 bytes, 
 
 const zeros: usize = memory.data(128, 8);
 
-// The frame and the signal's information on their way to or from the application: of the thread,
-// since the copy may sleep.
-if (offsetof<SignalFrame>() + offsetof<SignalInfo>() > SCRATCH_SIZE) ERROR("they fit");
+// The frame, the signal's information and its action on their way to or from the application: of
+// the thread, since the copy may sleep and another thread set another action.
+const ACTION_AT: usize = offsetof<SignalFrame>() + offsetof<SignalInfo>();
+if (ACTION_AT + offsetof<SignalAction>() > SCRATCH_SIZE) ERROR("they fit");
 
 function frameRecord(): SignalFrame {
   return changetype<SignalFrame>(threadScratch());
@@ -115,12 +116,18 @@ function infoRecord(): SignalInfo {
   return changetype<SignalInfo>(threadScratch() + offsetof<SignalFrame>());
 }
 
+function actionRecord(): SignalAction {
+  return changetype<SignalAction>(threadScratch() + ACTION_AT);
+}
+
 /** Delivers what is pending: builds the frame of a handler, or ends the process. */
 export function deliverSignals(frame: TrapFrame): void {
   if (process.isEnding) waitForEnd();
   const info = infoRecord();
   while (nextSignal(info)) {
-    const action = signalAction(info.signo);
+    const action = actionRecord();
+    const entry = changetype<usize>(signalAction(info.signo));
+    memory.copy(changetype<usize>(action), entry, offsetof<SignalAction>());
     if (action.handler == SIG_IGN) continue;
     if (action.handler == SIG_DFL) {
       if (ignoredByDefault(info.signo)) continue;
@@ -228,7 +235,7 @@ function pushFrame(frame: TrapFrame, action: SignalAction): bool {
   frame.vector = 0;
   let mask = task.mask | action.mask;
   if ((action.flags & SA_NODEFER) == 0) mask |= signalBit(info.signo);
-  if ((action.flags & SA_RESETHAND) != 0) action.handler = SIG_DFL;
+  if ((action.flags & SA_RESETHAND) != 0) signalAction(info.signo).handler = SIG_DFL;
   task.hasSavedMask = false;
   signalMaskSwap(mask);
   return true;

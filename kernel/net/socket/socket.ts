@@ -94,10 +94,9 @@ export abstract class Socket extends File {
     return -EOPNOTSUPP;
   }
 
-  /** The next connection, a new socket; null: `acceptError` says why. */
-  accept(): Socket | null {
-    acceptError = -EOPNOTSUPP;
-    return null;
+  /** The next connection: a new Socket, or a negative errno. May sleep. */
+  accept(): usize {
+    return -EOPNOTSUPP;
   }
 
   /** Fills in the socket's own address. 0 or a negative errno. */
@@ -264,11 +263,4 @@ export abstract class Socket extends File {
     const writers = this.writers;
     if (writers) free(writers);
   }
-}
-
-/** Why the last `accept` returned null. */
-export let acceptError: i32 = 0;
-
-export function setAcceptError(error: i32): void {
-  acceptError = error;
 }

@@ -11,6 +11,7 @@
  * sleep.
  */
 import { POLLHUP, POLLIN, POLLOUT, POLLRDNORM } from "../../fs/file";
+import { isError } from "../../fs/inode";
 import { IoVector } from "../../fs/io-vector";
 import {
   EADDRINUSE,
@@ -55,7 +56,7 @@ import {
   SOMAXCONN,
 } from "./constants";
 import { Message } from "./message";
-import { Socket, setAcceptError } from "./socket";
+import { Socket } from "./socket";
 import { tcpGetOption, tcpSetOption } from "./tcp-options";
 
 const NS_PER_SECOND: u64 = 1_000_000_000;
@@ -205,18 +206,18 @@ export class TcpSocket extends Socket {
     return 0;
   }
 
-  accept(): Socket | null {
+  accept(): usize {
     const listener = this.listener;
-    if (!listener) {
-      setAcceptError(-EINVAL);
-      return null;
-    }
+    if (!listener) return -EINVAL;
     let c = listener.accept();
     if (!c) {
       netPoll();
       c = listener.accept();
-      if (!c) c = this.acceptSlow(listener);
-      if (!c) return null;
+    }
+    if (!c) {
+      const waited = this.acceptSlow(listener);
+      if (isError(waited)) return waited;
+      c = changetype<Connection>(waited);
     }
     const socket = new TcpSocket(c);
     socket.lingerOn = this.lingerOn;
@@ -224,29 +225,23 @@ export class TcpSocket extends Socket {
     socket.plainOptions = this.plainOptions;
     socket.receiveTimeout = this.receiveTimeout;
     socket.sendTimeout = this.sendTimeout;
-    return socket;
+    return changetype<usize>(socket);
   }
 
-  private acceptSlow(listener: Listener): Connection | null {
-    if (!this.mayBlock(0)) {
-      setAcceptError(-EAGAIN);
-      return null;
-    }
+  /** Waits for a Connection; or a negative errno. */
+  private acceptSlow(listener: Listener): usize {
+    if (!this.mayBlock(0)) return -EAGAIN;
     const deadline = this.receiveDeadline();
     let error = 0;
     // Another thread may shut the socket down meanwhile.
     while (this.listener == listener) {
       const ticket = this.readTicket();
       const c = listener.accept();
-      if (c) return c;
-      if (error != 0) {
-        setAcceptError(error);
-        return null;
-      }
+      if (c) return changetype<usize>(c);
+      if (error != 0) return error;
       error = this.waitReadable(deadline, ticket);
     }
-    setAcceptError(-EINVAL);
-    return null;
+    return -EINVAL;
   }
 
   // ---- The active side ----

@@ -23,7 +23,7 @@ import {
   POLLRDNORM,
   POLLWRNORM,
 } from "../../fs/file";
-import { Inode, inodePut } from "../../fs/inode";
+import { Inode, inodePut, isError } from "../../fs/inode";
 import { IoVector } from "../../fs/io-vector";
 import {
   EADDRINUSE,
@@ -64,8 +64,8 @@ import {
   SOL_SOCKET,
 } from "./constants";
 import { Message } from "./message";
-import { Socket, setAcceptError } from "./socket";
-import { socketFileCreate, socketFileError, socketFileFind } from "./unix-file";
+import { Socket } from "./socket";
+import { socketFileCreate, socketFileFind } from "./unix-file";
 import { freeUnixPacket, UNIX_QUEUE_LIMIT, UnixQueue } from "./unix-queue";
 
 /** The largest datagram, and the largest piece of a stream. */
@@ -92,26 +92,22 @@ function findName(name: usize, length: u32): UnixSocket | null {
   return null;
 }
 
-/** The socket at an address; null: `findError` says why. May sleep. */
-function findSocket(address: SocketAddress): UnixSocket | null {
-  findError = -ECONNREFUSED;
-  if (address.pathLength == 0) {
-    findError = -EINVAL;
-    return null;
+/** The UnixSocket at an address, borrowed, or a negative errno. May sleep. */
+function findSocket(address: SocketAddress): usize {
+  if (address.pathLength == 0) return -EINVAL;
+  let socket: UnixSocket | null = null;
+  if (load<u8>(address.path()) == 0) {
+    socket = findName(address.path(), address.pathLength);
+  } else {
+    const found = socketFileFind(address.path(), address.pathLength);
+    if (isError(found)) return found;
+    const inode = changetype<Inode>(found);
+    socket = sockets;
+    while (socket && socket.file != inode) socket = socket.nextSocket;
+    inodePut(inode);
   }
-  if (load<u8>(address.path()) == 0) return findName(address.path(), address.pathLength);
-  const inode = socketFileFind(address.path(), address.pathLength);
-  if (!inode) {
-    findError = socketFileError;
-    return null;
-  }
-  let socket = sockets;
-  while (socket && socket.file != inode) socket = socket.nextSocket;
-  inodePut(inode);
-  return socket;
+  return socket ? changetype<usize>(socket) : -ECONNREFUSED;
 }
-
-let findError: i32 = 0;
 
 export class UnixSocket extends Socket {
   nextSocket: UnixSocket | null = null;
@@ -168,8 +164,8 @@ export class UnixSocket extends Socket {
     if (address.pathLength == 0) return this.autobind();
     if (load<u8>(address.path()) != 0) {
       const file = socketFileCreate(address.path(), address.pathLength);
-      if (!file) return socketFileError;
-      this.file = file;
+      if (isError(file)) return <i32>file;
+      this.file = changetype<Inode>(file);
     } else if (findName(address.path(), address.pathLength)) {
       return -EADDRINUSE;
     }
@@ -226,8 +222,9 @@ export class UnixSocket extends Socket {
       return 0;
     }
     if (address.family != AF_UNIX) return -EINVAL;
-    const target = findSocket(address);
-    if (!target) return findError;
+    const found = findSocket(address);
+    if (isError(found)) return <i32>found;
+    const target = changetype<UnixSocket>(found);
     if (target.type != this.type) return -EPROTOTYPE;
     if (this.type == SOCK_DGRAM) {
       this.peer = target;
@@ -265,53 +262,37 @@ export class UnixSocket extends Socket {
     return 0;
   }
 
-  accept(): Socket | null {
-    if (!this.listening) {
-      setAcceptError(-EINVAL);
-      return null;
-    }
+  accept(): usize {
+    if (!this.listening) return -EINVAL;
     const deadline = this.receiveDeadline();
     while (!this.pending) {
       const error = this.mayBlock(0) ? this.waitReadable(deadline) : -EAGAIN;
-      if (error != 0) {
-        setAcceptError(error);
-        return null;
-      }
+      if (error != 0) return error;
     }
     const socket = this.pending!;
     this.pending = socket.nextPending;
     socket.nextPending = null;
     this.pendingCount--;
     this.changed(POLLOUT);
-    return socket;
+    return changetype<usize>(socket);
   }
 
   // ---- Sending ----
 
-  /** Where this message goes; null: `sendError` says why not. */
-  private destination(message: Message | null): UnixSocket | null {
-    let target = this.peer;
+  /** Where this message goes: a UnixSocket, borrowed, or a negative errno. May sleep. */
+  private destination(message: Message | null): usize {
+    const peer = this.peer;
     if (message && message.hasAddress) {
-      if (this.type != SOCK_DGRAM) {
-        sendError = target ? -EISCONN : -EOPNOTSUPP;
-        return null;
-      }
+      if (this.type != SOCK_DGRAM) return peer ? -EISCONN : -EOPNOTSUPP;
       const address = message.address;
-      if (address.family != AF_UNIX) {
-        sendError = -EAFNOSUPPORT;
-        return null;
-      }
-      target = findSocket(address);
-      if (!target) sendError = findError;
-      else if (target.type != SOCK_DGRAM) sendError = -EPROTOTYPE;
-      else return target;
-      return null;
+      if (address.family != AF_UNIX) return -EAFNOSUPPORT;
+      const target = findSocket(address);
+      if (isError(target)) return target;
+      return changetype<UnixSocket>(target).type == SOCK_DGRAM ? target : -EPROTOTYPE;
     }
-    if (!target) {
-      if (!this.wasConnected) sendError = -ENOTCONN;
-      else sendError = this.type == SOCK_DGRAM ? -ECONNREFUSED : -EPIPE;
-    }
-    return target;
+    if (peer) return changetype<usize>(peer);
+    if (!this.wasConnected) return -ENOTCONN;
+    return this.type == SOCK_DGRAM ? -ECONNREFUSED : -EPIPE;
   }
 
   send(io: IoVector, flags: u32, message: Message | null): i64 {
@@ -323,11 +304,12 @@ export class UnixSocket extends Socket {
     let total: i64 = 0;
     let error: i64 = 0;
     do {
-      const target = this.destination(message);
-      if (!target) {
-        error = sendError;
+      const found = this.destination(message);
+      if (isError(found)) {
+        error = <i32>found;
         break;
       }
+      const target = changetype<UnixSocket>(found);
       if (target.receiveShut) {
         error = -EPIPE;
         break;
@@ -377,7 +359,7 @@ export class UnixSocket extends Socket {
       copy(packet.buffer, addressOf(this.name), this.nameLength);
     }
     // The copy may have slept, and the receiver gone.
-    if (target != this.peer && target != this.destination(message)) {
+    if (target != this.peer && changetype<usize>(target) != this.destination(message)) {
       freeUnixPacket(packet);
       return this.type == SOCK_DGRAM ? -ECONNREFUSED : -EPIPE;
     }
@@ -556,9 +538,6 @@ export class UnixSocket extends Socket {
     this.releaseQueues();
   }
 }
-
-/** Why `destination` found none. */
-let sendError: i32 = 0;
 
 /** Connects two new sockets. */
 export function unixPair(a: UnixSocket, b: UnixSocket): void {
