@@ -112,6 +112,23 @@ test("tidy: kernel folders import what architecture.md says, and nothing else", 
   expectNone(found, "imports against the direction");
 });
 
+test("tidy: user memory is copied where its addresses are checked, and nowhere else", () => {
+  const allowed: Readonly<Record<string, string>> = {
+    userCopy: "kernel/linux/user-memory.ts",
+    copyChecked: "kernel/fs/io-vector.ts",
+  };
+  const found: string[] = [];
+  for (const { file, text } of kernel) {
+    for (const [, names] of text.matchAll(/^import \{([^}]*)\} from/gm)) {
+      for (const [name, place] of Object.entries(allowed)) {
+        if (names?.match(`\\b${name}\\b`) && file !== place) found.push(`${file} imports ${name}`);
+      }
+    }
+    if (/\bhw\.userCopy\b/.test(text)) found.push(`${file} calls hw.userCopy`);
+  }
+  expectNone(found, "use linux/user-memory.ts or an IoVector");
+});
+
 test("tidy: the kernel's C and assembly stay under 1500 lines", () => {
   const machine = sources.filter(({ file }) => /^kernel\/.*\.(c|h|S|ld)$/.test(file));
   const count = machine.reduce((sum, { lines }) => sum + lines.length, 0);

@@ -11,14 +11,14 @@ const value: usize = memory.data(8, 8);
 function write(file: File, number: u64): i64 {
   const io = new IoVector();
   store<u64>(value, number);
-  io.set(addressOf(value), 8);
+  io.setKernel(addressOf(value), 8);
   return file.write(io);
 }
 
 /** What is read, or the error. */
 function read(file: File): i64 {
   const io = new IoVector();
-  io.set(addressOf(value), 8);
+  io.setKernel(addressOf(value), 8);
   const done = file.read(io);
   return done == 8 ? load<i64>(value) : done;
 }

@@ -1,84 +1,108 @@
 /**
- * The application's buffers of one read or write: `read`, `readv`, `recvmsg` and their kin all
- * become one of these, so that a file has a single `read` and a single `write`.
+ * The buffers of one read or write: `read`, `readv`, `recvmsg` and their kin all become one of
+ * these, so that a file has a single `read` and a single `write`.
  *
- *     io.set(buffer, length)              one buffer
+ *     io.setUser(buffer, length)          one buffer of the application; -EFAULT unless it may be one
  *     io.setVector(iovecs, count)         an array of struct iovec (readv(2)); -errno when it is not valid
- *     io.put(address, n)                  kernel → application, as far as it has room; returns bytes or -EFAULT
- *     io.take(address, n)                 application → kernel
+ *     io.setKernel(address, length)       one buffer of the kernel
+ *     io.put(address, n)                  kernel → buffers, as far as they have room; returns bytes or -EFAULT
+ *     io.take(address, n)                 buffers → kernel
  *     io.remaining                        bytes still to be moved
+ *     io.release()                        gives back what `setVector` has allocated, before the object is freed
  *
- * Buffers are addresses; a kernel buffer serves as well (`addressOf`).
+ * What is in here has been checked: a buffer of the application lies in its half of the address
+ * space, whole. Nobody else sees the addresses, so `put` and `take` need not look again; that a
+ * buffer is mapped is found out by copying. An array of iovecs is copied in whole when it is set,
+ * because the application may change its own while the call sleeps.
  */
-import { addressOf, userCopy } from "../arch/hw";
-import { EFAULT, EINVAL } from "../lib/errno";
-import { copyFromUser } from "../linux/user-memory";
+import { EFAULT, EINVAL, ENOMEM } from "../lib/errno";
+import { copyChecked, loadUser, userRange } from "../linux/user-memory";
+import { heapAlloc, heapFree } from "../runtime/heap";
 
 /** Linux's UIO_MAXIOV. */
 export const IOV_MAX: u64 = 1024;
 /** Linux's MAX_RW_COUNT: the most that one call moves. */
 export const RW_COUNT_MAX: u64 = 0x7ffff000;
-const IOVEC_SIZE: u64 = 16;
+/** struct iovec: 0 base   8 length */
+const IOVEC_SIZE: usize = 16;
+const IOVEC_LENGTH: usize = 8;
 
 @unmanaged
 export class IoVector {
-  /** The current buffer. */
-  base: u64;
-  length: u64;
+  // The current buffer, as a struct iovec.
+  private base: u64;
+  private length: u64;
   /** All that is left, this buffer and the following. */
   remaining: u64;
-  /** The struct iovecs behind the current one. */
-  private next: u64;
-  private count: u64;
-  /** Scratch for one struct iovec, so that it is copied in one step. */
-  private scratchBase: u64;
-  private scratchLength: u64;
+  /** The copied array while there are buffers behind the current one, else 0. */
+  private vectors: usize;
+  /** Where in it the next buffer is, and its end; only set with `vectors`. */
+  private next: usize;
+  private end: usize;
 
-  set(base: u64, length: u64): void {
-    this.base = base;
-    this.length = min(length, RW_COUNT_MAX);
-    this.remaining = this.length;
-    this.next = 0;
-    this.count = 0;
-  }
-
-  setVector(iovecs: u64, count: u64): i32 {
-    if (count > IOV_MAX) return -EINVAL;
-    this.base = 0;
-    this.length = 0;
-    this.remaining = 0;
-    this.next = iovecs;
-    this.count = count;
-    let total: u64 = 0;
-    for (let i: u64 = 0; i < count; i++) {
-      const length = this.loadVector(iovecs + i * IOVEC_SIZE);
-      if (length < 0) return <i32>length;
-      total += <u64>length;
-      if (total > RW_COUNT_MAX) return -EINVAL;
-    }
-    this.remaining = total;
+  /** One buffer of the application, of which at most RW_COUNT_MAX bytes are used. 0 or -EFAULT. */
+  setUser(base: u64, length: u64): i32 {
+    if (!userRange(base, length)) return -EFAULT;
+    this.setKernel(base, length);
     return 0;
   }
 
-  /** Loads one struct iovec into the scratch fields; returns its length or -errno. */
-  private loadVector(address: u64): i64 {
-    const scratch = addressOf(changetype<usize>(this) + offsetof<IoVector>("scratchBase"));
-    if (copyFromUser(scratch, address, IOVEC_SIZE) != 0) return -EFAULT;
-    if (<i64>this.scratchLength < 0) return -EINVAL;
-    return <i64>this.scratchLength;
+  /** One buffer at an address that is the kernel's own choice. */
+  setKernel(base: u64, length: u64): void {
+    if (this.vectors != 0) this.release();
+    this.base = base;
+    this.length = min(length, RW_COUNT_MAX);
+    this.remaining = this.length;
   }
 
   /**
-   * Moves on to the next buffer that is not empty; false when there is none or it can't be read.
+   * The buffers that an array of the application tells. May sleep. 0, or -EINVAL (too many, a
+   * negative length), -EFAULT, -ENOMEM; then there is no buffer.
    */
+  setVector(iovecs: u64, count: u64): i32 {
+    this.setKernel(0, 0);
+    if (count > IOV_MAX) return -EINVAL;
+    if (count <= 1) return this.importArray(changetype<usize>(this), iovecs, count);
+    const vectors = heapAlloc(<usize>count * IOVEC_SIZE);
+    if (vectors == 0) return -ENOMEM;
+    const error = this.importArray(vectors, iovecs, count);
+    if (error != 0) {
+      heapFree(vectors);
+      return error;
+    }
+    this.vectors = vectors;
+    this.next = vectors;
+    this.end = vectors + <usize>count * IOVEC_SIZE;
+    return 0;
+  }
+
+  /** Copies an array of the application to `to` and checks it. 0 or -errno. */
+  private importArray(to: usize, iovecs: u64, count: u64): i32 {
+    let total: i64 = loadUser(to, iovecs, count * IOVEC_SIZE);
+    if (total == 0) total = checkVectors(to, count);
+    if (total >= 0) {
+      this.remaining = <u64>total;
+      return 0;
+    }
+    this.length = 0;
+    return <i32>total;
+  }
+
+  /** Gives back the copied array; the buffers behind the current one are gone. */
+  release(): void {
+    if (this.vectors != 0) heapFree(this.vectors);
+    this.vectors = 0;
+  }
+
+  /** Moves on to the next buffer that is not empty; false when there is none. */
   private advance(): bool {
     while (this.length == 0) {
-      if (this.count == 0) return false;
-      if (this.loadVector(this.next) < 0) return false;
-      this.base = this.scratchBase;
-      this.length = this.scratchLength;
-      this.next += IOVEC_SIZE;
-      this.count--;
+      if (this.vectors == 0) return false;
+      const at = this.next;
+      this.base = load<u64>(at);
+      this.length = load<u64>(at, IOVEC_LENGTH);
+      this.next = at + IOVEC_SIZE;
+      if (this.next == this.end) this.release();
     }
     return true;
   }
@@ -91,26 +115,14 @@ export class IoVector {
   }
 
   /**
-   * The contiguous room at `base`, for a caller that moves the bytes itself and then calls `skip`.
-   */
-  contiguous(): u64 {
-    return this.advance() ? this.length : 0;
-  }
-
-  /** Passes over n bytes of the contiguous room. */
-  skip(n: u64): void {
-    this.consume(n);
-  }
-
-  /**
-   * Copies up to n bytes from a kernel address to the application. Returns bytes, or -EFAULT when
-   * none could be.
+   * Copies up to n bytes from a kernel address to the buffers. Returns bytes, or -EFAULT when none
+   * could be. May sleep.
    */
   put(from: u64, n: u64): i64 {
     let done: u64 = 0;
     while (done < n && this.advance()) {
       const step = min(this.length, n - done);
-      const failed = userCopy(this.base, from + done, step);
+      const failed = copyChecked(this.base, from + done, step);
       this.consume(step - failed);
       done += step - failed;
       if (failed != 0) return done > 0 ? <i64>done : -EFAULT;
@@ -119,18 +131,40 @@ export class IoVector {
   }
 
   /**
-   * Copies up to n bytes from the application to a kernel address. Returns bytes, or -EFAULT when
-   * none could be.
+   * Copies up to n bytes from the buffers to a kernel address. Returns bytes, or -EFAULT when none
+   * could be. May sleep.
    */
   take(to: u64, n: u64): i64 {
     let done: u64 = 0;
     while (done < n && this.advance()) {
       const step = min(this.length, n - done);
-      const failed = userCopy(to + done, this.base, step);
+      const failed = copyChecked(to + done, this.base, step);
       this.consume(step - failed);
       done += step - failed;
       if (failed != 0) return done > 0 ? <i64>done : -EFAULT;
     }
     return <i64>done;
   }
+}
+if (offsetof<IoVector>("base") != 0 || offsetof<IoVector>("length") != IOVEC_LENGTH) {
+  ERROR("an IoVector begins as a struct iovec");
+}
+
+/**
+ * Checks copied struct iovecs, and cuts them where the sum reaches RW_COUNT_MAX, as Linux does.
+ * Returns the sum, -EINVAL for a negative length, or -EFAULT for what is not the application's.
+ */
+function checkVectors(vectors: usize, count: u64): i64 {
+  const end = vectors + <usize>count * IOVEC_SIZE;
+  let total: u64 = 0;
+  let isOutside = false;
+  for (let at = vectors; at < end; at += IOVEC_SIZE) {
+    const length = load<u64>(at, IOVEC_LENGTH);
+    if (<i64>length < 0) return -EINVAL;
+    if (!userRange(load<u64>(at), length)) isOutside = true;
+    const taken = min(length, RW_COUNT_MAX - total);
+    store<u64>(at, taken, IOVEC_LENGTH);
+    total += taken;
+  }
+  return isOutside ? -EFAULT : <i64>total;
 }

@@ -55,7 +55,7 @@ export function spliceFromPipe(pipe: Pipe, out: File, offset: i64, n: u64, flags
     const start = pipe.tail & pipe.mask;
     const piece = min(n - <u64>done, <u64>min(pipe.used(), pipe.mask + 1 - start));
     hold(pipe);
-    io.set(pipe.ring + start, piece);
+    io.setKernel(pipe.ring + start, piece);
     const written = offset < 0 ? out.write(io) : out.writeAt(io, offset + done);
     letGo(pipe);
     if (written > 0) {
@@ -83,7 +83,7 @@ export function spliceToPipe(from: File, offset: i64, pipe: Pipe, n: u64, flags:
   const start = pipe.head & pipe.mask;
   const io = currentThread().io;
   hold(pipe);
-  io.set(pipe.ring + start, min(wanted, pipe.mask + 1 - max(pipe.used(), start)));
+  io.setKernel(pipe.ring + start, min(wanted, pipe.mask + 1 - max(pipe.used(), start)));
   const got = offset < 0 ? from.read(io) : from.readAt(io, offset);
   letGo(pipe);
   if (got > 0) pipe.put(<u32>got);

@@ -34,7 +34,7 @@ function pattern(at: u32): u8 {
 function writeBytes(pipe: Pipe, n: u32): i64 {
   for (let i: u32 = 0; i < n; i++) store<u8>(buffer + i, pattern(written + i));
   const io = new IoVector();
-  io.set(addressOf(buffer), n);
+  io.setKernel(addressOf(buffer), n);
   const done = pipe.writer!.write(io);
   if (done > 0) written += <u32>done;
   return done;
@@ -42,7 +42,7 @@ function writeBytes(pipe: Pipe, n: u32): i64 {
 
 function readBytes(pipe: Pipe, n: u32): i64 {
   const io = new IoVector();
-  io.set(addressOf(buffer), n);
+  io.setKernel(addressOf(buffer), n);
   const done = pipe.reader!.read(io);
   for (let i: u32 = 0; <i64>i < done; i++) {
     expectEqual(load<u8>(buffer + i), pattern(seen + i), "the byte that was written");

@@ -108,13 +108,13 @@ const io = new IoVector();
 
 /** Reads n bytes at an offset into linear memory. */
 export function readAt(file: File, offset: i64, to: usize, n: u64): i64 {
-  io.set(addressOf(to), n);
+  io.setKernel(addressOf(to), n);
   return file.readAt(io, offset);
 }
 
 export function writeText(file: File, text: string): i64 {
   const bytes = String.UTF8.encode(text);
-  io.set(addressOf(changetype<usize>(bytes)), bytes.byteLength);
+  io.setKernel(addressOf(changetype<usize>(bytes)), bytes.byteLength);
   const done = file.write(io);
   free(bytes);
   return done;
@@ -146,7 +146,7 @@ export function list(path: string, size: u64): i64 {
   const buffer = new StaticArray<u8>(<i32>size);
   let count: i64 = 0;
   for (;;) {
-    io.set(addressOf(changetype<usize>(buffer)), size);
+    io.setKernel(addressOf(changetype<usize>(buffer)), size);
     const filled = file.readDirectory(io);
     if (filled < 0) count = filled;
     if (filled <= 0) break;

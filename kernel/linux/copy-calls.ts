@@ -27,7 +27,7 @@ export function loadOffset(from: u64): i64 {
 /** Writes n bytes at a kernel address: at `offset`, or (-1) where the file is. */
 function writePiece(out: File, address: u64, n: u64, offset: i64): i64 {
   const io = currentThread().io;
-  io.set(address, n);
+  io.setKernel(address, n);
   return offset < 0 ? out.write(io) : out.writeAt(io, offset);
 }
 
@@ -63,7 +63,7 @@ function movePieces(from: File, offset: i64, n: u64, out: File, outOffset: i64):
   const io = currentThread().io;
   let done: i64 = 0;
   while (<u64>done < n) {
-    io.set(directMap(page), min(n - <u64>done, PAGE_SIZE));
+    io.setKernel(directMap(page), min(n - <u64>done, PAGE_SIZE));
     const got = from.readAt(io, offset + done);
     const target = outOffset < 0 ? -1 : outOffset + done;
     const written = got > 0 ? writePiece(out, directMap(page), got, target) : got;

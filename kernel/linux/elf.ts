@@ -9,7 +9,7 @@
  * segment's file data in its last page is zeroed, the rest of its memory is anonymous. Everything
  * in the headers is a claim and is checked.
  */
-import { addressOf, userCopy } from "../arch/hw";
+import { addressOf } from "../arch/hw";
 import { File } from "../fs/file";
 import { IoVector } from "../fs/io-vector";
 import { PageSource } from "../fs/page-source";
@@ -17,7 +17,7 @@ import { EIO, ENOEXEC, ENOMEM } from "../lib/errno";
 import { findFree, isFree, mapRegion, pageAlign } from "../mem/address-space";
 import { PAGE_SHIFT, PAGE_SIZE } from "../mem/page-allocator";
 import { PROT_EXEC, PROT_READ, PROT_WRITE, VMA_MAY_WRITE } from "../mem/vma";
-import { loadUser, USER_END } from "./user-memory";
+import { loadUser, storeUser, USER_END } from "./user-memory";
 
 const ELF_MAGIC: u32 = 0x464c457f;
 const ELFCLASS64: u8 = 2;
@@ -135,7 +135,7 @@ function programHeader(index: u16): ProgramHeader {
 /** Reads exactly n bytes at an offset of the file. */
 function readExactly(file: File, to: usize, n: u64, offset: u64): bool {
   const io = new IoVector();
-  io.set(addressOf(to), n);
+  io.setKernel(addressOf(to), n);
   const result = file.readAt(io, <i64>offset);
   heap.free(changetype<usize>(io));
   return result == <i64>n;
@@ -256,7 +256,7 @@ function mapSegment(file: File, source: PageSource, segment: ProgramHeader, bias
   // The rest of the last page of file data is memory of the program, zero to the page's end: ld.so
   // allocates behind its own data. (Of a read-only segment nobody looks at it.)
   if (fileEnd < mapped && (protection & PROT_WRITE) != 0) {
-    if (userCopy(fileEnd, addressOf(zeroPage()), mapped - fileEnd) != 0) return -ENOMEM;
+    if (storeUser(fileEnd, zeroPage(), mapped - fileEnd) != 0) return -ENOMEM;
   }
   return 0;
 }

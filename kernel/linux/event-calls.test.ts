@@ -38,14 +38,14 @@ class RegularFile extends File {
 /** Reads back what a call stored at an address of the application. */
 function user32(offset: u64): i32 {
   const io = new IoVector();
-  io.set(USER + offset, 4);
+  io.setUser(USER + offset, 4);
   io.take(addressOf(out), 4);
   return load<i32>(out);
 }
 
 function user64(offset: u64): i64 {
   const io = new IoVector();
-  io.set(USER + offset, 8);
+  io.setUser(USER + offset, 8);
   io.take(addressOf(out), 8);
   return load<i64>(out);
 }
@@ -53,7 +53,7 @@ function user64(offset: u64): i64 {
 function signalEvent(fd: i32): void {
   const io = new IoVector();
   store64(USER + 4000, 1);
-  io.set(USER + 4000, 8);
+  io.setUser(USER + 4000, 8);
   expectEqual(fdFile(fd)!.write(io), 8, "written");
 }
 
@@ -61,7 +61,7 @@ function signalEvent(fd: i32): void {
 function setUser32(offset: u64, value: u32): void {
   const io = new IoVector();
   store<u32>(out, value);
-  io.set(USER + offset, 4);
+  io.setUser(USER + offset, 4);
   io.put(addressOf(out), 4);
 }
 
@@ -167,6 +167,6 @@ test("timerfd calls: settime tells the old setting", () => {
   expectEqual(sys_timerfd_settime(fd, 0, USER, 0), -EINVAL, "not a fraction of a second");
   expectEqual(sys_timerfd_create(3, 0), -EINVAL, "no such clock");
   const io = new IoVector();
-  io.set(USER, 8);
+  io.setUser(USER, 8);
   expectEqual(fdFile(fd)!.read(io), -EAGAIN, "not yet");
 });

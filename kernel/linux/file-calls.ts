@@ -24,7 +24,7 @@ import { EBADF, EFAULT, EFBIG, EINVAL, ENODEV, EOPNOTSUPP, ESPIPE } from "../lib
 import { pagePut } from "../mem/page-allocator";
 import { currentThread, threadScratch } from "../sched/thread";
 import { fdFile, fdSetCloexec } from "./descriptors";
-import { loadUser, userRange } from "./user-memory";
+import { loadUser } from "./user-memory";
 
 // include/uapi/asm-generic/ioctls.h
 const FIONBIO: u32 = 0x5421;
@@ -59,9 +59,8 @@ function writable(fd: i32): File | null {
 export function sys_read(fd: i32, buffer: u64, n: u64): i64 {
   const file = readable(fd);
   if (!file) return -EBADF;
-  if (!userRange(buffer, n)) return -EFAULT;
   const io = currentThread().io;
-  io.set(buffer, n);
+  if (io.setUser(buffer, n) != 0) return -EFAULT;
   fileGet(file);
   const done = file.read(io);
   filePut(file);
@@ -71,9 +70,8 @@ export function sys_read(fd: i32, buffer: u64, n: u64): i64 {
 export function sys_write(fd: i32, buffer: u64, n: u64): i64 {
   const file = writable(fd);
   if (!file) return -EBADF;
-  if (!userRange(buffer, n)) return -EFAULT;
   const io = currentThread().io;
-  io.set(buffer, n);
+  if (io.setUser(buffer, n) != 0) return -EFAULT;
   fileGet(file);
   const done = file.write(io);
   filePut(file);
@@ -84,9 +82,8 @@ export function sys_pread64(fd: i32, buffer: u64, n: u64, offset: i64): i64 {
   const file = readable(fd);
   if (!file) return -EBADF;
   if (offset < 0) return -EINVAL;
-  if (!userRange(buffer, n)) return -EFAULT;
   const io = currentThread().io;
-  io.set(buffer, n);
+  if (io.setUser(buffer, n) != 0) return -EFAULT;
   return readAt(file, io, offset);
 }
 
@@ -94,9 +91,8 @@ export function sys_pwrite64(fd: i32, buffer: u64, n: u64, offset: i64): i64 {
   const file = writable(fd);
   if (!file) return -EBADF;
   if (offset < 0) return -EINVAL;
-  if (!userRange(buffer, n)) return -EFAULT;
   const io = currentThread().io;
-  io.set(buffer, n);
+  if (io.setUser(buffer, n) != 0) return -EFAULT;
   return writeAt(file, io, offset);
 }
 
@@ -276,9 +272,8 @@ export function sys_readahead(fd: i32, offset: i64, n: u64): i64 {
 export function sys_getdents64(fd: i32, buffer: u64, n: u32): i64 {
   const file = fdFile(fd);
   if (!file) return -EBADF;
-  if (!userRange(buffer, n)) return -EFAULT;
   const io = currentThread().io;
-  io.set(buffer, n);
+  if (io.setUser(buffer, n) != 0) return -EFAULT;
   fileGet(file);
   const done = file.readDirectory(io);
   filePut(file);

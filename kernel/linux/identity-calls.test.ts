@@ -33,7 +33,7 @@ const out: usize = memory.data(64, 8);
 
 function user64(offset: u64): u64 {
   const io = new IoVector();
-  io.set(USER + offset, 8);
+  io.setUser(USER + offset, 8);
   io.take(addressOf(out), 8);
   return load<u64>(out);
 }

@@ -6,7 +6,7 @@
  *     struct cmsghdr    0 length (u64)   8 level (u32)   12 type (u32)   16 data; the next one begins at a multiple of 8
  */
 import { File } from "../fs/file";
-import { IoVector } from "../fs/io-vector";
+import { IOV_MAX, IoVector } from "../fs/io-vector";
 import { EBADF, EFAULT, EINVAL, EMSGSIZE } from "../lib/errno";
 import { interfaceIndexOf } from "../net/interface";
 import { addressLoad, addressStore } from "../net/socket/address";
@@ -65,10 +65,10 @@ export function sys_sendto(
   user: u64,
   addressLength: u32,
 ): i64 {
+  const io = currentThread().io;
+  if (io.setUser(buffer, length) != 0) return -EFAULT;
   const socket = socketOf(fd);
   if (!socket) return socketFailure(fd);
-  const io = currentThread().io;
-  io.set(buffer, length);
   let result: i64;
   if (user == 0) {
     result = socket.send(io, flags, null);
@@ -91,10 +91,10 @@ export function sys_recvfrom(
   user: u64,
   lengthUser: u64,
 ): i64 {
+  const io = currentThread().io;
+  if (io.setUser(buffer, length) != 0) return -EFAULT;
   const socket = socketOf(fd);
   if (!socket) return socketFailure(fd);
-  const io = currentThread().io;
-  io.set(buffer, length);
   let result: i64;
   if (user == 0) {
     result = socket.receive(io, flags, null);
@@ -169,6 +169,7 @@ function loadControl(message: Message, header: MessageHeader, isUnix: bool): i32
 
 /** Sends what the loaded header describes. */
 function sendHeader(socket: Socket, header: MessageHeader, flags: u32, io: IoVector): i64 {
+  if (header.iovecCount > IOV_MAX) return -EMSGSIZE;
   let error = io.setVector(header.iovecs, header.iovecCount);
   if (error != 0) return error;
   if (header.name == 0 && header.control == 0) return socket.send(io, flags, null);
@@ -284,6 +285,7 @@ function receiveHeader(
   flags: u32,
   io: IoVector,
 ): i64 {
+  if (header.iovecCount > IOV_MAX) return -EMSGSIZE;
   const invalid = io.setVector(header.iovecs, header.iovecCount);
   if (invalid != 0) return invalid;
   const message = messageCreate();

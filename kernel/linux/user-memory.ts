@@ -1,16 +1,20 @@
 /**
  * The one place where the kernel touches the application's memory. An address from the application
  * is a claim: what is not mapped, or not in the lower half, gives -EFAULT, never a fault of the
- * kernel.
+ * kernel. No other file may import `userCopy`, and `copyChecked` is for fs/io-vector.ts alone
+ * (test/tidy.test.ts).
  */
 import { addressOf, currentThread as currentThreadPointer, load8, userCopy } from "../arch/hw";
 import { EFAULT, ENAMETOOLONG } from "../lib/errno";
 import { Thread } from "../sched/thread";
 
-/** End of the application's half of the address space: 47 bits, as on Linux. */
-export const USER_END: u64 = 0x0000_8000_0000_0000;
+/**
+ * End of the application's part of the address space: its half of 47 bits but for the last page, in
+ * which Linux too maps nothing (TASK_SIZE_MAX).
+ */
+export const USER_END: u64 = 0x0000_7fff_ffff_f000;
 
-/** Whether [address, address + n) lies in the application's half. */
+/** Whether [address, address + n) lies in the application's part. */
 export function userRange(address: u64, n: u64): bool {
   return n <= USER_END && address <= USER_END - n;
 }
@@ -25,6 +29,14 @@ export function copyFromUser(to: u64, from: u64, n: u64): i32 {
 export function copyToUser(to: u64, from: u64, n: u64): i32 {
   if (!userRange(to, n) || userCopy(to, from, n) != 0) return -EFAULT;
   return 0;
+}
+
+/**
+ * Copies n bytes between the kernel and a range that has been checked before: for IoVector, which
+ * holds only such ranges. Returns how many bytes could not be copied.
+ */
+export function copyChecked(to: u64, from: u64, n: u64): u64 {
+  return userCopy(to, from, n);
 }
 
 /** As `copyFromUser`, into an object of linear memory. */

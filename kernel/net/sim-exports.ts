@@ -239,12 +239,12 @@ export function simSignalled(c: Connection): u32 {
 }
 
 export function simSend(c: Connection, length: u32, more: bool): i32 {
-  io.set(addressOf(buffer), length);
+  io.setKernel(addressOf(buffer), length);
   return <i32>c.send(io, more);
 }
 
 export function simReceive(c: Connection, length: u32, flags: u32): i32 {
-  io.set(addressOf(buffer), length);
+  io.setKernel(addressOf(buffer), length);
   return <i32>c.receive(io, flags);
 }
 

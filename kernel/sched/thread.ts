@@ -178,6 +178,7 @@ export function threadPrepare(thread: Thread, reserved: u64): void {
 /** Frees a thread that has ended and on whose stack no CPU runs any more. */
 export function threadFree(thread: Thread): void {
   stackFree(<usize>(thread.stackTop - hw.addressOf(0)));
+  thread.io.release();
   free(thread.io);
   free(thread.timer);
   free(thread);

@@ -302,8 +302,9 @@ switch_stacks:
 
 /*
  * user_copy(dst, src, n): copies to or from the application's memory; returns how many bytes were
- * not copied. A fault in here that can't be resolved continues at user_access_fixup (mem/fault.ts),
- * n left in %rdx.
+ * not copied. A fault in here that can't be resolved continues at user_access_fixup, which copies
+ * the bytes before the fault one by one, and a fault there at user_access_end (traps.ts). What is
+ * left to copy is in %rdx all the time.
  */
         .globl user_copy, user_access_start, user_access_end, user_access_fixup
         .balign 16
@@ -351,8 +352,17 @@ user_access_start:
         mov (%rsi), %al
         mov %al, (%rdi)
         dec %rdx
-6:
-user_access_end:
+6:      mov %rdx, %rax
+        ret
 user_access_fixup:
+        test %rdx, %rdx
+        jz user_access_end
+        mov (%rsi), %al
+        mov %al, (%rdi)
+        inc %rsi
+        inc %rdi
+        dec %rdx
+        jmp user_access_fixup
+user_access_end:
         mov %rdx, %rax
         ret

@@ -40,6 +40,7 @@ import {
   FAULT_BUS,
   FAULT_MEMORY,
   FAULT_RESOLVED,
+  FAULT_UNMAPPED,
   handleFault,
 } from "../../mem/fault";
 import { isStackGuard } from "../../mem/kernel-stack";
@@ -60,6 +61,7 @@ import {
   VECTOR_DIVIDE_ERROR,
   VECTOR_EXTERNAL,
   VECTOR_FLOATING_POINT,
+  VECTOR_GENERAL_PROTECTION,
   VECTOR_INVALID_OPCODE,
   VECTOR_NMI,
   VECTOR_PAGE_FAULT,
@@ -134,23 +136,29 @@ export function syscallWork(at: usize): void {
 function pageFault(frame: TrapFrame, fromApplication: bool): void {
   const address = hw.readCr2();
   if ((frame.rflags & RFLAGS_IF) != 0) hw.enableInterrupts();
-  if (address >= USER_END) {
-    if (fromApplication) raise(SIGSEGV, SI_KERNEL, 0);
-    else kernelFault(frame, address);
-    return;
-  }
-  const result = handleFault(address, frame.error);
+  const result = address < USER_END ? handleFault(address, frame.error) : FAULT_UNMAPPED;
   if (result == FAULT_RESOLVED) return;
   if (!fromApplication) {
-    if (frame.rip - hw.userAccessStart() >= hw.userAccessEnd() - hw.userAccessStart()) {
-      kernelFault(frame, address);
-    }
-    frame.rip = hw.userAccessFixup();
+    if (!leaveUserCopy(frame)) kernelFault(frame, address);
     return;
   }
   if (result == FAULT_MEMORY) endByMemory();
   else if (result == FAULT_BUS) raise(SIGBUS, BUS_ADRERR, address);
   else raise(SIGSEGV, result == FAULT_ACCESS ? SEGV_ACCERR : SEGV_MAPERR, address);
+}
+
+/**
+ * Takes a copy from or to the application's memory out of what it can't do, when that is what
+ * faulted, with whatever exception: first to the copying of single bytes, and from there to its
+ * end, where the caller learns how much was left.
+ */
+function leaveUserCopy(frame: TrapFrame): bool {
+  const start = hw.userAccessStart();
+  const end = hw.userAccessEnd();
+  if (frame.rip - start >= end - start) return false;
+  const bytes = hw.userAccessFixup();
+  frame.rip = frame.rip < bytes ? bytes : end;
+  return true;
 }
 
 function raise(signal: i32, code: i32, address: u64): void {
@@ -179,6 +187,9 @@ function exception(frame: TrapFrame, fromApplication: bool): void {
   const vector = frame.vector;
   if (vector == VECTOR_NMI) return;
   if (!fromApplication) {
+    // A non-canonical address is #GP, or #SS where the access is relative to the stack.
+    const isAddress = vector == VECTOR_GENERAL_PROTECTION || vector == VECTOR_STACK_FAULT;
+    if (isAddress && leaveUserCopy(frame)) return;
     put("\nvirga: exception ");
     putDecimal(vector);
     put(", error ");

@@ -50,7 +50,7 @@ export function sendBytes(
 ): i64 {
   if (sending == 0) sending = heapAlloc(BUFFER);
   for (let i: u32 = 0; i < n; i++) store<u8>(sending + i, <u8>(first + i));
-  io.set(addressOf(sending), n);
+  io.setKernel(addressOf(sending), n);
   return socket.send(io, MSG_NOSIGNAL, message);
 }
 
@@ -61,7 +61,7 @@ export function receiveBytes(
   message: Message | null = null,
 ): i64 {
   if (received == 0) received = heapAlloc(BUFFER);
-  io.set(addressOf(received), n);
+  io.setKernel(addressOf(received), n);
   return socket.receive(io, flags, message);
 }
 

@@ -44,7 +44,7 @@ function otherActs(): bool {
     case Meanwhile.PEER_READS: {
       let read = false;
       for (;;) {
-        otherIo.set(addressOf(otherBytes), 10000);
+        otherIo.setKernel(addressOf(otherBytes), 10000);
         if (peer.receive(otherIo, 0, null) <= 0) break;
         read = true;
       }
@@ -54,7 +54,7 @@ function otherActs(): bool {
     case Meanwhile.PEER_SENDS:
       meanwhile = Meanwhile.NOTHING;
       for (let i: u32 = 0; i < 100; i++) store<u8>(otherBytes + i, <u8>(7 + i));
-      otherIo.set(addressOf(otherBytes), 100);
+      otherIo.setKernel(addressOf(otherBytes), 100);
       expectEqual(peer.send(otherIo, 0, null), 100, "the peer sends");
       return true;
     case Meanwhile.CLIENT_CONNECTS:
@@ -116,7 +116,7 @@ test("waits: recv of more than the receive buffer needs no sleep when all has be
   expect(sent > client.connection.receiveLimit, "more than the receive buffer holds");
   const whole = heapAlloc(sent);
   const io = new IoVector();
-  io.set(addressOf(whole), sent);
+  io.setKernel(addressOf(whole), sent);
   expectEqual(client.receive(io, MSG_WAITALL, null), sent, "all that was asked for");
   for (let i: u32 = 0; i < sent; i++) expect(load<u8>(whole + i) == <u8>i, "in order");
   expectEqual(sleeps, 0, "nothing to wait for");

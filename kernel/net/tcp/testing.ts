@@ -278,13 +278,13 @@ export function openSynSent(): void {
 /** The application writes n bytes; returns what `send` did. */
 export function write(n: u32, more: bool = false): i64 {
   for (let i: u32 = 0; i < n; i++) store<u8>(data + i, <u8>i);
-  io.set(addressOf(data), n);
+  io.setKernel(addressOf(data), n);
   return conn.send(io, more);
 }
 
 /** The application reads up to n bytes and checks that they are the peer's from `sequence` on. */
 export function read(n: u32, sequence: u32): i64 {
-  io.set(addressOf(data), n);
+  io.setKernel(addressOf(data), n);
   const got = conn.receive(io, 0);
   for (let i: i64 = 0; i < got; i++) {
     const byte = load8(addressOf(data) + <u64>i);
