@@ -9,7 +9,9 @@
  * (from thread context; observers don't sleep).
  */
 import { EBADF, EINVAL, ENOTDIR, ENOTTY, ESPIPE } from "../lib/errno";
+import { TextBuffer } from "../lib/text-buffer";
 import { free } from "../runtime/free";
+import { dropFileLocks, fileLockCount } from "./file-lock";
 import { IoVector } from "./io-vector";
 import { PageSource } from "./page-source";
 import { Stat } from "./stat";
@@ -118,6 +120,9 @@ export abstract class File {
     return null;
   }
 
+  /** Puts what /proc/self/fdinfo tells of this kind of file (proc_pid_fdinfo(5)), whole lines. */
+  describe(out: TextBuffer): void {}
+
   /**
    * The last reference is gone: gives back what the file holds. The object itself is freed by
    * `filePut`.
@@ -177,6 +182,7 @@ export function fileGet(file: File): void {
 /** Gives one reference back. */
 export function filePut(file: File): void {
   if (--file.references > 0) return;
+  if (fileLockCount != 0) dropFileLocks(file);
   file.dropObservers();
   file.release();
   free(file);

@@ -14,6 +14,8 @@ const SLASH: u8 = 47;
 
 export class Mount {
   next: Mount | null = null;
+  /** As in /proc/self/mountinfo, statx(2) and name_to_handle_at(2). */
+  id: u32 = 0;
 
   /** `source` is the first column of /proc/mounts. */
   constructor(
@@ -22,6 +24,9 @@ export class Mount {
     public source: string,
   ) {}
 }
+
+/** The root's. On Linux, too, the numbers below are the kernel's own mounts. */
+const FIRST_MOUNT_ID: u32 = 21;
 
 let firstMount: Mount | null = null;
 let lastMount: Mount | null = null;
@@ -55,10 +60,20 @@ export function mountAt(point: Dentry | null, root: Inode, source: string): i32 
   }
   const mount = new Mount(dentry, root.fileSystem, source);
   const last = lastMount;
+  mount.id = last ? last.id + 1 : FIRST_MOUNT_ID;
   if (last) last.next = mount;
   else firstMount = mount;
   lastMount = mount;
   return 0;
+}
+
+/** The id of the mount that a dentry is in; 0 for what is in none, as a memfd. */
+export function mountIdOf(dentry: Dentry): u32 {
+  let root = dentry;
+  for (let above = root.parent; above; above = root.parent) root = above;
+  let mount = firstMount;
+  while (mount && mount.root != root) mount = mount.next;
+  return mount ? mount.id : 0;
 }
 
 /** The directory above, across mounts; the root is above itself. */

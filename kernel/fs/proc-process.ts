@@ -4,7 +4,7 @@
  */
 import { TextBuffer } from "../lib/text-buffer";
 import { totalPageCount } from "../mem/page-allocator";
-import { mountList } from "./mount";
+import { mountIdOf, mountList } from "./mount";
 import { putPath } from "./proc-fd";
 import { processInfo } from "./process-info";
 import { creationMask } from "./vfs";
@@ -176,17 +176,13 @@ export function procMounts(out: TextBuffer, subject: u32): void {
  * options.
  */
 export function procMountInfo(out: TextBuffer, subject: u32): void {
-  let id: u32 = 1;
   for (let mount = mountList(); mount; ) {
-    out
-      .decimal(id)
-      .byte(32)
-      .decimal(id == 1 ? 0 : 1)
-      .put(" 0:");
+    const covers = mount.root.covers;
+    out.decimal(mount.id).byte(32);
+    out.decimal(covers ? mountIdOf(covers) : 1).put(" 0:");
     out.decimal(mount.fileSystem.device).put(" / ");
     putPath(out, mount.root);
     out.put(" rw,relatime - ").put(mount.fileSystem.name).byte(32).put(mount.source).put(" rw\n");
-    id++;
     mount = mount.next;
   }
 }

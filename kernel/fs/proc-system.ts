@@ -7,6 +7,7 @@ import { hostName, KERNEL_RELEASE, KERNEL_VERSION, SYSTEM_NAME } from "../lib/re
 import { TextBuffer } from "../lib/text-buffer";
 import { freePageCount, totalPageCount } from "../mem/page-allocator";
 import { monotonicNs, realtimeOffset } from "../time/clock";
+import { putLocks } from "./file-lock";
 import { cachedPageCount } from "./page-cache";
 import { processInfo } from "./process-info";
 
@@ -252,6 +253,10 @@ export function procEmpty(out: TextBuffer, subject: u32): void {}
 
 export function procSwaps(out: TextBuffer, subject: u32): void {
   out.put("Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n");
+}
+
+export function procLocks(out: TextBuffer, subject: u32): void {
+  putLocks(out, "", null);
 }
 
 export function procCorePattern(out: TextBuffer, subject: u32): void {

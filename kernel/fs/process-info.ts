@@ -83,6 +83,11 @@ export class ProcessInfo {
     return null;
   }
 
+  /** Whether an open descriptor closes on exec. */
+  closesOnExec(descriptor: i32): bool {
+    return false;
+  }
+
   descriptorLimit(): u64 {
     return 1024;
   }

@@ -21,6 +21,7 @@ import {
   parseNumber,
   putNumber,
 } from "./proc-fd";
+import { FdInfoDirectory } from "./proc-fdinfo";
 import { Generator, NameServersText, ProcLink, ProcText } from "./proc-node";
 import * as own from "./proc-process";
 import * as system from "./proc-system";
@@ -110,6 +111,7 @@ function addProcess(root: TmpDirectory): void {
   directory.attach("cwd", new PlaceLink(tmpfs, tmpfs.newNumber(), PLACE_CURRENT));
   directory.attach("root", new PlaceLink(tmpfs, tmpfs.newNumber(), PLACE_ROOT));
   directory.attach("fd", new FdDirectory(tmpfs, tmpfs.newNumber()));
+  directory.attach("fdinfo", new FdInfoDirectory(tmpfs, tmpfs.newNumber()));
   directory.attach("task", new ProcTasks(tmpfs, tmpfs.newNumber()));
 }
 
@@ -125,6 +127,7 @@ function addSystem(root: TmpDirectory): void {
   add(root, "cgroups", 0o444, system.procEmpty);
   add(root, "partitions", 0o444, system.procEmpty);
   add(root, "diskstats", 0o444, system.procEmpty);
+  add(root, "locks", 0o444, system.procLocks);
   add(root, "swaps", 0o444, system.procSwaps);
   const tmpfs = root.tmpfs;
   const net = subdirectory(root, "net", 0, 3);

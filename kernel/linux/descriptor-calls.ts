@@ -3,8 +3,7 @@
  */
 import { fileGet, O_APPEND, O_CLOEXEC, O_DIRECT, O_NONBLOCK } from "../fs/file";
 import { pipeCapacity, pipeSetCapacity } from "../fs/pipe";
-import { EBADF, EFAULT, EINVAL } from "../lib/errno";
-import { threadScratch } from "../sched/thread";
+import { EBADF, EINVAL } from "../lib/errno";
 import {
   fdCloexec,
   fdClose,
@@ -16,7 +15,15 @@ import {
   fdReplace,
   fdSetCloexec,
 } from "./descriptors";
-import { loadUser, storeUser } from "./user-memory";
+import {
+  F_GETLK,
+  F_OFD_GETLK,
+  F_OFD_SETLK,
+  F_OFD_SETLKW,
+  F_SETLK,
+  F_SETLKW,
+  lockCommand,
+} from "./lock-calls";
 
 // include/uapi/asm-generic/fcntl.h and include/uapi/linux/fcntl.h
 const F_DUPFD: u32 = 0;
@@ -24,17 +31,11 @@ const F_GETFD: u32 = 1;
 const F_SETFD: u32 = 2;
 const F_GETFL: u32 = 3;
 const F_SETFL: u32 = 4;
-const F_GETLK: u32 = 5;
-const F_SETLK: u32 = 6;
-const F_SETLKW: u32 = 7;
 const F_SETOWN: u32 = 8;
 const F_GETOWN: u32 = 9;
 const F_SETSIG: u32 = 10;
 const F_GETSIG: u32 = 11;
 const F_SETOWN_EX: u32 = 15;
-const F_OFD_GETLK: u32 = 36;
-const F_OFD_SETLK: u32 = 37;
-const F_OFD_SETLKW: u32 = 38;
 const F_GETLEASE: u32 = 1025;
 const F_DUPFD_CLOEXEC: u32 = 1030;
 const F_SETPIPE_SZ: u32 = 1031;
@@ -113,14 +114,12 @@ export function sys_fcntl(fd: i32, command: u32, argument: u64): i64 {
       file.flags = (file.flags & ~SETTABLE) | (<u32>argument & SETTABLE);
       return 0;
     case F_GETLK:
-    case F_OFD_GETLK:
-      return noConflictingLock(argument);
     case F_SETLK:
     case F_SETLKW:
+    case F_OFD_GETLK:
     case F_OFD_SETLK:
     case F_OFD_SETLKW:
-      // Locks are between processes, and there is one.
-      return loadUser(threadScratch(), argument, 2) != 0 ? -EFAULT : 0;
+      return lockCommand(fd, file, command, argument);
     case F_SETOWN:
     case F_SETOWN_EX:
     case F_SETSIG:
@@ -137,10 +136,4 @@ export function sys_fcntl(fd: i32, command: u32, argument: u64): i64 {
     default:
       return -EINVAL;
   }
-}
-
-/** F_GETLK: struct flock says, in its first field, that the lock could be had. */
-function noConflictingLock(flock: u64): i64 {
-  store<u16>(threadScratch(), F_UNLCK);
-  return storeUser(flock, threadScratch(), 2);
 }

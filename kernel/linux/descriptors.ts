@@ -16,6 +16,7 @@
  * read without a lock, and changed under a Mutex.
  */
 import { File, filePut } from "../fs/file";
+import { dropProcessLocks, processLockCount } from "../fs/file-lock";
 import { EBADF, EMFILE, ENOMEM } from "../lib/errno";
 import { heapAlloc, heapFree } from "../runtime/heap";
 
@@ -170,6 +171,7 @@ function fdTake(fd: i32): File | null {
   setBit(closeOnExec, fd, false);
   if (<u32>fd < lowest) lowest = fd;
   openCount--;
+  if (processLockCount != 0) dropProcessLocks(file);
   return file;
 }
 

@@ -303,8 +303,3 @@ function setNonblocking(file: File, argument: u64): i64 {
   else file.flags &= ~O_NONBLOCK;
   return 0;
 }
-
-/** There is one process, so nobody to be kept away. */
-export function sys_flock(fd: i32): i64 {
-  return fdFile(fd) ? 0 : -EBADF;
-}

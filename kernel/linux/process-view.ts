@@ -28,7 +28,7 @@ import {
   threadName,
   threadScratch,
 } from "../sched/thread";
-import { fdFile, fdLimit, fdNext } from "./descriptors";
+import { fdCloexec, fdFile, fdLimit, fdNext } from "./descriptors";
 import {
   argumentsEnd,
   argumentsStart,
@@ -205,6 +205,10 @@ export class ProcessView extends ProcessInfo {
 
   file(descriptor: i32): File | null {
     return fdFile(descriptor);
+  }
+
+  closesOnExec(descriptor: i32): bool {
+    return fdCloexec(descriptor);
   }
 
   descriptorLimit(): u64 {

@@ -6,7 +6,6 @@ import { sys_copy_file_range, sys_sendfile } from "./copy-calls";
 import {
   sys_fadvise64,
   sys_fallocate,
-  sys_flock,
   sys_fsync,
   sys_ftruncate,
   sys_getdents64,
@@ -25,6 +24,7 @@ import {
   sys_write,
   sys_writev,
 } from "./file-calls";
+import { sys_flock } from "./lock-calls";
 import {
   sys_chdir,
   sys_creat,
