@@ -1,7 +1,8 @@
 /**
  * Requests of the host to the machine, one line of text each (docs/boot-protocol.md):
  *
- *     signal 15        sends the program that signal, 1 to 64
+ *     signal 15        sends the program that signal, 1 to 64; one that has ended is past signals, but SIGKILL ends the
+ *                      wait for its peers
  *
  *     controlBytes(bytes, n)       what has come, in pieces of any size
  *     controlReset()               who sent has gone: a line without an end is dropped
@@ -10,8 +11,10 @@
  * port's interrupt (main.ts wires it up), so nothing here sleeps.
  */
 import { LOG_WARN, log } from "../lib/log";
+import { netEndHurry } from "../net/ending";
 import { sendSignalToProcess } from "./signal";
-import { SI_USER, SIGNAL_MAX, SignalInfo } from "./signal-numbers";
+import { SI_USER, SIGKILL, SIGNAL_MAX, SignalInfo } from "./signal-numbers";
+import { process } from "./task";
 
 const LINE_MAX: u32 = 32;
 const line: usize = memory.data(32);
@@ -46,6 +49,10 @@ function lineCame(): void {
     return;
   }
   // From outside of the machine, so of no process: si_pid is 0, as across pid namespaces on Linux.
+  if (process.isEnding) {
+    if (signal == SIGKILL) netEndHurry();
+    return;
+  }
   info.set(signal, SI_USER, 0);
   sendSignalToProcess(info);
 }

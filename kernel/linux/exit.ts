@@ -1,13 +1,17 @@
 /**
  * Ends: of a thread, of the process by itself, of the process by a signal. The process is all there
- * is, so with it the machine powers off, after a report where there is something to report.
+ * is, so with it the machine powers off: after a report where there is something to report, and
+ * when its sockets have told their peers (net/ending.ts).
  */
 import { powerOff } from "../arch/x86_64/power";
 import { TrapFrame } from "../arch/x86_64/trap-frame";
 import { eventExit, eventSignal } from "../lib/events";
+import { netEnd } from "../net/ending";
 import { threadExit } from "../sched/scheduler";
-import { WaitQueue } from "../sched/wait-queue";
+import { currentThread } from "../sched/thread";
+import { WaitQueue, wakeForSignal } from "../sched/wait-queue";
 import { reportCrash } from "./crash-report";
+import { fdClose, fdNext } from "./descriptors";
 import { futexWakeAddress, robustListExit } from "./futex";
 import { updateAllSignalWork } from "./signal";
 import {
@@ -45,8 +49,33 @@ export function exitThread(code: i32): void {
   threadExit();
 }
 
+/**
+ * No thread gets back to the application from here on; those that sleep in a call leave it, and
+ * give back the files they hold.
+ */
+function stopThreads(): void {
+  // Another thread was first.
+  if (process.isEnding) waitForEnd();
+  process.isEnding = true;
+  updateAllSignalWork();
+  let task = process.tasks;
+  while (task) {
+    const thread = task.thread;
+    task = task.next;
+    if (thread != currentThread()) wakeForSignal(thread);
+  }
+}
+
+/** The process' files are closed, and what its sockets have to send is sent, within bounds. */
+function closeFiles(): void {
+  for (let fd = fdNext(0); fd >= 0; fd = fdNext(fd + 1)) fdClose(fd);
+  netEnd();
+}
+
 /** exit_group(2): ends the process and with it the machine. Does not return. */
 export function exitProcess(code: i32): void {
+  stopThreads();
+  closeFiles();
   eventExit(code & 0xff);
   powerOff();
 }
@@ -70,9 +99,9 @@ function hasReport(signal: i32): bool {
  * disk; the other threads come no further than to their way back to the application.
  */
 export function endBySignal(signal: i32, frame: TrapFrame, info: SignalInfo): void {
-  process.isEnding = true;
-  updateAllSignalWork();
+  stopThreads();
   if (hasReport(signal)) reportCrash(signal, frame, info);
+  closeFiles();
   eventSignal(signal, signalName(signal));
   powerOff();
 }

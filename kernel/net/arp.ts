@@ -77,6 +77,16 @@ export function neighbourCount(): i32 {
   return count;
 }
 
+/** Whether a packet waits for an address to be found. */
+export function neighboursPending(): bool {
+  let entry = neighbours;
+  while (entry) {
+    if (entry.pending.first) return true;
+    entry = entry.next;
+  }
+  return false;
+}
+
 export function neighbourFirst(): Neighbour | null {
   return neighbours;
 }

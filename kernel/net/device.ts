@@ -35,6 +35,8 @@ export abstract class NetDevice {
   abstract transmit(packet: Packet): i32;
   /** Tells the device about all packets put on the ring since the last time. */
   abstract flush(): void;
+  /** Frames that the device has been told of and not taken yet. */
+  abstract unsent(): u32;
   /** Hands every received frame to `ethernetInput`; returns how many. Single consumer. */
   abstract poll(): i32;
   /**

@@ -44,6 +44,10 @@ export class TestDevice extends NetDevice {
     this.flushes++;
   }
 
+  unsent(): u32 {
+    return 0;
+  }
+
   poll(): i32 {
     let count = 0;
     for (;;) {

@@ -179,6 +179,11 @@ export class VirtioNet extends NetDevice {
     this.reclaim();
   }
 
+  unsent(): u32 {
+    this.reclaim();
+    return this.send.inFlight();
+  }
+
   /** Frees the packets that the device has sent. */
   private reclaim(): void {
     const queue = this.send;

@@ -496,7 +496,10 @@ export class TcpSocket extends Socket {
       free(listener);
     }
     const c = this.connection;
-    if (this.lingerOn && this.lingerSeconds > 0 && this.isConnected()) this.linger(c);
+    if (this.lingerOn && this.lingerSeconds > 0 && this.isConnected()) {
+      c.lingerNs = <u64>this.lingerSeconds * NS_PER_SECOND;
+      this.linger(c);
+    }
     c.observer = null;
     if (this.lingerOn && this.lingerSeconds == 0 && !c.dead && c.state != State.CLOSED) c.abort();
     else c.close();

@@ -34,6 +34,13 @@ import { setCloseDeadline } from "./timer";
 import { sendReset } from "./transmit";
 import { schedule, WORK_FREE } from "./work";
 
+let finWait2Length: u64 = FIN_WAIT_2_LENGTH;
+
+/** For the machine's end, which does not wait so long. */
+export function setFinWait2Length(length: u64): void {
+  finWait2Length = length;
+}
+
 /** The connection is over: frees all but the object and what the application has still to read. */
 export function finish(c: Connection): void {
   if (c.dead) return;
@@ -54,12 +61,9 @@ export function finish(c: Connection): void {
   // or by close.
   if (!c.lockHeld) bufferRelease(c);
   c.bufferUsed = 0;
-  if (c.detached) {
-    release(c);
-    return;
-  }
   const failed = c.error != 0 ? POLLERR : 0;
   c.notify(POLLIN | POLLRDNORM | POLLRDHUP | POLLOUT | POLLWRNORM | POLLHUP | failed);
+  if (c.detached) release(c);
 }
 
 /**
@@ -147,5 +151,5 @@ export function abortConnection(c: Connection): void {
  * tcp_fin_timeout).
  */
 export function limitFinWait2(c: Connection): void {
-  setCloseDeadline(c, netNow() + FIN_WAIT_2_LENGTH);
+  setCloseDeadline(c, netNow() + finWait2Length);
 }

@@ -128,6 +128,10 @@ export class Connection extends Endpoint {
   keepaliveCount: u32 = KEEPALIVE_COUNT;
   /** Nanoseconds; 0: the default number of retransmissions. */
   userTimeout: u64 = 0;
+  /** SO_LINGER's time in nanoseconds, when it is closed with one; 0: none. */
+  lingerNs: u64 = 0;
+  /** When the machine began to end, data was on its way (farewell.ts). */
+  hadFarewellData: bool = false;
   /** TCP_MAXSEG: an upper bound; 0: none. */
   mssLimit: u32 = 0;
 

@@ -23,7 +23,14 @@ export function rttSample(c: Connection, rtt: u64): void {
   c.rto = min<u64>(c.srtt + margin, RTO_MAX);
 }
 
+/** What no timeout exceeds; less while the machine ends. */
+let rtoMax: u64 = RTO_MAX;
+
+export function setRtoMax(value: u64): void {
+  rtoMax = value;
+}
+
 /** The timeout with the backoff of repeated ones (RFC 6298 5.5). */
 export function currentRto(c: Connection): u64 {
-  return min<u64>(c.rto << min<u32>(c.backoff, 10), RTO_MAX);
+  return min<u64>(c.rto << min<u32>(c.backoff, 10), rtoMax);
 }

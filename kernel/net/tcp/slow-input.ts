@@ -287,7 +287,7 @@ function finAcknowledged(c: Connection): bool {
     case State.FIN_WAIT_1:
       c.setState(State.FIN_WAIT_2);
       if (c.detached) limitFinWait2(c);
-      else c.notify(POLLOUT | POLLWRNORM);
+      c.notify(POLLOUT | POLLWRNORM);
       return true;
     case State.CLOSING:
       enterTimeWait(c);

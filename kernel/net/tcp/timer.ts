@@ -134,11 +134,18 @@ function retransmitTimeout(c: Connection): void {
   output(c);
 }
 
+let orphanRetries: u32 = ORPHAN_RETRIES;
+
+/** For the machine's end, which has limits of its own. */
+export function setOrphanRetries(count: u32): void {
+  orphanRetries = count;
+}
+
 /** Whether the peer has been silent too long, and the connection has been given up for it. */
 function hasStalled(c: Connection): bool {
   const now = netNow();
   if (c.unanswered == 0) c.stalledSince = now - min(now, currentRto(c));
-  const retries = c.detached ? ORPHAN_RETRIES : DATA_RETRIES;
+  const retries = c.detached ? orphanRetries : DATA_RETRIES;
   const over = c.userTimeout != 0 ? now - c.stalledSince >= c.userTimeout : c.unanswered >= retries;
   c.unanswered++;
   if (!over) return false;
