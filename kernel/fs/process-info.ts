@@ -11,6 +11,15 @@ export class ProcessInfo {
     return 1;
   }
 
+  /** Effective user and group. */
+  userId(): u32 {
+    return 0;
+  }
+
+  groupId(): u32 {
+    return 0;
+  }
+
   /** The thread that asks. */
   currentThread(): u32 {
     return 1;

@@ -7,35 +7,21 @@
  */
 import { filePut, O_NONBLOCK } from "../fs/file";
 import { isError } from "../fs/inode";
-import {
-  EAFNOSUPPORT,
-  EBADF,
-  EFAULT,
-  EINVAL,
-  ENOTSOCK,
-  EOPNOTSUPP,
-  EPROTONOSUPPORT,
-  ESOCKTNOSUPPORT,
-} from "../lib/errno";
+import { EAFNOSUPPORT, EBADF, EFAULT, EINVAL, ENOMEM, ENOTSOCK, EOPNOTSUPP } from "../lib/errno";
 import { addressCreate, addressLoad, addressStore } from "../net/socket/address";
 import {
   AF_INET,
   AF_UNIX,
   SHUT_RDWR,
   SOCK_CLOEXEC,
-  SOCK_DGRAM,
   SOCK_NONBLOCK,
-  SOCK_RAW,
-  SOCK_SEQPACKET,
-  SOCK_STREAM,
   SOCK_TYPE_MASK,
 } from "../net/socket/constants";
+import { socketCreate } from "../net/socket/create";
 import { socketGetOption, socketSetOption } from "../net/socket/options";
 import { Socket } from "../net/socket/socket";
-import { tcpSocketCreate } from "../net/socket/tcp-socket";
-import { UdpSocket } from "../net/socket/udp-socket";
 import { UnixSocket, unixPair } from "../net/socket/unix-socket";
-import { IPPROTO_TCP, IPPROTO_UDP } from "../net/wire/ipv4";
+import { attempt } from "../runtime/attempt";
 import { free } from "../runtime/free";
 import { fdClose, fdFile, fdInstall } from "./descriptors";
 import { storeUser32 } from "./user-memory";
@@ -63,31 +49,6 @@ export function socketPut(socket: Socket): void {
   else filePut(socket);
 }
 
-function createInet(type: u32, protocol: u32): usize {
-  if (type == SOCK_STREAM) {
-    if (protocol != 0 && protocol != IPPROTO_TCP) return -EPROTONOSUPPORT;
-    return changetype<usize>(tcpSocketCreate());
-  }
-  if (type == SOCK_DGRAM) {
-    if (protocol != 0 && protocol != IPPROTO_UDP) return -EPROTONOSUPPORT;
-    return changetype<usize>(new UdpSocket());
-  }
-  return type == SOCK_RAW ? -EPROTONOSUPPORT : -ESOCKTNOSUPPORT;
-}
-
-/** A new Socket, or a negative errno. */
-function socketCreate(domain: u32, type: u32, protocol: u32): usize {
-  if (domain == AF_INET) return createInet(type, protocol);
-  if (domain != AF_UNIX) return -EAFNOSUPPORT;
-  if (protocol != 0 && protocol != AF_UNIX) return -EPROTONOSUPPORT;
-  if (type == SOCK_STREAM || type == SOCK_DGRAM || type == SOCK_SEQPACKET) {
-    return changetype<usize>(new UnixSocket(type));
-  }
-  // unix(7): SOCK_RAW means SOCK_DGRAM.
-  if (type != SOCK_RAW) return -ESOCKTNOSUPPORT;
-  return changetype<usize>(new UnixSocket(SOCK_DGRAM));
-}
-
 /** Gives a new socket its descriptor; the socket is the table's then. */
 function install(socket: Socket, flags: u32): i64 {
   if ((flags & SOCK_NONBLOCK) != 0) socket.flags |= O_NONBLOCK;
@@ -106,7 +67,11 @@ export function sys_socketpair(domain: u32, type: u32, protocol: u32, out: u64):
   const made = socketCreate(domain, type & SOCK_TYPE_MASK, protocol);
   if (isError(made)) return <i32>made;
   const first = changetype<UnixSocket>(made);
-  const second = new UnixSocket(first.type);
+  const second = attempt(new UnixSocket(first.type));
+  if (!second) {
+    filePut(first);
+    return -ENOMEM;
+  }
   unixPair(first, second);
   const a = install(first, type);
   if (a < 0) {
@@ -128,9 +93,9 @@ export function sys_bind(fd: i32, user: u64, length: u32): i64 {
   const socket = socketOf(fd);
   if (!socket) return socketFailure(fd);
   const address = addressCreate();
-  let result = addressLoad(address, user, length);
-  if (result == 0) result = socket.bind(address);
-  free(address);
+  let result = address ? addressLoad(address, user, length) : -ENOMEM;
+  if (address && result == 0) result = socket.bind(address);
+  if (address) free(address);
   socketPut(socket);
   return result;
 }
@@ -139,9 +104,9 @@ export function sys_connect(fd: i32, user: u64, length: u32): i64 {
   const socket = socketOf(fd);
   if (!socket) return socketFailure(fd);
   const address = addressCreate();
-  let result = addressLoad(address, user, length);
-  if (result == 0) result = socket.connect(address);
-  free(address);
+  let result = address ? addressLoad(address, user, length) : -ENOMEM;
+  if (address && result == 0) result = socket.connect(address);
+  if (address) free(address);
   socketPut(socket);
   return result;
 }
@@ -174,10 +139,13 @@ export function sys_accept4(fd: i32, user: u64, lengthUser: u64, flags: u32): i6
 function giveAccepted(accepted: Socket, user: u64, lengthUser: u64, flags: u32): i64 {
   if (user != 0) {
     const address = addressCreate();
-    // A peer that has gone already has no address; the connection is given all the same.
-    accepted.remoteAddress(address);
-    const error = addressStore(address, user, lengthUser);
-    free(address);
+    let error = -ENOMEM;
+    if (address) {
+      // A peer that has gone already may have no address; the connection is given all the same.
+      accepted.remoteAddress(address);
+      error = addressStore(address, user, lengthUser);
+      free(address);
+    }
     if (error != 0) {
       filePut(accepted);
       return error;
@@ -190,9 +158,12 @@ function nameCall(fd: i32, user: u64, lengthUser: u64, isPeer: bool): i64 {
   const socket = socketOf(fd);
   if (!socket) return socketFailure(fd);
   const address = addressCreate();
-  let result = isPeer ? socket.remoteAddress(address) : socket.localAddress(address);
-  if (result == 0) result = user == 0 ? -EFAULT : addressStore(address, user, lengthUser);
-  free(address);
+  let result = -ENOMEM;
+  if (address) {
+    result = isPeer ? socket.remoteAddress(address) : socket.localAddress(address);
+    if (result == 0) result = user == 0 ? -EFAULT : addressStore(address, user, lengthUser);
+    free(address);
+  }
   socketPut(socket);
   return result;
 }

@@ -75,9 +75,11 @@ export class SocketAddress {
   }
 }
 
-/** An empty address (AF_UNSPEC). Free with `free`. */
-export function addressCreate(): SocketAddress {
-  const address = changetype<SocketAddress>(heapAlloc(offsetof<SocketAddress>() + SOCKADDR_MAX));
+/** An empty address (AF_UNSPEC). Free with `free`. Null: memory is out. */
+export function addressCreate(): SocketAddress | null {
+  const at = heapAlloc(offsetof<SocketAddress>() + SOCKADDR_MAX);
+  if (at == 0) return null;
+  const address = changetype<SocketAddress>(at);
   address.family = AF_UNSPEC;
   address.port = 0;
   address.address = 0;

@@ -7,10 +7,10 @@
 import { O_NONBLOCK } from "../../fs/file";
 import { EFAULT, EINVAL, ENODEV, ENOTTY } from "../../lib/errno";
 import { loadUser, storeUser, storeUser32 } from "../../linux/user-memory";
-import { free } from "../../runtime/free";
 import { heapAlloc, heapFree } from "../../runtime/heap";
 import { Interface, interfaceAt, interfaceCount } from "../interface";
-import { addressCreate } from "./address";
+import { SOCKADDR_IN_SIZE } from "./address";
+import { AF_INET } from "./constants";
 import { Socket } from "./socket";
 
 const FIONREAD: u32 = 0x541b;
@@ -103,10 +103,9 @@ function findInterface(name: usize): Interface | null {
 
 /** Writes a struct sockaddr_in at a pointer. */
 function storeSockaddr(to: usize, address: u32): void {
-  const sockaddr = addressCreate();
-  sockaddr.setInet(address, 0);
-  memory.copy(to, sockaddr.raw(), 16);
-  free(sockaddr);
+  memory.fill(to, 0, SOCKADDR_IN_SIZE);
+  store<u16>(to, <u16>AF_INET);
+  store<u32>(to, bswap<u32>(address), 4);
 }
 
 function interfaceRequest(request: u32, argument: u64): i64 {

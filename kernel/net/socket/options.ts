@@ -41,6 +41,8 @@ import {
 import { Socket } from "./socket";
 import { TCP_INFO_SIZE, tcpInfoFill } from "./tcp-options";
 import { TcpSocket } from "./tcp-socket";
+import { UCRED_SIZE } from "./unix-ancillary";
+import { UnixSocket } from "./unix-socket";
 
 const NS_PER_SECOND: u64 = 1_000_000_000;
 const US_PER_SECOND: i64 = 1_000_000;
@@ -182,11 +184,11 @@ function getValue(socket: Socket, level: u32, name: u32, out: usize): i32 {
       return 16;
     }
     if (name == SO_PEERCRED) {
-      if (socket.family != AF_UNIX) return -ENOPROTOOPT;
-      // struct ucred: there is one process, of root.
-      store<u32>(out, 1);
-      store<u64>(out, 0, 4);
-      return 12;
+      // Nobody is at the other end, or nobody known: no process, and no user or group.
+      store<u32>(out, 0);
+      store<u64>(out, -1, 4);
+      if (socket.family == AF_UNIX) changetype<UnixSocket>(socket).storePeer(out);
+      return <i32>UCRED_SIZE;
     }
   }
   const number = getNumber(socket, level, name);

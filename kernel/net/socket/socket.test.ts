@@ -174,13 +174,13 @@ test("udp: datagrams keep their bounds, and tell who sent them", () => {
   const client = nonBlocking(new UdpSocket());
   expectEqual(server.bind(inet(LOOPBACK, 53)), 0, "bind");
   expectEqual(sendBytes(client, 5), -EDESTADDRREQ, "where to?");
-  const to = messageCreate();
+  const to = messageCreate()!;
   to.address.setInet(LOOPBACK, 53);
   to.hasAddress = true;
   expectEqual(sendBytes(client, 100, 1, to), 100, "send");
   expectEqual(sendBytes(client, 200, 2, to), 200, "send");
   expectEqual(server.readableBytes(), 100, "FIONREAD: the first");
-  const from = messageCreate();
+  const from = messageCreate()!;
   expectEqual(receiveBytes(server, 60, MSG_TRUNC, from), 100, "its real length");
   expect(receivedIs(60, 1), "as much as fits");
   expectEqual(from.flags, MSG_TRUNC, "cut");
@@ -256,7 +256,7 @@ test("unix: datagrams and sequenced packets keep their bounds", () => {
   expectEqual(b.connect(unixAddress("@a")), 0, "connect");
   expectEqual(sendBytes(b, 30, 1), 30, "send");
   expectEqual(sendBytes(b, 40, 2), 40, "send");
-  const from = messageCreate();
+  const from = messageCreate()!;
   expectEqual(receiveBytes(a, 10, 0, from), 10, "cut");
   expectEqual(from.flags, MSG_TRUNC, "and says so");
   expectEqual(from.address.pathLength, 2, "the sender's name");
@@ -286,15 +286,15 @@ test("unix: descriptors travel with the bytes, and are released when nobody take
   unixPair(a, b);
   const file = new UdpSocket();
   for (let i = 0; i < 3; i++) {
-    const message = messageCreate();
-    const rights = new Rights(1);
+    const message = messageCreate()!;
+    const rights = new Rights();
     rights.add(file);
     message.rights = rights;
     expectEqual(sendBytes(a, 1, i, message), 1, "send");
     messageDestroy(message);
   }
   expectEqual(file.references, 4, "on their way");
-  const message = messageCreate();
+  const message = messageCreate()!;
   expectEqual(receiveBytes(b, 100, 0, message), 1, "bytes of one message");
   expect(message.rights != null, "with its descriptor");
   expectEqual(message.rights!.count, 1, "one");

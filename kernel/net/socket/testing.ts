@@ -21,14 +21,14 @@ let sending: usize = 0;
 const io: IoVector = new IoVector();
 
 export function inet(address: u32, port: u32): SocketAddress {
-  const a = addressCreate();
+  const a = addressCreate()!;
   a.setInet(address, port);
   return a;
 }
 
 /** A unix(7) address; a leading '@' stands for the 0 of an abstract name. */
 export function unixAddress(name: string): SocketAddress {
-  const a = addressCreate();
+  const a = addressCreate()!;
   const path = heapAlloc(128);
   for (let i = 0; i < name.length; i++) store<u8>(path + <usize>i, <u8>name.charCodeAt(i));
   if (name.charCodeAt(0) == 64) store<u8>(path, 0);

@@ -24,6 +24,7 @@ import {
 } from "../../lib/errno";
 import { eventListen } from "../../lib/events";
 import { free } from "../../runtime/free";
+import { interfaceIndexOf } from "../interface";
 import { ipv4MtuFor } from "../ipv4";
 import { Packet, packetAllocLarge, packetFree, packetGet } from "../packet";
 import { netEnter, netLeave, netPoll } from "../poll";
@@ -67,6 +68,7 @@ import {
   SOL_SOCKET,
 } from "./constants";
 import { Message } from "./message";
+import { packetPut } from "./packet-io";
 import { Socket } from "./socket";
 
 /** What getsockopt says of the send buffer: Linux's default, as nothing is ever held there. */
@@ -176,23 +178,13 @@ export class UdpSocket extends Socket {
     if (message) {
       message.address.setInet(packet.source, packet.sourcePort);
       message.hasAddress = true;
-      if (this.packetInfo) message.localAddress = packet.destination;
+      if (this.packetInfo) tellPacketInfo(message, packet.destination);
     }
     const length = packet.totalLength();
-    let part: Packet | null = packet;
-    let done: u64 = 0;
-    while (part && io.remaining > 0) {
-      const wanted = min<u64>(part.length, io.remaining);
-      const n = io.put(part.data, wanted);
-      if (n < 0) return n;
-      done += <u64>n;
-      part = part.fragment;
-    }
-    if (done < length) {
-      if (message) message.flags |= MSG_TRUNC;
-      if ((flags & MSG_TRUNC) != 0) return length;
-    }
-    return <i64>done;
+    const done = packetPut(packet, io);
+    if (done < 0 || done == length) return done;
+    if (message) message.flags |= MSG_TRUNC;
+    return (flags & MSG_TRUNC) != 0 ? length : done;
   }
 
   send(io: IoVector, flags: u32, message: Message | null): i64 {
@@ -338,4 +330,16 @@ export class UdpSocket extends Socket {
     free(endpoint);
     this.releaseQueues();
   }
+}
+
+/**
+ * IP_PKTINFO: struct in_pktinfo is the interface's index, our address there, the packet's
+ * destination.
+ */
+function tellPacketInfo(message: Message, destination: u32): void {
+  const data = message.controlReserve(SOL_IP, IP_PKTINFO, 12);
+  if (data == 0) return;
+  store<u32>(data, interfaceIndexOf(destination));
+  store<u32>(data, bswap<u32>(destination), 4);
+  store<u32>(data, bswap<u32>(destination), 8);
 }

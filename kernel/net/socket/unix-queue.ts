@@ -2,7 +2,7 @@
  * The receive queue of a unix(7) socket: packets (net/packet.ts), each a datagram, or bytes of a
  * stream.
  *
- *     queue.hasRoom(n)      whether a message of n bytes may come now
+ *     queue.hasRoom(n, limit)               whether a message of n bytes may come now
  *     queue.arrive(packet)                  takes it; a short write to a stream joins the one before
  *     queue.take(io, flags, message)        bytes of the first packet, or the first datagram; the queue is not empty
  *     queue.clear()
@@ -16,7 +16,8 @@ import { IoVector } from "../../fs/io-vector";
 import { free } from "../../runtime/free";
 import { Packet, PacketQueue, packetFree, packetGet } from "../packet";
 import { MSG_PEEK, MSG_TRUNC, SOCK_DGRAM, SOCK_STREAM } from "./constants";
-import { Message, Rights, rightsDestroy } from "./message";
+import { Message, Rights, rightsCopy, rightsDestroy } from "./message";
+import { packetPut } from "./packet-io";
 
 /** Linux's net.core.wmem_default: what may be on its way to a socket. */
 export const UNIX_QUEUE_LIMIT: u32 = 212992;
@@ -43,12 +44,12 @@ export class UnixQueue {
     return this.bytes <= UNIX_QUEUE_LIMIT / 2;
   }
 
-  /** Whether a message of n bytes fits into the queue now. */
-  hasRoom(n: u64): bool {
+  /** Whether a message of n bytes fits into the queue now; `limit` is its sender's buffer. */
+  hasRoom(n: u64, limit: u32): bool {
     if (this.type == SOCK_DGRAM && this.packets.count >= DATAGRAMS_MAX) return false;
     if (this.bytes == 0) return true;
-    if (this.type == SOCK_STREAM) return this.bytes < UNIX_QUEUE_LIMIT;
-    return this.bytes + n <= UNIX_QUEUE_LIMIT;
+    if (this.type == SOCK_STREAM) return this.bytes < limit;
+    return this.bytes + n <= limit;
   }
 
   /** Takes a packet into the queue. */
@@ -67,7 +68,7 @@ export class UnixQueue {
       this.bytes += n;
       packetFree(packet);
     } else {
-      this.bytes += packet.length + PACKET_OVERHEAD;
+      this.bytes += packet.totalLength() + PACKET_OVERHEAD;
       this.packets.push(packet);
     }
   }
@@ -79,12 +80,13 @@ export class UnixQueue {
       : this.takeMessage(io, flags, message);
   }
 
+  /** What travels with a packet goes to `message`; a look ahead (MSG_PEEK) has its own copy. */
   private takeRights(packet: Packet, message: Message | null, isPeek: bool): void {
-    if (packet.owner == 0 || isPeek) return;
+    if (packet.owner == 0 || (isPeek && !message)) return;
     const rights = changetype<Rights>(packet.owner);
-    packet.owner = 0;
-    if (message) message.rights = rights;
+    if (message) message.rights = isPeek ? rightsCopy(rights) : rights;
     else rightsDestroy(rights);
+    if (!isPeek) packet.owner = 0;
   }
 
   /** Bytes of the first packet of a stream. */
@@ -119,21 +121,20 @@ export class UnixQueue {
     this.takeRights(packet, message, isPeek);
     if (!isPeek) {
       this.packets.pop();
-      this.bytes -= packet.length + PACKET_OVERHEAD;
+      this.bytes -= packet.totalLength() + PACKET_OVERHEAD;
       packetFree(packet);
     }
-    if (message && this.type == SOCK_DGRAM) {
+    if (message && packet.networkLength != 0) {
       const scratch = message.address;
       const length = packet.networkLength;
       copy(addressOf(scratch.path()), packet.buffer, length);
       scratch.setUnix(scratch.path(), length);
       message.hasAddress = true;
     }
-    const length = packet.length;
-    const n = min<u64>(length, io.remaining);
-    const done = n > 0 ? io.put(packet.data, n) : 0;
+    const length = packet.totalLength();
+    const done = packetPut(packet, io);
     packetFree(packet);
-    if (n == length || done < 0) return done;
+    if (done < 0 || done == length) return done;
     if (message) message.flags |= MSG_TRUNC;
     return (flags & MSG_TRUNC) != 0 ? length : done;
   }
@@ -143,7 +144,7 @@ export class UnixQueue {
     let total: i64 = 0;
     let packet = this.packets.first;
     while (packet) {
-      total += packet.length;
+      total += packet.totalLength();
       if (this.type != SOCK_STREAM) return total;
       packet = packet.next;
     }

@@ -6,15 +6,17 @@
  *                          other's queue
  *     datagram             sends into the queue of the socket that has the address, or that it is connected to
  *
- * A queue holds packets (net/packet.ts): a datagram each, or bytes of a stream, where a short write
- * joins the one before. The sender of a datagram may have a name; it travels in the packet's
- * headroom, as does the pointer to its Rights, in `owner`.
+ * A queue holds packets (unix-queue.ts): a datagram each, or bytes of a stream, where a short write
+ * joins the one before. How sockets are found is in unix-names.ts.
  *
- * A socket with a path is found by the inode of its file (unix-file.ts), one with an abstract name
- * by that.
+ * Who sends holds a reference on the receiver while bytes are copied, which may sleep, but not
+ * while it waits for room: a receiver that goes away wakes who waits (`wakeSenders`), and these
+ * look it up again.
  */
 import { addressOf, copy } from "../../arch/hw";
 import {
+  fileGet,
+  filePut,
   POLLERR,
   POLLHUP,
   POLLIN,
@@ -27,23 +29,23 @@ import { Inode, inodePut, isError } from "../../fs/inode";
 import { IoVector } from "../../fs/io-vector";
 import {
   EADDRINUSE,
-  EAFNOSUPPORT,
   EAGAIN,
   ECONNREFUSED,
   ECONNRESET,
   EINVAL,
   EISCONN,
   EMSGSIZE,
-  ENOBUFS,
-  ENOPROTOOPT,
+  ENOMEM,
   ENOTCONN,
   EOPNOTSUPP,
+  EPERM,
   EPIPE,
   EPROTOTYPE,
 } from "../../lib/errno";
+import { attempt } from "../../runtime/attempt";
 import { free } from "../../runtime/free";
 import { heapAlloc, heapFree } from "../../runtime/heap";
-import { packetAllocLarge, packetFree } from "../packet";
+import { Packet } from "../packet";
 import { SocketAddress } from "./address";
 import {
   AF_UNIX,
@@ -54,60 +56,32 @@ import {
   SHUT_RD,
   SHUT_RDWR,
   SHUT_WR,
-  SO_PASSCRED,
-  SO_RCVBUF,
-  SO_RCVBUFFORCE,
-  SO_SNDBUF,
-  SO_SNDBUFFORCE,
   SOCK_DGRAM,
+  SOCK_SEQPACKET,
   SOCK_STREAM,
   SOL_SOCKET,
 } from "./constants";
 import { Message } from "./message";
+import { packetGather } from "./packet-io";
 import { Socket } from "./socket";
-import { socketFileCreate, socketFileFind } from "./unix-file";
+import { storeOwnCredentials, takeAncillary, tellCredentials } from "./unix-ancillary";
+import { socketFileCreate } from "./unix-file";
+import {
+  AUTOBIND_LENGTH,
+  unixEnter,
+  unixFind,
+  unixFindAbstract,
+  unixFirst,
+  unixFreeName,
+  unixLeave,
+} from "./unix-names";
+import { unixGetOption, unixSetOption } from "./unix-options";
 import { freeUnixPacket, UNIX_QUEUE_LIMIT, UnixQueue } from "./unix-queue";
 
-/** The largest datagram, and the largest piece of a stream. */
-const MESSAGE_MAX: u64 = 61440;
+/** What a message costs of the send buffer beyond its bytes, as Linux counts. */
+const MESSAGE_OVERHEAD: u32 = 32;
+/** The largest piece of a stream. */
 const PIECE_MAX: u64 = 32640;
-/** All sockets of the family. */
-let sockets: UnixSocket | null = null;
-let nextAutobind: u32 = 1;
-
-/** The socket that has an abstract name. */
-function findName(name: usize, length: u32): UnixSocket | null {
-  let socket = sockets;
-  while (socket) {
-    if (
-      socket.nameLength == length &&
-      length > 0 &&
-      socket.isNameOwner &&
-      memory.compare(socket.name, name, length) == 0
-    ) {
-      return socket;
-    }
-    socket = socket.nextSocket;
-  }
-  return null;
-}
-
-/** The UnixSocket at an address, borrowed, or a negative errno. May sleep. */
-function findSocket(address: SocketAddress): usize {
-  if (address.pathLength == 0) return -EINVAL;
-  let socket: UnixSocket | null = null;
-  if (load<u8>(address.path()) == 0) {
-    socket = findName(address.path(), address.pathLength);
-  } else {
-    const found = socketFileFind(address.path(), address.pathLength);
-    if (isError(found)) return found;
-    const inode = changetype<Inode>(found);
-    socket = sockets;
-    while (socket && socket.file != inode) socket = socket.nextSocket;
-    inodePut(inode);
-  }
-  return socket ? changetype<usize>(socket) : -ECONNREFUSED;
-}
 
 export class UnixSocket extends Socket {
   nextSocket: UnixSocket | null = null;
@@ -125,12 +99,22 @@ export class UnixSocket extends Socket {
   peer: UnixSocket | null = null;
   /** It was connected once: without a peer now, that one has gone. */
   wasConnected: bool = false;
+  /** The name that a stream's peer had when it went; from the heap. */
+  private goneName: usize = 0;
+  private goneLength: u32 = 0;
   error: i32 = 0;
   receiveShut: bool = false;
   sendShut: bool = false;
   queue: UnixQueue;
-  /** Somebody who sends here waits for room. */
+  /** Somebody who sends or connects here waits for room. */
   hasBlockedSender: bool = false;
+  /** Sleeps until whom it sends or connects to has room. */
+  private awaitsRoom: bool = false;
+  /** SO_PASSCRED. */
+  passCredentials: bool = false;
+  /** SO_SNDBUF and SO_RCVBUF; what is on its way counts for the sender. */
+  sendLimit: u32 = UNIX_QUEUE_LIMIT;
+  receiveLimit: u32 = UNIX_QUEUE_LIMIT;
   // ---- Of a listener ----
   backlog: u32 = 0;
   listening: bool = false;
@@ -143,51 +127,57 @@ export class UnixSocket extends Socket {
     this.family = AF_UNIX;
     this.type = type;
     this.queue = new UnixQueue(type);
-    const first = sockets;
-    this.nextSocket = first;
-    if (first) first.previousSocket = this;
-    sockets = this;
+    unixEnter(this);
   }
 
   // ---- Names ----
 
-  private setName(name: usize, length: u32, owner: bool): void {
-    this.name = heapAlloc(max<u32>(length, 1));
-    memory.copy(this.name, name, length);
+  /** Copies a name. 0 or -ENOMEM. */
+  private setName(name: usize, length: u32, owner: bool): i32 {
+    const copied = heapAlloc(max<u32>(length, 1));
+    if (copied == 0) return -ENOMEM;
+    memory.copy(copied, name, length);
+    this.name = copied;
     this.nameLength = length;
     this.isNameOwner = owner;
+    return 0;
   }
 
   bind(address: SocketAddress): i32 {
     if (address.family != AF_UNIX) return -EINVAL;
-    if (this.nameLength != 0) return -EINVAL;
+    // Linux: who wants any name has one already.
+    if (this.nameLength != 0) return address.pathLength == 0 ? 0 : -EINVAL;
     if (address.pathLength == 0) return this.autobind();
-    if (load<u8>(address.path()) != 0) {
-      const file = socketFileCreate(address.path(), address.pathLength);
-      if (isError(file)) return <i32>file;
-      this.file = changetype<Inode>(file);
-    } else if (findName(address.path(), address.pathLength)) {
-      return -EADDRINUSE;
-    }
-    this.setName(address.path(), address.pathLength, true);
-    return 0;
+    if (load<u8>(address.path()) != 0) return this.bindToPath(address);
+    if (unixFindAbstract(address.path(), address.pathLength, this.type)) return -EADDRINUSE;
+    return this.setName(address.path(), address.pathLength, true);
+  }
+
+  private bindToPath(address: SocketAddress): i32 {
+    const file = socketFileCreate(address.path(), address.pathLength);
+    if (isError(file)) return <i32>file;
+    const inode = changetype<Inode>(file);
+    // Another thread may have been quicker while the file was made.
+    const error =
+      this.nameLength != 0 ? -EINVAL : this.setName(address.path(), address.pathLength, true);
+    if (error == 0) this.file = inode;
+    else inodePut(inode);
+    return error;
   }
 
   /** An abstract name of five hexadecimal digits (unix(7), "Autobind feature"). */
   private autobind(): i32 {
-    const name = heapAlloc(16);
-    do {
-      store<u8>(name, 0);
-      let value = nextAutobind++;
-      for (let i: usize = 5; i > 0; i--) {
-        const digit = value & 15;
-        store<u8>(name + i, <u8>(digit < 10 ? 48 + digit : 87 + digit));
-        value >>= 4;
-      }
-    } while (findName(name, 6) != null);
-    this.setName(name, 6, true);
+    const name = heapAlloc(AUTOBIND_LENGTH);
+    if (name == 0) return -ENOMEM;
+    unixFreeName(name, this.type);
+    const error = this.setName(name, AUTOBIND_LENGTH, true);
     heapFree(name);
-    return 0;
+    return error;
+  }
+
+  /** Who asks for credentials has a name, so that it can be answered: 0 or a negative errno. */
+  private autobindForCredentials(): i32 {
+    return this.passCredentials && this.nameLength == 0 ? this.autobind() : 0;
   }
 
   localAddress(out: SocketAddress): i32 {
@@ -195,11 +185,19 @@ export class UnixSocket extends Socket {
     return 0;
   }
 
+  /** A stream's peer keeps its name when it has gone. */
   remoteAddress(out: SocketAddress): i32 {
     const peer = this.peer;
-    if (!peer) return -ENOTCONN;
-    out.setUnix(peer.name, peer.nameLength);
+    if (peer) out.setUnix(peer.name, peer.nameLength);
+    else if (this.type != SOCK_DGRAM && this.wasConnected) {
+      out.setUnix(this.goneName, this.goneLength);
+    } else return -ENOTCONN;
     return 0;
+  }
+
+  /** SO_PEERCRED: writes who connected or listened, if somebody did. */
+  storePeer(to: usize): void {
+    if (this.wasConnected || this.listening) storeOwnCredentials(to);
   }
 
   // ---- Connections ----
@@ -219,36 +217,50 @@ export class UnixSocket extends Socket {
   connect(address: SocketAddress): i32 {
     if (address.family == AF_UNSPEC && this.type == SOCK_DGRAM) {
       this.peer = null;
+      this.wasConnected = false;
       return 0;
     }
     if (address.family != AF_UNIX) return -EINVAL;
-    const found = findSocket(address);
+    const unnamed = this.autobindForCredentials();
+    if (unnamed != 0) return unnamed;
+    if (this.type != SOCK_DGRAM) return this.connectStream(address);
+    const found = unixFind(address, this.type);
     if (isError(found)) return <i32>found;
     const target = changetype<UnixSocket>(found);
-    if (target.type != this.type) return -EPROTOTYPE;
-    if (this.type == SOCK_DGRAM) {
-      this.peer = target;
-      this.wasConnected = true;
-      return 0;
-    }
-    if (this.listening) return -EINVAL;
-    if (this.peer != null || this.wasConnected) return -EISCONN;
-    return this.connectStream(target);
+    if (target.type != SOCK_DGRAM) return -EPROTOTYPE;
+    if (!target.hears(this)) return -EPERM;
+    this.peer = target;
+    this.wasConnected = true;
+    return 0;
   }
 
-  private connectStream(target: UnixSocket): i32 {
-    while (target.listening && target.pendingCount > target.backlog) {
-      if (!this.mayBlock(0)) return -EAGAIN;
-      target.references++;
-      const error = target.waitWritable(this.sendDeadline());
-      const isLast = target.references == 1;
-      target.references--;
-      if (isLast) return -ECONNREFUSED;
-      if (error != 0) return error;
+  private connectStream(address: SocketAddress): i32 {
+    const deadline = this.sendDeadline();
+    let error = 0;
+    while (error == 0) {
+      const found = unixFind(address, this.type);
+      if (isError(found)) return <i32>found;
+      const target = changetype<UnixSocket>(found);
+      if (target.type != this.type) return -EPROTOTYPE;
+      if (this.listening) return -EINVAL;
+      if (this.wasConnected) return -EISCONN;
+      if (!target.listening) return -ECONNREFUSED;
+      if (target.pendingCount <= target.backlog) return this.join(target);
+      error = this.waitForRoom(target, 0, deadline);
     }
-    if (!target.listening) return -ECONNREFUSED;
-    const other = new UnixSocket(this.type);
-    other.setName(target.name, target.nameLength, false);
+    return error;
+  }
+
+  /** Makes the other end of a connection to `target`, and queues it there. */
+  private join(target: UnixSocket): i32 {
+    const other = attempt(new UnixSocket(this.type));
+    if (!other) return -ENOMEM;
+    if (other.setName(target.name, target.nameLength, false) != 0) {
+      filePut(other);
+      return -ENOMEM;
+    }
+    // Options that say what comes with the first message are the listener's.
+    other.passCredentials = target.passCredentials;
     unixPair(this, other);
     let last = target.pending;
     if (!last) {
@@ -263,6 +275,7 @@ export class UnixSocket extends Socket {
   }
 
   accept(): usize {
+    if (this.type == SOCK_DGRAM) return -EOPNOTSUPP;
     if (!this.listening) return -EINVAL;
     const deadline = this.receiveDeadline();
     while (!this.pending) {
@@ -273,99 +286,118 @@ export class UnixSocket extends Socket {
     this.pending = socket.nextPending;
     socket.nextPending = null;
     this.pendingCount--;
-    this.changed(POLLOUT);
+    this.wakeSenders();
     return changetype<usize>(socket);
   }
 
   // ---- Sending ----
 
-  /** Where this message goes: a UnixSocket, borrowed, or a negative errno. May sleep. */
-  private destination(message: Message | null): usize {
+  /** Whether this datagram socket takes what `sender` sends: if connected, only its peer's. */
+  private hears(sender: UnixSocket): bool {
     const peer = this.peer;
-    if (message && message.hasAddress) {
-      if (this.type != SOCK_DGRAM) return peer ? -EISCONN : -EOPNOTSUPP;
-      const address = message.address;
-      if (address.family != AF_UNIX) return -EAFNOSUPPORT;
-      const target = findSocket(address);
-      if (isError(target)) return target;
-      return changetype<UnixSocket>(target).type == SOCK_DGRAM ? target : -EPROTOTYPE;
+    return !peer || peer == sender;
+  }
+
+  /** Where this message goes, borrowed, as a pointer; or a negative errno. May sleep. */
+  private destination(message: Message | null): usize {
+    const isDatagram = this.type == SOCK_DGRAM;
+    if (message && message.hasAddress && this.type != SOCK_SEQPACKET) {
+      if (!isDatagram) return this.peer ? -EISCONN : -EOPNOTSUPP;
+      if (message.address.family != AF_UNIX) return -EINVAL;
+      const found = unixFind(message.address, SOCK_DGRAM);
+      if (isError(found)) return found;
+      const target = changetype<UnixSocket>(found);
+      if (target.type != SOCK_DGRAM) return -EPROTOTYPE;
+      return target.hears(this) ? found : -EPERM;
     }
+    const peer = this.peer;
+    if (peer && isDatagram && !peer.hears(this)) return -EPERM;
     if (peer) return changetype<usize>(peer);
     if (!this.wasConnected) return -ENOTCONN;
-    return this.type == SOCK_DGRAM ? -ECONNREFUSED : -EPIPE;
+    if (!isDatagram) return -EPIPE;
+    // Told once: the peer has gone, and the socket is not connected any more.
+    this.wasConnected = false;
+    return -ECONNREFUSED;
   }
 
   send(io: IoVector, flags: u32, message: Message | null): i64 {
     if ((flags & MSG_OOB) != 0) return -EOPNOTSUPP;
     if (this.error != 0) return -this.takeError();
     if (this.sendShut) return this.brokenPipe(flags);
+    const unnamed = this.type == SOCK_DGRAM ? this.autobindForCredentials() : 0;
+    if (unnamed != 0) return unnamed;
     const isStream = this.type == SOCK_STREAM;
-    if (!isStream && io.remaining > MESSAGE_MAX) return -EMSGSIZE;
+    const deadline = this.mayBlock(flags) ? this.sendDeadline() : 0;
     let total: i64 = 0;
     let error: i64 = 0;
-    do {
+    while (error == 0) {
       const found = this.destination(message);
       if (isError(found)) {
         error = <i32>found;
         break;
       }
       const target = changetype<UnixSocket>(found);
-      if (target.receiveShut) {
-        error = -EPIPE;
-        break;
-      }
-      if (!target.queue.hasRoom(io.remaining)) {
-        error = this.waitForRoom(target, flags);
-        if (error != 0) break;
+      if (target.receiveShut) error = -EPIPE;
+      else if (!isStream && io.remaining > this.sendLimit - MESSAGE_OVERHEAD) error = -EMSGSIZE;
+      if (error != 0 || (isStream && io.remaining == 0)) break;
+      if (!target.queue.hasRoom(io.remaining, this.sendLimit)) {
+        error = this.waitForRoom(target, flags, deadline);
         continue;
       }
-      const n = this.sendPiece(target, io, isStream ? PIECE_MAX : MESSAGE_MAX, message);
+      const n = this.sendPiece(target, io, message);
       if (n < 0) error = n;
       else total += n;
-    } while (isStream && error == 0 && io.remaining > 0);
+      if (!isStream) break;
+    }
     if (total > 0) return total;
     return error == -EPIPE ? this.brokenPipe(flags) : error;
   }
 
-  /** Waits until the receiver has taken something. 0 or a negative errno. */
-  private waitForRoom(target: UnixSocket, flags: u32): i32 {
+  /** Waits until the receiver has taken something, or gone. 0 or a negative errno. */
+  private waitForRoom(target: UnixSocket, flags: u32, deadline: u64): i32 {
     target.hasBlockedSender = true;
     if (!this.mayBlock(flags)) return -EAGAIN;
-    return this.waitWritable(this.sendDeadline());
+    this.awaitsRoom = true;
+    const error = this.waitWritable(deadline);
+    this.awaitsRoom = false;
+    return error;
   }
 
-  /** Sends up to `most` bytes as one packet. Bytes or a negative errno. */
-  private sendPiece(target: UnixSocket, io: IoVector, most: u64, message: Message | null): i64 {
-    const n = <u32>min(io.remaining, most);
-    const packet = packetAllocLarge(n);
-    if (!packet) return -ENOBUFS;
-    const taken = io.take(packet.append(n), n);
-    if (taken < 0) {
-      packetFree(packet);
-      return taken;
+  /** Sends one packet: the message, or a piece of a stream. Bytes or a negative errno. */
+  private sendPiece(target: UnixSocket, io: IoVector, message: Message | null): i64 {
+    const isDatagram = this.type == SOCK_DGRAM;
+    const n = <u32>(this.type == SOCK_STREAM ? min(io.remaining, PIECE_MAX) : io.remaining);
+    fileGet(target);
+    const gathered = packetGather(io, n);
+    if (isError(gathered)) {
+      filePut(target);
+      return <i32>gathered;
     }
-    packet.length = <u32>taken;
+    const packet = changetype<Packet>(gathered);
     packet.owner = 0;
-    packet.networkLength = 0;
-    if (message) {
-      const rights = message.rights;
-      if (rights) {
-        packet.owner = changetype<usize>(rights);
-        message.rights = null;
-      }
+    const ancillary = message ? takeAncillary(message) : 0;
+    if (isError(ancillary)) {
+      freeUnixPacket(packet);
+      filePut(target);
+      return <i32>ancillary;
     }
-    if (this.type == SOCK_DGRAM && this.nameLength > 0) {
+    packet.owner = ancillary;
+    packet.networkLength = 0;
+    if (isDatagram && this.nameLength > 0) {
       packet.networkLength = <u16>this.nameLength;
       copy(packet.buffer, addressOf(this.name), this.nameLength);
     }
-    // The copy may have slept, and the receiver gone.
-    if (target != this.peer && changetype<usize>(target) != this.destination(message)) {
+    let result: i64 = n;
+    // The copy may have slept, and a stream's receiver gone: nobody would see the bytes.
+    if (!isDatagram && this.peer != target) {
       freeUnixPacket(packet);
-      return this.type == SOCK_DGRAM ? -ECONNREFUSED : -EPIPE;
+      result = -EPIPE;
+    } else {
+      target.queue.arrive(packet);
+      target.changed(POLLIN | POLLRDNORM);
     }
-    target.queue.arrive(packet);
-    target.changed(POLLIN | POLLRDNORM);
-    return taken;
+    filePut(target);
+    return result;
   }
 
   // ---- Receiving ----
@@ -393,7 +425,16 @@ export class UnixSocket extends Socket {
       total += n;
       if (!isStream || io.remaining == 0 || hadRights || (flags & MSG_PEEK) != 0) break;
     }
+    if (message) this.tell(message);
     return total;
+  }
+
+  /** Who sent, beside what came with the bytes: a connection's other end, SCM_CREDENTIALS. */
+  private tell(message: Message): void {
+    if (this.type != SOCK_DGRAM && this.remoteAddress(message.address) == 0) {
+      message.hasAddress = message.address.pathLength != 0;
+    }
+    if (this.passCredentials) tellCredentials(message);
   }
 
   /** Waits for the queue to fill. 0: look again, or the end; or a negative errno. */
@@ -403,7 +444,10 @@ export class UnixSocket extends Socket {
     while (!this.queue.first) {
       if (this.error != 0) return -this.takeError();
       if (this.receiveShut) return 0;
-      if (this.type != SOCK_DGRAM && !this.peer) return this.wasConnected ? 0 : -EINVAL;
+      if (this.type != SOCK_DGRAM && !this.peer) {
+        if (this.wasConnected) return 0;
+        return this.type == SOCK_STREAM ? -EINVAL : -ENOTCONN;
+      }
       if (!mayBlock) return -EAGAIN;
       const error = this.waitReadable(deadline);
       if (error != 0 && !this.queue.first) return error;
@@ -413,16 +457,16 @@ export class UnixSocket extends Socket {
 
   /** The queue has become shorter: tells those who wait to send. */
   private took(): void {
-    if (!this.hasBlockedSender || !this.queue.isHalfEmpty()) return;
+    if (this.hasBlockedSender && this.queue.isHalfEmpty()) this.wakeSenders();
+  }
+
+  /** There is room, or nobody any more: tells those who wait to send or connect here. */
+  private wakeSenders(): void {
+    if (!this.hasBlockedSender) return;
     this.hasBlockedSender = false;
-    const peer = this.peer;
-    if (peer && this.type != SOCK_DGRAM) {
-      peer.changed(POLLOUT | POLLWRNORM);
-      return;
-    }
-    let socket = sockets;
+    let socket = unixFirst();
     while (socket) {
-      if (socket.type == SOCK_DGRAM) socket.changed(POLLOUT | POLLWRNORM);
+      if (socket.peer == this || socket.awaitsRoom) socket.changed(POLLOUT | POLLWRNORM);
       socket = socket.nextSocket;
     }
   }
@@ -439,7 +483,8 @@ export class UnixSocket extends Socket {
     if (isGone || (this.receiveShut && this.sendShut)) mask |= POLLHUP;
     if (this.type != SOCK_DGRAM && !this.wasConnected) mask |= POLLHUP;
     if (this.error != 0) mask |= POLLERR;
-    if (!peer || this.sendShut || peer.queue.hasRoom(1)) mask |= POLLOUT | POLLWRNORM;
+    if (!peer || this.sendShut || peer.queue.hasRoom(1, this.sendLimit))
+      mask |= POLLOUT | POLLWRNORM;
     else peer.hasBlockedSender = true;
     return mask;
   }
@@ -478,63 +523,61 @@ export class UnixSocket extends Socket {
   }
 
   setOption(level: u32, name: u32, value: i32): i32 {
-    if (level != SOL_SOCKET) return -EOPNOTSUPP;
-    switch (name) {
-      case SO_SNDBUF:
-      case SO_SNDBUFFORCE:
-      case SO_RCVBUF:
-      case SO_RCVBUFFORCE:
-      case SO_PASSCRED:
-        return 0;
-      default:
-        return -ENOPROTOOPT;
-    }
+    return level == SOL_SOCKET ? unixSetOption(this, name, value) : -EOPNOTSUPP;
   }
 
   getOption(level: u32, name: u32): i64 {
-    if (level != SOL_SOCKET) return -EOPNOTSUPP;
-    if (name == SO_SNDBUF || name == SO_RCVBUF) return UNIX_QUEUE_LIMIT;
-    return name == SO_PASSCRED ? 0 : -ENOPROTOOPT;
+    return level == SOL_SOCKET ? unixGetOption(this, name) : -EOPNOTSUPP;
   }
 
-  /** The other end is gone. */
-  private peerGone(hadUnread: bool): void {
+  /** The other end is gone: `hadUnread`, with bytes of ours, which a stream hears of. */
+  private peerGone(gone: UnixSocket, hadUnread: bool): void {
     this.peer = null;
+    if (this.type != SOCK_DGRAM) {
+      this.goneName = gone.name;
+      this.goneLength = gone.nameLength;
+      gone.name = 0;
+    }
     if (hadUnread) this.error = ECONNRESET;
     this.changed(POLLIN | POLLRDNORM | POLLRDHUP | POLLOUT | POLLWRNORM | POLLHUP);
   }
 
   release(): void {
-    if (sockets == this) sockets = this.nextSocket;
-    const before = this.previousSocket;
-    const after = this.nextSocket;
-    if (before) before.nextSocket = after;
-    if (after) after.previousSocket = before;
-    const hadUnread = this.queue.first != null;
-    if (this.type == SOCK_DGRAM) {
-      let socket = sockets;
-      while (socket) {
-        if (socket.peer == this) socket.peerGone(false);
-        socket = socket.nextSocket;
-      }
-    } else {
-      const peer = this.peer;
-      if (peer) peer.peerGone(hadUnread);
-    }
+    unixLeave(this);
+    this.close(this.queue.first != null);
+    const file = this.file;
+    if (file) inodePut(file);
+  }
+
+  /** Tells the other ends, and frees what the socket holds; it is in no list any more. */
+  private close(isReset: bool): void {
+    const peer = this.peer;
     this.peer = null;
     this.listening = false;
+    if (this.type == SOCK_DGRAM) {
+      let socket = unixFirst();
+      while (socket) {
+        if (socket.peer == this) socket.peerGone(this, false);
+        socket = socket.nextSocket;
+      }
+    } else if (peer) {
+      peer.peerGone(this, isReset);
+    }
+    this.wakeSenders();
     let pending = this.pending;
+    this.pending = null;
     while (pending) {
       const next = pending.nextPending;
-      pending.release();
+      // Nobody accepted it: its other end is reset.
+      unixLeave(pending);
+      pending.close(true);
       free(pending);
       pending = next;
     }
     this.queue.clear();
     free(this.queue);
     if (this.name != 0) heapFree(this.name);
-    const file = this.file;
-    if (file) inodePut(file);
+    if (this.goneName != 0) heapFree(this.goneName);
     this.releaseQueues();
   }
 }

@@ -1,0 +1,44 @@
+/**
+ * socket(2): which families, types and protocols there are.
+ *
+ *     socketCreate(domain, type, protocol)      a pointer to a new Socket, the caller's, or a negative errno (isError)
+ */
+import { EAFNOSUPPORT, ENOBUFS, EPROTONOSUPPORT, ESOCKTNOSUPPORT } from "../../lib/errno";
+import { attempt } from "../../runtime/attempt";
+import { IPPROTO_TCP, IPPROTO_UDP } from "../wire/ipv4";
+import { AF_INET, AF_UNIX, SOCK_DGRAM, SOCK_RAW, SOCK_SEQPACKET, SOCK_STREAM } from "./constants";
+import { Socket } from "./socket";
+import { tcpSocketCreate } from "./tcp-socket";
+import { UdpSocket } from "./udp-socket";
+import { UnixSocket } from "./unix-socket";
+
+export function socketCreate(domain: u32, type: u32, protocol: u32): usize {
+  if (domain == AF_INET) return createInet(type, protocol);
+  if (domain == AF_UNIX) return createUnix(type, protocol);
+  return -EAFNOSUPPORT;
+}
+
+/** A new socket's pointer, or what Linux says when memory is out. */
+function made(socket: Socket | null): usize {
+  return socket ? changetype<usize>(socket) : -ENOBUFS;
+}
+
+function createInet(type: u32, protocol: u32): usize {
+  if (type == SOCK_STREAM) {
+    if (protocol != 0 && protocol != IPPROTO_TCP) return -EPROTONOSUPPORT;
+    return changetype<usize>(tcpSocketCreate());
+  }
+  if (type == SOCK_DGRAM) {
+    if (protocol != 0 && protocol != IPPROTO_UDP) return -EPROTONOSUPPORT;
+    return made(attempt(new UdpSocket()));
+  }
+  return type == SOCK_RAW ? -EPROTONOSUPPORT : -ESOCKTNOSUPPORT;
+}
+
+function createUnix(type: u32, protocol: u32): usize {
+  if (protocol != 0 && protocol != AF_UNIX) return -EPROTONOSUPPORT;
+  // unix(7): SOCK_RAW means SOCK_DGRAM.
+  const real = type == SOCK_RAW ? SOCK_DGRAM : type;
+  if (real != SOCK_STREAM && real != SOCK_DGRAM && real != SOCK_SEQPACKET) return -ESOCKTNOSUPPORT;
+  return made(attempt(new UnixSocket(real)));
+}
