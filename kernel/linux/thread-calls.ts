@@ -13,7 +13,7 @@ import {
   vectorStateFree,
   vectorStateSize,
 } from "../arch/x86_64/vector-state";
-import { EAGAIN, EFAULT, EINVAL, ENOSYS } from "../lib/errno";
+import { EAGAIN, EFAULT, EINVAL, ENOSYS, EPERM } from "../lib/errno";
 import { thisCpu } from "../sched/cpu";
 import { threadStart, yieldNow } from "../sched/scheduler";
 import {
@@ -27,7 +27,7 @@ import {
 } from "../sched/thread";
 import { exitProcess, exitThread } from "./exit";
 import { currentTask, taskCreate } from "./task";
-import { loadUser, storeUser32, storeUser64, USER_END } from "./user-memory";
+import { loadUser, storeUser32, storeUser64, USER_END, userRange } from "./user-memory";
 
 // clone(2), include/uapi/linux/sched.h
 const CLONE_SETTLS: u64 = 0x80000;
@@ -84,7 +84,9 @@ function frameOf(thread: Thread): TrapFrame {
 
 function cloneThread(flags: u64, stack: u64, parentTid: u64, childTid: u64, tls: u64): i64 {
   if ((flags & CLONE_THREAD_FLAGS) != CLONE_THREAD_FLAGS) return -ENOSYS;
-  if (stack == 0) return -EINVAL;
+  // entry.S tells the application from the kernel by the stack pointer.
+  if (stack == 0 || stack > USER_END) return -EINVAL;
+  if ((flags & CLONE_SETTLS) != 0 && tls >= USER_END) return -EPERM;
   const parent = currentThread();
   const thread = applicationThread("");
   if (!thread) return -EAGAIN;
@@ -122,7 +124,7 @@ export function sys_clone3(args: u64, size: u64): i64 {
   const stack = load<u64>(cloneArgs, 40);
   const stackSize = load<u64>(cloneArgs, 48);
   if ((flags & CLONE_THREAD_FLAGS) != CLONE_THREAD_FLAGS) return -ENOSYS;
-  if (stack == 0 || stackSize == 0) return -EINVAL;
+  if (stack == 0 || stackSize == 0 || !userRange(stack, stackSize)) return -EINVAL;
   return cloneThread(
     flags,
     stack + stackSize,
@@ -179,7 +181,7 @@ export function sys_get_robust_list(_id: i32, head: u64, size: u64): i64 {
 export function sys_arch_prctl(code: u32, address: u64): i64 {
   switch (code) {
     case ARCH_SET_FS:
-      if (address >= USER_END) return -EINVAL;
+      if (address >= USER_END) return -EPERM;
       currentThread().fsBase = address;
       thisCpu().fsBase = address;
       writeFsBase(address);

@@ -5,6 +5,7 @@
 
 import { Cpu } from "../../sched/cpu";
 import * as hw from "../hw";
+import { RFLAGS_DF, RFLAGS_NT, RFLAGS_TF } from "./trap-frame";
 
 const GDT_CODE: u64 = 0x00af9b000000ffff;
 const GDT_DATA: u64 = 0x00cf93000000ffff;
@@ -31,8 +32,8 @@ const MSR_STAR: u32 = 0xc0000081;
 const MSR_LSTAR: u32 = 0xc0000082;
 const MSR_SFMASK: u32 = 0xc0000084;
 const MSR_GS_BASE: u32 = 0xc0000101;
-/** The direction flag; interrupts stay on. */
-const SFMASK: u64 = 0x400;
+/** Flags that `syscall` clears: those that kernel code can't run with. Interrupts stay on. */
+const SFMASK: u64 = RFLAGS_DF | RFLAGS_TF | RFLAGS_NT;
 
 const gdt: usize = memory.data(5 * 8, 8);
 const tss: usize = memory.data(104, 16);

@@ -18,6 +18,7 @@ import {
   SA_RESETHAND,
   SA_RESTART,
   SEGV_MAPERR,
+  SI_KERNEL,
   SIG_DFL,
   SIG_IGN,
   SIGINFO_SIZE,
@@ -30,7 +31,7 @@ import {
   signalBit,
 } from "../../linux/signal-numbers";
 import { currentTask, onAlternateStack, process, signalAction, Task } from "../../linux/task";
-import { copyFromUser, copyToUser, loadUser, storeUser } from "../../linux/user-memory";
+import { copyFromUser, copyToUser, loadUser, storeUser, USER_END } from "../../linux/user-memory";
 import { currentThread, SCRATCH_SIZE, threadScratch } from "../../sched/thread";
 import * as hw from "../hw";
 import { KERNEL_CS, KERNEL_SS } from "./descriptors";
@@ -38,12 +39,17 @@ import { RFLAGS_DF, RFLAGS_IF, RFLAGS_TF, TrapFrame, VECTOR_SYSCALL } from "./tr
 import {
   loadVectorState,
   saveVectorState,
+  vectorStateArea,
+  vectorStateFree,
   vectorStateReset,
   vectorStateSanitize,
   vectorStateSize,
 } from "./vector-state";
 
 const RED_ZONE: u64 = 128;
+/** Length of `syscall`, and of the `mov` that its entry begins with (entry.S). */
+const SYSCALL_SIZE: u64 = 2;
+const MOV_SIZE: u64 = 3;
 const UC_FP_XSTATE: u64 = 1;
 const UC_SIGCONTEXT_SS: u64 = 2;
 const UC_STRICT_RESTORE_SS: u64 = 4;
@@ -123,6 +129,7 @@ function actionRecord(): SignalAction {
 /** Delivers what is pending: builds the frame of a handler, or ends the process. */
 export function deliverSignals(frame: TrapFrame): void {
   if (process.isEnding) waitForEnd();
+  leaveEntry(frame);
   const info = infoRecord();
   while (nextSignal(info)) {
     const action = actionRecord();
@@ -136,11 +143,38 @@ export function deliverSignals(frame: TrapFrame): void {
     }
     restartCall(frame, action);
     if (!pushFrame(frame, action)) {
-      signalAction(SIGSEGV).handler = SIG_DFL;
+      // Without room for its own handler it ends the program.
+      if (info.signo == SIGSEGV) signalAction(SIGSEGV).handler = SIG_DFL;
       info.set(SIGSEGV, SEGV_MAPERR, frame.rsp);
       forceSignal(info);
+    } else {
+      checkReturn(frame, info);
     }
   }
+}
+
+/**
+ * An interrupt may find the application at an edge of the kernel: about to leave its stack for a
+ * `syscall` (the first two instructions), or about to jump back behind it. Such a frame is moved to
+ * the application's own code, which is where handlers, unwinders and sigreturn expect it: to the
+ * `syscall`, of which nothing has been done yet, or behind it.
+ */
+function leaveEntry(frame: TrapFrame): void {
+  if (frame.rip < USER_END) return;
+  if (frame.rip == hw.syscallExitEnd()) frame.rip = frame.rcx;
+  else if (frame.rip - hw.syscallFromInstruction() <= MOV_SIZE)
+    frame.rip = frame.rcx - SYSCALL_SIZE;
+}
+
+/**
+ * The program chooses where a handler begins and where sigreturn goes. What it may not have is a
+ * SIGSEGV, as it would be on Linux: a stack pointer in the upper half would pass for the kernel's
+ * (entry.S), and `iretq` faults in the kernel if the address is not canonical.
+ */
+function checkReturn(frame: TrapFrame, info: SignalInfo): void {
+  if (frame.rip < USER_END && frame.rsp <= USER_END) return;
+  info.set(SIGSEGV, SI_KERNEL, 0);
+  forceSignal(info);
 }
 
 /**
@@ -153,7 +187,7 @@ function restartCall(frame: TrapFrame, action: SignalAction): void {
   frame.rax = frame.error;
   // Back to the `syscall` instruction, which a patched site still has in front of its return
   // address.
-  frame.rip -= 2;
+  frame.rip -= SYSCALL_SIZE;
 }
 
 function saveRegisters(s: SignalFrame, frame: TrapFrame, task: Task): void {
@@ -293,15 +327,32 @@ export function signalReturn(frame: TrapFrame): void {
     task.stackSize = s.stackSize;
     task.stackFlags = <u32>s.stackFlags & ~SS_ONSTACK;
   }
-  if (s.vectorState != 0) {
-    const area = currentThread().vectorState;
-    if (copyFromUser(area, s.vectorState, vectorStateSize()) != 0) {
-      info.set(SIGSEGV, SEGV_MAPERR, s.vectorState);
-      forceSignal(info);
-      return;
-    }
-    vectorStateSanitize(area);
-    loadVectorState(area);
-  }
+  const isRestored = s.vectorState == 0 || restoreVectorState(s.vectorState);
   signalMaskSwap(s.mask);
+  if (!isRestored) {
+    info.set(SIGSEGV, SEGV_MAPERR, s.vectorState);
+    forceSignal(info);
+  } else {
+    checkReturn(frame, info);
+  }
+}
+
+/**
+ * Loads the vector state that the application has at `from`. It is copied to a new area, which then
+ * becomes the thread's: the copy may sleep, and until then the old one has to hold what is in the
+ * registers. False when it can't be read, or memory is out; then nothing has changed.
+ */
+function restoreVectorState(from: u64): bool {
+  const area = vectorStateArea();
+  if (area == 0) return false;
+  if (copyFromUser(area, from, vectorStateSize()) != 0) {
+    vectorStateFree(area);
+    return false;
+  }
+  vectorStateSanitize(area);
+  loadVectorState(area);
+  const thread = currentThread();
+  vectorStateFree(thread.vectorState);
+  thread.vectorState = area;
+  return true;
 }

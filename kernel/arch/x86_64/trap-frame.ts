@@ -67,6 +67,7 @@ export const VECTOR_EXTERNAL: u64 = 32;
 export const RFLAGS_IF: u64 = 0x200;
 export const RFLAGS_DF: u64 = 0x400;
 export const RFLAGS_TF: u64 = 0x100;
+export const RFLAGS_NT: u64 = 0x4000;
 /** Page fault error code. */
 export const FAULT_PRESENT: u64 = 1;
 export const FAULT_WRITE: u64 = 2;

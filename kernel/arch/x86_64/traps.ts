@@ -54,6 +54,8 @@ import { deferInterrupt, endInterrupt, handleInterrupt, runPendingInterrupts } f
 import { deliverSignals } from "./signal-frame";
 import {
   RFLAGS_IF,
+  RFLAGS_NT,
+  RFLAGS_TF,
   TrapFrame,
   VECTOR_ALIGNMENT_CHECK,
   VECTOR_BREAKPOINT,
@@ -190,6 +192,7 @@ function exception(frame: TrapFrame, fromApplication: bool): void {
     // A non-canonical address is #GP, or #SS where the access is relative to the stack.
     const isAddress = vector == VECTOR_GENERAL_PROTECTION || vector == VECTOR_STACK_FAULT;
     if (isAddress && leaveUserCopy(frame)) return;
+    if (clearForeignFlag(frame)) return;
     put("\nvirga: exception ");
     putDecimal(vector);
     put(", error ");
@@ -208,6 +211,19 @@ function exception(frame: TrapFrame, fromApplication: bool): void {
     raise(SIGFPE, floatingPointCode(vector == VECTOR_FLOATING_POINT), frame.rip);
   else if (vector == VECTOR_ALIGNMENT_CHECK) raise(SIGBUS, BUS_ADRALN, frame.rip);
   else raise(vector == VECTOR_STACK_FAULT ? SIGBUS : SIGSEGV, SI_KERNEL, 0);
+}
+
+/**
+ * A stub jumps into the kernel with the flags that the program has set. Two of them don't go with
+ * it: TF, single stepping, which ends here, and NT, with which `iretq` is an exception. True when
+ * the flag was what happened, and is gone.
+ */
+function clearForeignFlag(frame: TrapFrame): bool {
+  const flag = frame.vector == VECTOR_DEBUG ? RFLAGS_TF : RFLAGS_NT;
+  if (frame.vector != VECTOR_DEBUG && frame.vector != VECTOR_GENERAL_PROTECTION) return false;
+  if ((frame.rflags & flag) == 0) return false;
+  frame.rflags &= ~flag;
+  return true;
 }
 
 /** si_code of an exception of the x87 unit or of SSE. */

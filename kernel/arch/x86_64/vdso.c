@@ -32,8 +32,17 @@ struct clock_page {
 /* One bit per clock above. */
 #define MONOTONIC_CLOCKS (1u << 1 | 1u << 4 | 1u << 6 | 1u << 7)
 #define REALTIME_CLOCKS (1u << 0 | 1u << 5)
+#define SYS_GETTIMEOFDAY 96
+#define SYS_TIME 201
 #define SYS_CLOCK_GETTIME 228
 #define SYS_CLOCK_GETRES 229
+#define SYS_GETCPU 309
+
+/*
+ * Whether an address is the kernel's, where ring 0 code could write: the system call says what is
+ * wrong with it. Other bad ones fault here.
+ */
+#define IS_KERNEL(pointer) __builtin_expect((long)(pointer) < 0, 0)
 
 static inline u64 now(u64 offset_mask) {
   u32 sequence;
@@ -47,12 +56,12 @@ static inline u64 now(u64 offset_mask) {
   return ns;
 }
 
-/* For clocks that only the kernel knows. */
-static int clock_call(long number, int clock, struct timespec *out) {
+/* For what only the kernel knows. */
+static long call(long number, u64 first, const void *second) {
   long result;
   __asm__ volatile("syscall"
                    : "=a"(result)
-                   : "a"(number), "D"(clock), "S"(out)
+                   : "a"(number), "D"(first), "S"(second)
                    : "rcx", "r11", "memory");
   return result;
 }
@@ -60,12 +69,14 @@ static int clock_call(long number, int clock, struct timespec *out) {
 int __vdso_clock_gettime(int clock, struct timespec *out) {
   u32 bit = (u32)clock < 32 ? 1u << clock : 0;
   u64 mask;
-  if (bit & MONOTONIC_CLOCKS) {
+  if (IS_KERNEL(out)) {
+    return call(SYS_CLOCK_GETTIME, clock, out);
+  } else if (bit & MONOTONIC_CLOCKS) {
     mask = 0;
   } else if (bit & REALTIME_CLOCKS) {
     mask = ~0ul;
   } else {
-    return clock_call(SYS_CLOCK_GETTIME, clock, out);
+    return call(SYS_CLOCK_GETTIME, clock, out);
   }
   u64 ns = now(mask);
   out->seconds = ns / NS_PER_SECOND;
@@ -75,7 +86,8 @@ int __vdso_clock_gettime(int clock, struct timespec *out) {
 
 int __vdso_clock_getres(int clock, struct timespec *out) {
   u32 bit = (u32)clock < 32 ? 1u << clock : 0;
-  if (!(bit & (MONOTONIC_CLOCKS | REALTIME_CLOCKS))) return clock_call(SYS_CLOCK_GETRES, clock, out);
+  if (!(bit & (MONOTONIC_CLOCKS | REALTIME_CLOCKS)) || IS_KERNEL(out))
+    return call(SYS_CLOCK_GETRES, clock, out);
   if (out) {
     out->seconds = 0;
     out->nanoseconds = 1;
@@ -84,6 +96,7 @@ int __vdso_clock_getres(int clock, struct timespec *out) {
 }
 
 int __vdso_gettimeofday(struct timeval *out, void *zone) {
+  if (IS_KERNEL(out)) return call(SYS_GETTIMEOFDAY, (u64)out, zone);
   if (out) {
     u64 ns = now(~0ul);
     out->seconds = ns / NS_PER_SECOND;
@@ -93,6 +106,7 @@ int __vdso_gettimeofday(struct timeval *out, void *zone) {
 }
 
 long __vdso_time(long *out) {
+  if (IS_KERNEL(out)) return call(SYS_TIME, (u64)out, 0);
   long seconds = now(~0ul) / NS_PER_SECOND;
   if (out) *out = seconds;
   return seconds;
@@ -100,6 +114,7 @@ long __vdso_time(long *out) {
 
 int __vdso_getcpu(u32 *cpu, u32 *node, void *unused) {
   u32 index;
+  if (IS_KERNEL(cpu) || IS_KERNEL(node)) return call(SYS_GETCPU, (u64)cpu, node);
   /* The Cpu object's index (sched/cpu.ts). */
   __asm__("movl %%gs:4, %0" : "=r"(index));
   if (cpu) *cpu = index;

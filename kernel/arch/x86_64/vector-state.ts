@@ -20,7 +20,10 @@ const XCR0_WANTED: u64 = 0b11100111;
 const FXSAVE_SIZE: u32 = 512;
 const FSW_OFFSET: u64 = 2;
 const MXCSR_OFFSET: u64 = 24;
+const MXCSR_MASK_OFFSET: u64 = 28;
 const MXCSR_DEFAULT: u32 = 0x1f80;
+/** Of a CPU that tells none (Intel SDM volume 1, 11.6.6). */
+const MXCSR_MASK_DEFAULT: u32 = 0xffbf;
 const FCW_DEFAULT: u32 = 0x037f;
 
 let areaSize: u32 = FXSAVE_SIZE;
@@ -30,11 +33,18 @@ let useXsave = false;
 let useXsaveopt = false;
 /** What a new program has. */
 let initialState: u64 = 0;
+/** The bits of MXCSR that this CPU has; loading another one is an exception. */
+let mxcsrMask: u32 = MXCSR_MASK_DEFAULT;
 const out: usize = memory.data(16, 4);
+/** For learning the mask. */
+const probe: usize = memory.data(512, 16);
 
 /** Enables the vector extensions of this CPU and learns the size of their state. */
 export function vectorStateInit(): void {
   hw.writeCr4(hw.readCr4() | CR4_OSXMMEXCPT);
+  hw.fxsave(hw.addressOf(probe));
+  const mask = hw.load32(hw.addressOf(probe) + MXCSR_MASK_OFFSET);
+  if (mask != 0) mxcsrMask = mask;
   hw.cpuid(CPUID_STRUCTURED, 0, out);
   if ((load<u32>(out, 4) & CPUID_EBX_FSGSBASE) != 0) hw.writeCr4(hw.readCr4() | CR4_FSGSBASE);
   hw.cpuid(1, 0, out);
@@ -56,13 +66,18 @@ export function vectorStateSize(): u32 {
 }
 
 /**
- * An area with the state that a new program has; its address, or 0. It takes one page: the state is
- * up to 2.7 KB.
+ * An area for one state, not filled; its address, or 0. It takes one page: the state is up to 2.7
+ * KB.
  */
-export function vectorStateAllocate(): u64 {
+export function vectorStateArea(): u64 {
   const page = allocPages(0);
-  if (page == 0) return 0;
-  const area = directMap(page);
+  return page != 0 ? directMap(page) : 0;
+}
+
+/** An area with the state that a new program has; its address, or 0. */
+export function vectorStateAllocate(): u64 {
+  const area = vectorStateArea();
+  if (area == 0) return 0;
   hw.fill(area, 0, 4096);
   hw.store16(area, FCW_DEFAULT);
   hw.store32(area + MXCSR_OFFSET, MXCSR_DEFAULT);
@@ -107,8 +122,7 @@ const XSAVE_HEADER: u64 = 512;
  * reserved bits.
  */
 export function vectorStateSanitize(area: u64): void {
-  const mask = hw.load32(area + MXCSR_OFFSET + 4);
-  hw.store32(area + MXCSR_OFFSET, hw.load32(area + MXCSR_OFFSET) & (mask != 0 ? mask : 0xffbf));
+  hw.store32(area + MXCSR_OFFSET, hw.load32(area + MXCSR_OFFSET) & mxcsrMask);
   if (!useXsave) return;
   hw.store64(area + XSAVE_HEADER, hw.load64(area + XSAVE_HEADER) & features);
   for (let i: u64 = 1; i < 8; i++) hw.store64(area + XSAVE_HEADER + (i << 3), 0);
