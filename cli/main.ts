@@ -47,8 +47,16 @@ function report(error: unknown): number {
   return EXIT_RUNNER;
 }
 
-// A reader that went away (`virga ps | head -1`) is no error of ours.
+/**
+ * A reader that went away (`virga ps | head -1`) is no error of ours. Anything else (a full disk, a
+ * terminal that was closed) is told once, if there still is somebody to tell.
+ */
+let hasLostOutput = false;
+process.stderr.on("error", () => {});
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code !== "EPIPE") throw error;
+  if (error.code === "EPIPE" || hasLostOutput) return;
+  hasLostOutput = true;
+  process.exitCode = report(new VirgaError("output", `standard output: ${error.message}`));
 });
-process.exitCode = await main(process.argv.slice(2)).catch(report);
+const status = await main(process.argv.slice(2)).catch(report);
+process.exitCode = hasLostOutput ? EXIT_RUNNER : status;

@@ -23,7 +23,12 @@ import { vectorStateInit } from "./arch/x86_64/vector-state";
 import { consoleDrain, consoleInit, consoleInputFrom } from "./dev/console";
 import { discoverDevices, diskAt, netDeviceAt } from "./dev/discover";
 import { rtcRead } from "./dev/rtc";
-import { controlPort, hostPortsExpect, standardInput } from "./dev/virtio/host-ports";
+import {
+  controlPort,
+  hostPortsExpect,
+  standardInput,
+  standardOutput,
+} from "./dev/virtio/host-ports";
 import { fsInit } from "./fs/init";
 import { setProcessInfo } from "./fs/process-info";
 import { CommandLine, parseCommandLine } from "./lib/command-line";
@@ -151,26 +156,31 @@ function requestsCame(): void {
   if (port.isEnded) controlReset();
 }
 
-/** Finds the devices, and what standard input is among them. */
+/** Whether the value of `key` is in `choices` or missing; gives up otherwise. */
+function check(line: CommandLine, key: string, choices: string[]): void {
+  const value = line.value(key);
+  if (value && !choices.includes(value))
+    giveUp(`${key}= is not ${choices.join(" or ")}: `, value, 0);
+}
+
+/** Finds the devices, and what standard input and output are among them. */
 function devicesInit(line: CommandLine): void {
+  check(line, "stdin", ["console", "null", "pipe", "terminal"]);
+  check(line, "stdout", ["stderr", "pipe", "terminal"]);
+  check(line, "stderr", ["console", "pipe"]);
   const input = line.value("stdin");
-  const isFed = input == "pipe" || input == "terminal";
-  if (input && input != "console" && input != "null" && !isFed) {
-    giveUp("stdin= is not console, null, pipe or terminal: ", input, 0);
-  }
   const output = line.value("stdout");
-  if (output && output != "console" && output != "pipe") {
-    giveUp("stdout= is not console or pipe: ", output, 0);
-  }
-  if (input && input != "console") hostPortsExpect(isFed);
+  const isFed = input == "pipe" || input == "terminal";
+  const isApart = output == "pipe" || output == "terminal";
+  if ((input && input != "console") || isApart) hostPortsExpect(isFed, isApart);
   if (line.devices.length == 0) acpiMadt();
   discoverDevices(line.devices, netInterrupt);
   const requests = controlPort();
   if (requests) requests.open(requestsCame);
   const port = standardInput();
   if (port && input == "terminal") consoleInputFrom(port);
-  if (isFed && !port) {
-    log(LOG_WARN, "main", "stdin= needs a virtio console with ports, and there is none");
+  if ((isFed && !port) || (isApart && !standardOutput())) {
+    log(LOG_WARN, "main", "stdin= or stdout= needs a virtio console with ports, and there is none");
   }
 }
 

@@ -110,15 +110,21 @@ function netdev(net: Exclude<Network, { kind: "none" }>): string {
  */
 function ports(options: QemuOptions): string[] {
   if (options.ports === undefined) return [];
-  const { controlSocket, input } = options.ports;
+  const { controlSocket, input, output } = options.ports;
   const control = `socket,id=control,path=${quote(controlSocket)},server=on,wait=off`;
-  const vectors = options.machine === "microvm" ? "" : ",vectors=5";
-  const device = virtio(options, "serial", `max_ports=4${vectors}`);
+  const count = output === undefined ? 4 : 5;
+  const vectors = options.machine === "microvm" ? "" : `,vectors=${count + 1}`;
+  const device = virtio(options, "serial", `max_ports=${count}${vectors}`);
   const args = ["-device", device, "-chardev", control];
-  args.push("-device", "virtserialport,nr=3,chardev=console");
-  args.push("-device", "virtserialport,nr=1,chardev=control");
-  if (input === undefined) return args;
-  return [...args, ...channel("stdin", input), "-device", "virtserialport,nr=2,chardev=stdin"];
+  const add = (port: number, id: string, end?: Channel): void => {
+    if (end !== undefined) args.push(...channel(id, end));
+    args.push("-device", `virtserialport,nr=${port},chardev=${id}`);
+  };
+  add(3, "console");
+  add(1, "control");
+  if (input !== undefined) add(2, "stdin", input);
+  if (output !== undefined) add(4, "stdout", output);
+  return args;
 }
 
 function channel(id: string, end: Channel): string[] {

@@ -9,8 +9,10 @@ export type LogLevel = "error" | "warn" | "info" | "debug";
 /** What standard input is: docs/boot-protocol.md. */
 export type StandardInput = "console" | "null" | "pipe" | "terminal";
 
-/** What standard output and error are. */
-export type StandardOutput = "console" | "pipe";
+/** What standard output is. */
+export type StandardOutput = "stderr" | "pipe" | "terminal";
+/** What standard error is. */
+export type StandardError = "console" | "pipe";
 
 export interface BootOptions {
   readonly argv: readonly string[];
@@ -23,6 +25,7 @@ export interface BootOptions {
   readonly hostname?: string;
   readonly stdin?: StandardInput;
   readonly stdout?: StandardOutput;
+  readonly stderr?: StandardError;
   readonly log?: LogLevel;
 }
 
@@ -38,6 +41,7 @@ export function kernelCommandLine(options: BootOptions): string {
   put("hostname", options.hostname);
   put("stdin", options.stdin);
   put("stdout", options.stdout);
+  put("stderr", options.stderr);
   put("log", options.log);
   for (const [name, value] of Object.entries(options.env ?? {})) put("env", `${name}=${value}`);
   return [...words, "--", ...options.argv.map(quoteWord)].join(" ");

@@ -6,7 +6,9 @@ export {
   type BootOptions,
   kernelCommandLine,
   type LogLevel,
+  type StandardError,
   type StandardInput,
+  type StandardOutput,
 } from "./command-line.ts";
 export { sendSignal } from "./control.ts";
 export { EventParser, type MachineEvent, parseEvent } from "./events.ts";

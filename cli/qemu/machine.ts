@@ -15,7 +15,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync, rmSync } from "node:fs";
 import { createServer, type Server, Socket } from "node:net";
 import { join } from "node:path";
-import type { Readable } from "node:stream";
+import { Readable } from "node:stream";
 import { ToolFailedError } from "../errors.ts";
 import { processStart, requireTool } from "../process.ts";
 import { QEMU, qemuArguments } from "./arguments.ts";
@@ -42,6 +42,8 @@ export interface StartOptions {
   readonly input?: Readable;
   /** No more come before a promise that it returns is kept: the program waits, then. */
   readonly onConsole?: (bytes: Buffer) => Promise<void> | undefined;
+  /** The same for standard output, where the kernel is told that it is apart from the console. */
+  readonly onOutput?: (bytes: Buffer) => Promise<void> | undefined;
   /** `atMs` counts from just before QEMU's process was made. */
   readonly onEvent?: (event: MachineEvent, atMs: number) => void;
   /** Ctrl-C at the terminal is not to reach QEMU: the caller passes signals on to the program. */
@@ -71,9 +73,10 @@ export const QMP_SOCKET = "qmp.sock";
 export const CONTROL_SOCKET = "control.sock";
 const EVENTS_SOCKET = "events.sock";
 
-/** Of QEMU: what feeds standard input, and the serial port. */
+/** Of QEMU: what feeds standard input, the serial port, and what takes standard output. */
 const INPUT_FD = 3;
 const SERIAL_FD = 4;
+const OUTPUT_FD = 5;
 
 const QEMU_PACKAGE = "qemu-system-x86";
 
@@ -111,16 +114,10 @@ export async function startMachine(options: StartOptions): Promise<Machine> {
   child.stderr?.on("data", (chunk: Buffer) => {
     complaint = (complaint + chunk.toString()).slice(-4096);
   });
-  for (const output of [child.stdout, child.stdio[SERIAL_FD] as Readable | null]) {
-    output?.on("error", () => {}); // QEMU was killed; `close` follows
-    output?.on("data", async (bytes: Buffer) => {
-      const taken = options.onConsole?.(bytes);
-      if (taken === undefined) return;
-      output.pause();
-      await taken;
-      output.resume();
-    });
-  }
+  take(child.stdout, options.onConsole);
+  const ends: readonly unknown[] = child.stdio; // Node's type knows of five
+  take(ends[SERIAL_FD], options.onConsole);
+  take(ends[OUTPUT_FD], options.onOutput);
   onLast = () => setTimeout(() => child.kill("SIGTERM"), POWER_OFF_MS).unref();
 
   const { input } = options;
@@ -192,6 +189,9 @@ async function spawnQemu(
         : { kind: "inherited", fd: SERIAL_FD, logFile: consoleLog },
       controlSocket: join(folder, CONTROL_SOCKET),
       ...(options.input ? { input: { kind: "inherited", fd: INPUT_FD } } : {}),
+      ...(options.onOutput
+        ? { output: { kind: "inherited", fd: OUTPUT_FD, logFile: consoleLog } }
+        : {}),
     },
     qmpSocket: join(folder, QMP_SOCKET),
   });
@@ -206,6 +206,7 @@ async function spawnQemu(
       output,
       options.input ? "pipe" : "ignore",
       detached ? "ignore" : "pipe",
+      options.onOutput ? "pipe" : "ignore",
     ],
     detached: detached || shielded,
   });
@@ -225,6 +226,19 @@ async function spawnQemu(
 function followingUs(args: readonly string[]): string[] {
   const qemu = requireTool(QEMU, QEMU_PACKAGE);
   return [requireTool("setpriv", "util-linux"), "--pdeathsig", "KILL", "--", qemu, ...args];
+}
+
+/** Hands out what the guest says on one of QEMU's descriptors. */
+function take(output: unknown, taker: StartOptions["onConsole"]): void {
+  if (!(output instanceof Readable)) return;
+  output.on("error", () => {}); // QEMU was killed; `close` follows
+  output.on("data", async (bytes: Buffer) => {
+    const taken = taker?.(bytes);
+    if (taken === undefined) return;
+    output.pause();
+    await taken;
+    output.resume();
+  });
 }
 
 /** Passes on what comes, as fast as the program takes it; what can't be read counts as the end. */

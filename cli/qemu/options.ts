@@ -62,6 +62,8 @@ export interface QemuOptions {
     readonly controlSocket: string;
     /** What feeds standard input. */
     readonly input?: Channel;
+    /** What takes standard output, apart from the console. */
+    readonly output?: Channel;
   };
   /** Path of a UNIX socket that QEMU is to make for QMP. */
   readonly qmpSocket?: string;

@@ -91,6 +91,12 @@ test("the host's ports have fixed numbers, output has one, standard input where 
   assert(valuesOf(withInput, "-device").includes(device));
   assert(valuesOf(withInput, "-chardev").includes("socket,id=stdin,fd=3"));
   assert(valuesOf(withInput, "-device").includes("virtserialport,nr=2,chardev=stdin"));
+  const apart = { ...ports, output: { kind: "inherited", fd: 5 } as const };
+  const withOutput = qemuArguments({ ...BASE, machine: "q35", ports: apart });
+  const larger = "virtio-serial-pci,disable-legacy=on,max_ports=5,vectors=6";
+  assert(valuesOf(withOutput, "-device").includes(larger));
+  assert(valuesOf(withOutput, "-chardev").includes("socket,id=stdout,fd=5"));
+  assert(valuesOf(withOutput, "-device").includes("virtserialport,nr=4,chardev=stdout"));
 });
 
 test("a request is one line, and taken when the other side has read to its end", async () => {

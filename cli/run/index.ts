@@ -20,6 +20,7 @@ import {
 import { ConsoleFilter } from "./console.ts";
 import { inputOf, standardInput } from "./input.ts";
 import { parseRun, type RunOptions } from "./options.ts";
+import { Outputs } from "./outputs.ts";
 import { checkPorts } from "./ports.ts";
 import { Reporter } from "./report.ts";
 import { Signals } from "./signals.ts";
@@ -54,24 +55,29 @@ export async function run(args: readonly string[]): Promise<number> {
   let isKept = false;
   try {
     const names = await loadNames(kernel, image.path);
-    const filter = new ConsoleFilter(names, (bytes) => reporter.console(bytes));
+    const outputs = new Outputs(options.isJson);
+    const filter = new ConsoleFilter(names, (bytes) => outputs.console(bytes));
     let onReady = (): void => {};
     const ready = new Promise<"ready">((resolve) => {
       onReady = () => resolve("ready");
     });
     const stdin = options.isDetached ? "null" : standardInput();
-    const stdout = options.isDetached || reporter.isTerminal ? "console" : "pipe";
+    const output = options.isDetached ? undefined : outputs.output;
     if (!options.isDetached) signals.take();
     const machine = await startMachine({
       folder,
-      qemu: machineFor(options, kernel, image, { stdin, stdout }),
+      qemu: machineFor(options, kernel, image, {
+        stdin,
+        ...(options.isDetached ? {} : outputs.kinds),
+      }),
       ...(stdin === "null" ? {} : { input: inputOf(name) }),
       shielded: true,
       detached: options.isDetached,
       onConsole: (bytes) => {
         filter.push(bytes);
-        return reporter.room();
+        return outputs.consoleRoom();
       },
+      ...(output === undefined ? {} : { onOutput: output }),
       onEvent: (event: MachineEvent, atMs: number) => {
         if (reporter.event(event, atMs)) onReady();
       },
@@ -83,7 +89,10 @@ export async function run(args: readonly string[]): Promise<number> {
       return await detach(machine, ready, reporter);
     }
     signals.attach(machine, name);
-    reporter.onClosed(() => signals.send(SIGPIPE));
+    outputs.onFailed(({ code }) => {
+      if (code === "EPIPE") signals.send(SIGPIPE);
+      else void machine.stop();
+    });
     const end = await machine.ended;
     filter.end();
     return statusOf(end, signals.last, reporter);
@@ -111,7 +120,7 @@ function machineFor(
   options: RunOptions,
   kernel: string,
   image: RootImage,
-  standard: Pick<BootOptions, "stdin" | "stdout">,
+  standard: Pick<BootOptions, "stdin" | "stdout" | "stderr">,
 ): StartOptions["qemu"] {
   const { subject } = options;
   const cwd = subject.kind === "recipe" ? subject.recipe.cwd : undefined;

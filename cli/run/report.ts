@@ -23,39 +23,6 @@ export class Reporter {
     this.#awaited = new Set(options.awaited);
   }
 
-  console(bytes: Buffer): void {
-    this.#output.write(bytes);
-  }
-
-  /** When our own output is to take more; undefined: now. */
-  room(): Promise<void> | undefined {
-    const output = this.#output;
-    if (!output.writableNeedDrain) return undefined;
-    return new Promise((resolve) => {
-      const done = (): void => {
-        output.off("drain", done);
-        output.off("error", done);
-        resolve();
-      };
-      output.once("drain", done);
-      output.once("error", done);
-    });
-  }
-
-  /** Whether people see the program's output as it comes. */
-  get isTerminal(): boolean {
-    return this.#output.isTTY;
-  }
-
-  /** Calls back when who reads the output has gone. */
-  onClosed(callback: () => void): void {
-    this.#output.once("error", callback);
-  }
-
-  get #output(): NodeJS.WriteStream {
-    return this.#options.isJson ? process.stderr : process.stdout;
-  }
-
   /** Takes an event; true when it is the one that makes the machine ready. */
   event(event: MachineEvent, atMs: number): boolean {
     if (event.event === "listen") {

@@ -6,8 +6,7 @@
  *     consoleStart()                    at the end of discovery: output may be put off
  *     consoleInputFrom(port)            input comes from the host's terminal (virtio/host-ports.ts)
  *     consoleWrite(address, n)          n bytes at an address that is known to be mapped
- *     consoleWaitRoom()                 sleeps until a page would be taken at once: 0 or -EINTR
- *     consoleHasRoom(), consoleOnRoom(notify)      for poll(2) of output
+ *     consoleOutput()                   the same as an OutputStream, which programs write to
  *     consoleRead(address, n) → bytes   what input has come; 0: none. Does not wait
  *     consoleWaitInput()                sleeps until there is input: 0 or -EINTR
  *     consoleInputCount()
@@ -22,18 +21,15 @@ import { addressOf, load8, store8 } from "../arch/hw";
 import { setBeforePowerOff } from "../arch/x86_64/power";
 import { setLogSink } from "../lib/log";
 import { WaitQueue } from "../sched/wait-queue";
+import { OutputStream } from "./output-stream";
 import { serialDrain, serialInit, serialInputCount, serialListen, serialRead } from "./serial";
 import { serialQueueDrain, serialQueueStart, serialQueueWrite } from "./serial-queue";
-import { InputPort } from "./virtio/host-ports";
+import { InputPort, standardOutput } from "./virtio/host-ports";
 import {
-  virtioConsoleAvailable,
-  virtioConsoleDrain,
   virtioConsoleHasInput,
-  virtioConsoleHasRoom,
   virtioConsoleListen,
-  virtioConsoleOnRoom,
+  virtioConsoleOutput,
   virtioConsolePoll,
-  virtioConsoleWrite,
 } from "./virtio/virtio-console";
 
 const LINE_SIZE: u32 = 256;
@@ -50,8 +46,6 @@ let hostInput: InputPort | null = null;
 let listening = false;
 let waiters: WaitQueue = changetype<WaitQueue>(0);
 let notifyInput: () => void = () => {};
-let writers: WaitQueue = changetype<WaitQueue>(0);
-let notifyRoom: () => void = () => {};
 
 /** Takes a byte of the log. */
 function logByte(byte: u32): void {
@@ -77,49 +71,55 @@ export function consoleInit(): void {
 /** Output may take its time from now on: devices are known, timers run. */
 export function consoleStart(): void {
   setBeforePowerOff(consoleDrain);
-  writers = new WaitQueue();
-  virtioConsoleOnRoom(roomCame);
-  if (!virtioConsoleAvailable()) serialQueueStart();
+  if (!virtioConsoleOutput().isStarted()) serialQueueStart();
 }
 
 export function consoleWrite(address: u64, n: u64): void {
-  if (!virtioConsoleAvailable()) {
+  const output = virtioConsoleOutput();
+  if (!output.isStarted()) {
     serialQueueWrite(address, n);
     return;
   }
   // The device may have come while output waited.
   serialQueueDrain();
-  virtioConsoleWrite(address, n);
+  output.write(address, n);
 }
 
-/** In interrupt context. */
-function roomCame(): void {
-  writers.wakeAll();
-  notifyRoom();
-}
-
-export function consoleHasRoom(): bool {
-  return virtioConsoleHasRoom();
-}
-
-export function consoleWaitRoom(): i32 {
-  while (!virtioConsoleHasRoom()) {
-    const error = writers.wait();
-    if (error != 0) return error;
+/** The serial port has always room: it keeps or writes what comes. */
+class ConsoleOutput extends OutputStream {
+  write(address: u64, n: u64): void {
+    consoleWrite(address, n);
   }
-  return 0;
+
+  hasRoom(): bool {
+    const output = virtioConsoleOutput();
+    return !output.isStarted() || output.hasRoom();
+  }
+
+  waitRoom(): i32 {
+    const output = virtioConsoleOutput();
+    return output.isStarted() ? output.waitRoom() : 0;
+  }
+
+  onRoom(notify: () => void): void {
+    virtioConsoleOutput().onRoom(notify);
+  }
 }
 
-export function consoleOnRoom(notify: () => void): void {
-  notifyRoom = notify;
+const programOutput: ConsoleOutput = new ConsoleOutput();
+
+export function consoleOutput(): OutputStream {
+  return programOutput;
 }
 
-/** Returns when the host has all output. */
+/** Returns when the host has all output, of the program too. */
 export function consoleDrain(): void {
   flushLine();
   serialQueueDrain();
   serialDrain();
-  virtioConsoleDrain();
+  virtioConsoleOutput().drain();
+  const apart = standardOutput();
+  if (apart) apart.drain();
 }
 
 /** In interrupt context. */

@@ -4,20 +4,18 @@
  *
  * The line discipline is the host's: it edits lines and echoes. Here, a carriage return becomes a
  * newline, and ^D at the beginning of what has come is the end of the input, both unless the
- * program has switched that off (termios(3)). Output goes to the console as it is.
+ * program has switched that off (termios(3)). Output goes out as it is: to the console, or, for a
+ * terminal that is standard output alone (/dev/hvc0), to a port of its own.
  */
 import { addressOf } from "../arch/hw";
 import {
-  consoleHasRoom,
   consoleInputCount,
   consoleInputEnded,
   consoleOnInput,
-  consoleOnRoom,
   consoleRead,
   consoleWaitInput,
-  consoleWaitRoom,
-  consoleWrite,
 } from "../dev/console";
+import { OutputStream } from "../dev/output-stream";
 import { EAGAIN, ENOMEM, ENOTTY } from "../lib/errno";
 import { loadUser, storeUser, storeUser32 } from "../linux/user-memory";
 import { heapAlloc, heapFree } from "../runtime/heap";
@@ -80,17 +78,23 @@ function roomCame(): void {
 }
 
 export class ConsoleFile extends ListedFile {
-  constructor(dentry: Dentry, inode: Inode, flags: u32) {
+  constructor(
+    dentry: Dentry,
+    inode: Inode,
+    flags: u32,
+    private output: OutputStream,
+  ) {
     super(dentry, inode, flags, openFiles);
   }
 
   write(io: IoVector): i64 {
     const piece = heapAlloc(<usize>PIECE);
     if (piece == 0) return -ENOMEM;
+    const output = this.output;
     let done: i64 = 0;
     while (io.remaining > 0) {
       const error =
-        (this.flags & O_NONBLOCK) == 0 || consoleHasRoom() ? consoleWaitRoom() : -EAGAIN;
+        (this.flags & O_NONBLOCK) == 0 || output.hasRoom() ? output.waitRoom() : -EAGAIN;
       if (error != 0) {
         if (done == 0) done = error;
         break;
@@ -100,7 +104,7 @@ export class ConsoleFile extends ListedFile {
         if (done == 0) done = moved;
         break;
       }
-      consoleWrite(addressOf(piece), moved);
+      output.write(addressOf(piece), moved);
       done += moved;
     }
     heapFree(piece);
@@ -125,8 +129,8 @@ export class ConsoleFile extends ListedFile {
 
   /** Whether a write would wait; if so, observers are told when it would not. */
   protected pollOutput(): u32 {
-    consoleOnRoom(roomCame);
-    return consoleHasRoom() ? POLLOUT | POLLWRNORM : 0;
+    this.output.onRoom(roomCame);
+    return this.output.hasRoom() ? POLLOUT | POLLWRNORM : 0;
   }
 
   poll(): u32 {

@@ -7,7 +7,8 @@
  * not.
  */
 import { addressOf } from "../arch/hw";
-import { controlPort, standardInput } from "../dev/virtio/host-ports";
+import { consoleOutput } from "../dev/console";
+import { controlPort, standardInput, standardOutput } from "../dev/virtio/host-ports";
 import { ENOSPC, ENXIO } from "../lib/errno";
 import { randomBytes } from "../lib/random";
 import { directMap, PAGE_SIZE } from "../mem/page-allocator";
@@ -43,7 +44,10 @@ const MINOR_CONSOLE: u32 = 1;
  */
 const MAJOR_PORT: u32 = 240;
 const MINOR_STANDARD_INPUT: u32 = 2;
-const MINOR_STANDARD_OUTPUT: u32 = 3;
+const MINOR_CONSOLE_OUTPUT: u32 = 3;
+const MINOR_STANDARD_OUTPUT: u32 = 4;
+/** Linux's number for terminals on a hypervisor's console. */
+const MAJOR_VIRTIO_TERMINAL: u32 = 229;
 
 /** Random bytes are made in pieces of this size (a size class of the heap). */
 const RANDOM_PIECE: u64 = 1008;
@@ -132,8 +136,15 @@ function openDevice(inode: Inode, dentry: Dentry, flags: u32): usize {
   if (port && inode.rdev == deviceNumber(MAJOR_PORT, MINOR_STANDARD_INPUT)) {
     return changetype<usize>(new StandardInputFile(dentry, inode, flags, port));
   }
-  if (inode.rdev == deviceNumber(MAJOR_PORT, MINOR_STANDARD_OUTPUT)) {
-    return changetype<usize>(new StandardOutputFile(dentry, inode, flags));
+  if (inode.rdev == deviceNumber(MAJOR_PORT, MINOR_CONSOLE_OUTPUT)) {
+    return changetype<usize>(new StandardOutputFile(dentry, inode, flags, consoleOutput()));
+  }
+  const output = standardOutput();
+  if (output && inode.rdev == deviceNumber(MAJOR_PORT, MINOR_STANDARD_OUTPUT)) {
+    return changetype<usize>(new StandardOutputFile(dentry, inode, flags, output));
+  }
+  if (output && inode.rdev == deviceNumber(MAJOR_VIRTIO_TERMINAL, 0)) {
+    return changetype<usize>(new ConsoleFile(dentry, inode, flags, output));
   }
   if ((inode.mode & S_IFMT) != S_IFCHR) return -ENXIO;
   if (rdev >> 8 == MAJOR_MEMORY) {
@@ -148,12 +159,13 @@ function openDevice(inode: Inode, dentry: Dentry, flags: u32): usize {
       case MINOR_URANDOM:
         return changetype<usize>(new RandomFile(dentry, inode, flags));
       case MINOR_KMSG:
-        return changetype<usize>(new ConsoleFile(dentry, inode, flags));
+        return changetype<usize>(new ConsoleFile(dentry, inode, flags, consoleOutput()));
       default:
         return -ENXIO;
     }
   }
-  if (rdev >> 8 == MAJOR_TTY) return changetype<usize>(new ConsoleFile(dentry, inode, flags));
+  if (rdev >> 8 == MAJOR_TTY)
+    return changetype<usize>(new ConsoleFile(dentry, inode, flags, consoleOutput()));
   return -ENXIO;
 }
 
@@ -196,7 +208,11 @@ export function devfsCreate(pagesMax: u64): TmpDirectory {
     addNode(root, "vport0p2", MAJOR_PORT, MINOR_STANDARD_INPUT, 0o600, S_IFIFO);
   }
   if (controlPort()) {
-    addNode(root, "vport0p3", MAJOR_PORT, MINOR_STANDARD_OUTPUT, 0o600, S_IFIFO);
+    addNode(root, "vport0p3", MAJOR_PORT, MINOR_CONSOLE_OUTPUT, 0o600, S_IFIFO);
+  }
+  if (standardOutput()) {
+    addNode(root, "vport0p4", MAJOR_PORT, MINOR_STANDARD_OUTPUT, 0o600, S_IFIFO);
+    addNode(root, "hvc0", MAJOR_VIRTIO_TERMINAL, 0, 0o600);
   }
   addLink(root, "fd", "/proc/self/fd");
   addLink(root, "stdin", "/proc/self/fd/0");

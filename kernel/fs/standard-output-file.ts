@@ -1,6 +1,7 @@
 /**
- * Standard output that the host does not show on a terminal: to the program it is the writing end
- * of a pipe. The node /dev/vport0p3 opens it, so that /proc/self/fd/1 and /dev/stdout lead there.
+ * Standard output or error that the host does not show on a terminal: to the program it is the
+ * writing end of a pipe. The nodes /dev/vport0p3 (to the console's place) and /dev/vport0p4
+ * (standard output apart from it) open it, so that /proc/self/fd/1 and /dev/stdout lead there.
  */
 import { EBADF, ENOTTY } from "../lib/errno";
 import { ConsoleFile } from "./console-file";

@@ -22,7 +22,10 @@ function openStandard(path: string, flags: u32): bool {
 }
 
 /** Descriptors 0, 1 and 2. */
-function openStandardFiles(input: string | null, output: string | null): void {
+function openStandardFiles(line: CommandLine): void {
+  const input = line.value("stdin");
+  const output = line.value("stdout");
+  const isErrorPipe = line.value("stderr") == "pipe";
   if (input == "null") {
     openStandard("/dev/null", O_RDONLY);
   } else if (input == "pipe") {
@@ -30,10 +33,15 @@ function openStandardFiles(input: string | null, output: string | null): void {
   } else {
     openStandard("/dev/console", O_RDWR);
   }
-  for (let fd = 1; fd <= 2; fd++) {
-    if (output == "pipe" && openStandard("/dev/vport0p3", O_WRONLY)) continue;
-    openStandard("/dev/console", O_RDWR);
-  }
+  const isApart =
+    (output == "pipe" && openStandard("/dev/vport0p4", O_WRONLY)) ||
+    (output == "terminal" && openStandard("/dev/hvc0", O_RDWR));
+  if (!isApart) openConsole(isErrorPipe);
+  openConsole(isErrorPipe);
+}
+
+function openConsole(isPipe: bool): void {
+  if (!isPipe || !openStandard("/dev/vport0p3", O_WRONLY)) openStandard("/dev/console", O_RDWR);
 }
 
 function changeDirectory(path: string): void {
@@ -51,7 +59,7 @@ function changeDirectory(path: string): void {
 }
 
 export function startEnvironment(line: CommandLine): void {
-  openStandardFiles(line.value("stdin"), line.value("stdout"));
+  openStandardFiles(line);
   const directory = line.value("cwd");
   if (directory) changeDirectory(directory);
 }

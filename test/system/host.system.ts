@@ -55,7 +55,7 @@ async function start(
     image,
     argv: [guestPath(program), way],
     machine: machineType,
-    boot: { stdout: "pipe" },
+    boot: { stderr: "pipe" },
     ...(input === undefined ? {} : { input }),
     onConsole: (text) => {
       const lines = (rest + text).split("\n");
@@ -206,6 +206,80 @@ test("virga run feeds the program what it is fed", { skip }, async () => {
   const { status, stdout, stderr } = await ended;
   assert.equal(status, 0, stderr);
   assert.equal(stdout.trim(), `${sumOf(Buffer.from("hello\n"))} 6`);
+});
+
+const SIGABRT = 6;
+const APART = ["run", "--name", "apart", "--kernel"];
+
+test("standard output has what the program wrote there and nothing else", { skip }, async () => {
+  for (const machineType of ["microvm", "q35"]) {
+    const { child, ended } = virga(
+      ...APART,
+      kernel,
+      "--machine",
+      machineType,
+      program.path,
+      "apart",
+    );
+    child.stdin?.end();
+    const { status, stdout, stderr } = await ended;
+    assert.equal(status, 128 + SIGABRT, stderr);
+    assert.equal(stdout, "answer\n");
+    assert.match(stderr, /^remark\n[\s\S]*#0 0x/m);
+  }
+});
+
+test("outputs that are one pipe are one to the program, in the order it wrote", {
+  skip,
+}, async () => {
+  const command = [
+    process.execPath,
+    "--import",
+    "tsx",
+    MAIN,
+    ...APART,
+    kernel,
+    program.path,
+    "apart",
+  ];
+  const shell = spawn("sh", ["-c", '"$@" 2>&1', "sh", ...command], {
+    stdio: ["ignore", "pipe", "inherit"],
+    env: { ...process.env, VIRGA_STATE_DIR: state },
+  });
+  let text = "";
+  shell.stdout.on("data", (chunk: Buffer) => {
+    text += chunk.toString();
+  });
+  await new Promise((resolve) => shell.once("close", resolve));
+  assert.match(text, /^answer\nremark\n[\s\S]*#0 0x/m);
+});
+
+test("an output that is full ends the run with the reason, and no machine stays", {
+  skip,
+}, async () => {
+  const command = [
+    process.execPath,
+    "--import",
+    "tsx",
+    MAIN,
+    ...APART,
+    kernel,
+    program.path,
+    "flood",
+  ];
+  const shell = spawn("sh", ["-c", '"$@" > /dev/full', "sh", ...command], {
+    stdio: ["ignore", "ignore", "pipe"],
+    env: { ...process.env, VIRGA_STATE_DIR: state },
+  });
+  let stderr = "";
+  shell.stderr.on("data", (chunk: Buffer) => {
+    stderr += chunk.toString();
+  });
+  const status = await new Promise((resolve) => shell.once("close", resolve));
+  assert.equal(status, 125, stderr);
+  assert.match(stderr, /^virga: standard output: .*no space left on device/m);
+  assert.doesNotMatch(stderr, /unexpected error|\n\s+at /);
+  assert.equal((await virga("ps", "--json", "--all").ended).stdout, "[]\n");
 });
 
 test("a program whose output nobody reads any more ends by SIGPIPE", { skip }, async () => {

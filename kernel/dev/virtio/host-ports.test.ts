@@ -7,14 +7,10 @@ import {
   hostPortsProbe,
   InputPort,
   standardInput,
+  standardOutput,
 } from "./host-ports";
 import { FakeTransport, ModelDevice } from "./testing";
-import {
-  virtioConsoleAvailable,
-  virtioConsoleHasRoom,
-  virtioConsoleOnRoom,
-  virtioConsoleWrite,
-} from "./virtio-console";
+import { virtioConsoleOutput } from "./virtio-console";
 import { VIRTIO_CONSOLE_F_MULTIPORT } from "./virtio-console-regs";
 import { VIRTIO_F_EVENT_IDX, VIRTIO_F_VERSION_1 } from "./virtio-regs";
 
@@ -40,7 +36,7 @@ function came(): void {
 function device(): void {
   addMemory(1 * MIB, 9 * MIB);
   transport.offered = VIRTIO_F_VERSION_1 | VIRTIO_F_EVENT_IDX | VIRTIO_CONSOLE_F_MULTIPORT;
-  hostPortsExpect(true);
+  hostPortsExpect(true, true);
   expect(hostPortsProbe(transport), "the device is taken");
   told = new ModelDevice(transport.queue(2));
   answered = new ModelDevice(transport.queue(3));
@@ -218,7 +214,7 @@ test("host ports: an empty buffer is no end, and one that claims too much is cut
 test("host ports: a console without ports is a console, expected or not", () => {
   addMemory(1 * MIB, 9 * MIB);
   transport.offered = VIRTIO_F_VERSION_1 | VIRTIO_F_EVENT_IDX;
-  hostPortsExpect(true);
+  hostPortsExpect(true, true);
   expect(hostPortsProbe(transport), "it is taken");
   expect(controlPort() == null && standardInput() == null, "without ports");
   expect(transport.queues[0] != null && transport.queues[1] != null, "as a console");
@@ -242,13 +238,13 @@ function openOutput(): ModelDevice {
 
 test("host ports: output has a port once the device has told of it", () => {
   device();
-  expect(!virtioConsoleAvailable(), "it may have none");
+  expect(!virtioConsoleOutput().isStarted(), "it may have none");
   tell(3, DEVICE_ADD, 1);
   transport.interrupt();
-  expect(virtioConsoleAvailable(), "now it has");
+  expect(virtioConsoleOutput().isStarted(), "now it has");
   const output = new ModelDevice(transport.queue(9));
   hw.fill(hw.addressOf(bytes), 0x61, 5000);
-  virtioConsoleWrite(hw.addressOf(bytes), 5000);
+  virtioConsoleOutput().write(hw.addressOf(bytes), 5000);
   output.takeAll();
   expectEqual(output.taken, 2, "a page and the rest");
   expectEqual(output.length(0) + output.length(1), 5000, "all of it");
@@ -257,10 +253,10 @@ test("host ports: output has a port once the device has told of it", () => {
 
 test("host ports: output that the host does not read leaves no room until it does", () => {
   const output = openOutput();
-  virtioConsoleOnRoom(came);
+  virtioConsoleOutput().onRoom(came);
   let writes = 0;
-  while (virtioConsoleHasRoom()) {
-    virtioConsoleWrite(hw.addressOf(bytes), PAGE);
+  while (virtioConsoleOutput().hasRoom()) {
+    virtioConsoleOutput().write(hw.addressOf(bytes), PAGE);
     writes++;
   }
   expectEqual(writes, 4, "buffers");
@@ -270,15 +266,35 @@ test("host ports: output that the host does not read leaves no room until it doe
   expectEqual(output.interrupts, 1, "the driver has asked for it");
   transport.interrupt();
   expectEqual(calls, 1, "who waits is told");
-  expect(virtioConsoleHasRoom(), "for one more");
+  expect(virtioConsoleOutput().hasRoom(), "for one more");
+});
+
+test("host ports: standard output has no room before its port is told of, then it goes there", () => {
+  device();
+  const port = standardOutput()!;
+  port.onRoom(came);
+  expect(!port.hasRoom(), "nobody takes it yet");
+  calls = 0;
+  tell(4, DEVICE_ADD, 1);
+  transport.interrupt();
+  expect(calls > 0, "who waits is told");
+  expect(port.hasRoom(), "now there is room");
+  expect(!virtioConsoleOutput().isStarted(), "the console is another port");
+  hw.fill(hw.addressOf(bytes), 0x62, 100);
+  port.write(hw.addressOf(bytes), 100);
+  const output = new ModelDevice(transport.queue(11));
+  output.takeAll();
+  expectEqual(output.length(0), 100, "all of it");
+  expectEqual(hw.load8(directMap(output.address(0)) + 99), 0x62, "to the last byte");
 });
 
 test("host ports: a device with fewer ports is taken, without output", () => {
   transport.queueCount = 8;
   device();
+  expect(!standardOutput(), "standard output has no port");
   tell(3, DEVICE_ADD, 1);
   transport.interrupt();
-  expect(!virtioConsoleAvailable(), "the serial port stays the console");
+  expect(!virtioConsoleOutput().isStarted(), "the serial port stays the console");
   tell(2, DEVICE_ADD, 1);
   transport.interrupt();
   expectAnswer(0, DEVICE_READY);

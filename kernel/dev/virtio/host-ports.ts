@@ -1,12 +1,13 @@
 /**
  * Byte streams between the host and this machine: ports of a virtio console that has
- * VIRTIO_CONSOLE_F_MULTIPORT (virtio 1.2, section 5.3). On one of them we speak, the console's
- * output, on the others the host. That one is not port 0, the device's console proper: QEMU drops
- * what is written there faster than somebody reads it, while any other port makes the guest wait.
+ * VIRTIO_CONSOLE_F_MULTIPORT (virtio 1.2, section 5.3). On two of them we speak, the console's
+ * output and standard output apart from it, on the others the host. Neither is port 0, the device's
+ * console proper: QEMU drops what is written there faster than somebody reads it, while any other
+ * port makes the guest wait.
  *
- *     hostPortsExpect(hasStandardInput)     before discovery: the console is not one, but carries ports
+ *     hostPortsExpect(hasStandardInput, hasStandardOutput)     before discovery: the console carries ports
  *     hostPortsProbe(transport)             sets up the queues, announces itself, and waits for nothing
- *     controlPort(), standardInput()        the ports; null when the machine has them not
+ *     controlPort(), standardInput(), standardOutput()         the ports; null when the machine has them not
  *     port.open(came)                       from now on the host may send; `came` is told of bytes and of the end
  *     port.count(), port.isEnded            bytes that can be read at least; the host has closed its side
  *     port.read(address, n) → bytes         what has come, 0: nothing. Does not wait
@@ -33,8 +34,9 @@ import * as hw from "../../arch/hw";
 import { eventStdin } from "../../lib/events";
 import { allocPages, directMap, PAGE_SIZE } from "../../mem/page-allocator";
 import { WaitQueue } from "../../sched/wait-queue";
+import { OutputPort, outputSent } from "./output-port";
 import { VirtioTransport, virtioQueue } from "./transport";
-import { virtioConsoleOutput, virtioConsoleProbe, virtioConsoleSent } from "./virtio-console";
+import { virtioConsoleOutput, virtioConsoleProbe } from "./virtio-console";
 import {
   CONTROL_EVENT,
   CONTROL_ID,
@@ -56,11 +58,12 @@ import { Virtqueue } from "./virtqueue";
 
 const PORT_CONTROL: u32 = 1;
 const PORT_STANDARD_INPUT: u32 = 2;
-const PORT_OUTPUT: u32 = 3;
+const PORT_CONSOLE_OUTPUT: u32 = 3;
+const PORT_STANDARD_OUTPUT: u32 = 4;
 /** Pages that a port's device fills: requests are short, standard input may be a large file. */
 const CONTROL_BUFFERS = 1;
 const INPUT_BUFFERS = 8;
-/** More than virtio-console.ts ever has on their way. */
+/** As many as output-port.ts ever has on their way. */
 const OUTPUT_BUFFERS: u32 = 4;
 
 const MESSAGES: u32 = 16;
@@ -194,7 +197,10 @@ export class InputPort {
 
 let isExpected = false;
 let isInputExpected = false;
-let output: Virtqueue | null = null;
+let isOutputExpected = false;
+let consoleQueue: Virtqueue | null = null;
+let outputQueue: Virtqueue | null = null;
+let output: OutputPort | null = null;
 let control: InputPort | null = null;
 let input: InputPort | null = null;
 
@@ -206,10 +212,18 @@ export function standardInput(): InputPort | null {
   return input;
 }
 
-/** The first virtio console is to be taken for its ports; standard input is one of them, or not. */
-export function hostPortsExpect(hasStandardInput: bool): void {
+export function standardOutput(): OutputPort | null {
+  return output;
+}
+
+/**
+ * The first virtio console is to be taken for its ports; standard input and output are two of them,
+ * or not.
+ */
+export function hostPortsExpect(hasStandardInput: bool, hasStandardOutput: bool): void {
   isExpected = true;
   isInputExpected = hasStandardInput;
+  isOutputExpected = hasStandardOutput;
 }
 
 /** Puts a message with the value 1 on the ring; `kickAnswers` shows it to the device. */
@@ -243,16 +257,17 @@ function portOf(id: u32): InputPort | null {
 
 /** Takes a message of the device about port `id`. */
 function told(id: u32, event: u32, value: u32): void {
-  const queue = output;
-  if (id == PORT_OUTPUT && queue) {
-    // Not before: where there is no such port, what is written to its queue is lost.
-    if (event != VIRTIO_CONSOLE_DEVICE_ADD) return;
-    send(id, VIRTIO_CONSOLE_PORT_READY);
-    virtioConsoleOutput(queue);
-    return;
-  }
+  if (id == PORT_CONSOLE_OUTPUT) startOutput(id, event, virtioConsoleOutput(), consoleQueue);
+  if (id == PORT_STANDARD_OUTPUT) startOutput(id, event, output, outputQueue);
   const port = portOf(id);
   if (port) port.told(event, value);
+}
+
+/** Not before the device has told of it: what is written to the queue of no port is lost. */
+function startOutput(id: u32, event: u32, port: OutputPort | null, queue: Virtqueue | null): void {
+  if (event != VIRTIO_CONSOLE_DEVICE_ADD || !port || !queue || port.isStarted()) return;
+  send(id, VIRTIO_CONSOLE_PORT_READY);
+  port.start(queue);
 }
 
 /** Interrupt handler: messages have come. */
@@ -287,10 +302,10 @@ function createPort(transport: VirtioTransport, id: u32, buffers: i32): InputPor
   return queue ? new InputPort(id, queue, buffers) : null;
 }
 
-/** Null when the device has not so many ports: output goes on by the serial port. */
-function outputQueue(transport: VirtioTransport): Virtqueue | null {
-  const index = queueTransmitOf(PORT_OUTPUT);
-  return virtioQueue(transport, index, OUTPUT_BUFFERS, virtioConsoleSent, 0);
+/** Null when the device has not so many ports. */
+function createOutput(transport: VirtioTransport, id: u32, port: OutputPort): Virtqueue | null {
+  const context = changetype<usize>(port);
+  return virtioQueue(transport, queueTransmitOf(id), OUTPUT_BUFFERS, outputSent, context);
 }
 
 /** Takes the device for its ports if they are expected and it has them, else as a console. */
@@ -316,7 +331,13 @@ export function hostPortsProbe(transport: VirtioTransport): bool {
   }
   messages = receive;
   answers = transmit;
-  output = outputQueue(transport);
+  // Without it, output goes on by the serial port.
+  consoleQueue = createOutput(transport, PORT_CONSOLE_OUTPUT, virtioConsoleOutput());
+  if (isOutputExpected) {
+    const port = new OutputPort();
+    outputQueue = createOutput(transport, PORT_STANDARD_OUTPUT, port);
+    if (outputQueue) output = port;
+  }
   control = requests;
   input = bytes;
   for (let i: u32 = 0; i + 1 <= <u32>receive.size; i++) offerMessage(receive, i);

@@ -46,7 +46,7 @@ const SUPPORTED_VERSION: u32 = 2;
 /** InterruptAck: used buffer, configuration change. */
 const INTERRUPT_ALL: u32 = 3;
 
-const LISTENERS_MAX = 4;
+const LISTENERS_MAX = 5;
 
 export class MmioTransport extends VirtioTransport {
   registers: u64 = 0;
