@@ -1,7 +1,6 @@
 /* QEMU: its command line, its process, what the guest says. */
 export { chooseAccelerator, whyNotKvm } from "./accelerator.ts";
 export { QEMU, qemuArguments } from "./arguments.ts";
-export { backlogEnvironment } from "./backlog.ts";
 export {
   type BootOptions,
   kernelCommandLine,
@@ -37,3 +36,4 @@ export {
   type QemuOptions,
 } from "./options.ts";
 export { qmp } from "./qmp.ts";
+export { userNetworkEnvironment } from "./user-network.ts";

@@ -19,11 +19,11 @@ import { Readable } from "node:stream";
 import { ToolFailedError } from "../errors.ts";
 import { processStart, requireTool } from "../process.ts";
 import { QEMU, qemuArguments } from "./arguments.ts";
-import { backlogEnvironment } from "./backlog.ts";
 import { sendSignal } from "./control.ts";
 import { EventParser, type MachineEvent } from "./events.ts";
 import type { QemuOptions } from "./options.ts";
 import { qmp } from "./qmp.ts";
+import { userNetworkEnvironment } from "./user-network.ts";
 
 export type MachineEnd =
   | { readonly kind: "exit"; readonly code: number }
@@ -102,7 +102,7 @@ export async function startMachine(options: StartOptions): Promise<Machine> {
   });
   const { network } = options.qemu;
   const hasForwards = network.kind === "user" && network.forwards.length > 0;
-  const variables = hasForwards ? await backlogEnvironment() : {};
+  const variables = hasForwards ? await userNetworkEnvironment() : {};
   begin = performance.now();
   const child = await spawnQemu(options, variables).catch((error: unknown) => {
     events.close();

@@ -1,6 +1,6 @@
 /*
- * Builds backlog.c (see there) once, and says how to load it. Where that fails QEMU runs without,
- * only slower for many clients at once; so a failure is nobody's error.
+ * Builds user-network.c (see there) once, and says how to load it. Where that fails QEMU runs without,
+ * only worse in what user-network.c says; so a failure is nobody's error.
  */
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, renameSync } from "node:fs";
@@ -9,17 +9,17 @@ import { fileURLToPath } from "node:url";
 import { buildFolder } from "../paths.ts";
 import { runTool } from "../process.ts";
 
-const SOURCE = fileURLToPath(new URL("backlog.c", import.meta.url));
+const SOURCE = fileURLToPath(new URL("user-network.c", import.meta.url));
 const COMPILER = "clang-19";
 
-/** Environment variables for QEMU that make its forwarded ports accept many clients at once. */
-export async function backlogEnvironment(): Promise<Record<string, string>> {
+/** Environment variables for QEMU that load it. */
+export async function userNetworkEnvironment(): Promise<Record<string, string>> {
   if (process.arch !== "x64") return {};
   const key = createHash("sha256").update(readFileSync(SOURCE)).digest("hex").slice(0, 16);
-  const library = join(buildFolder("qemu"), `backlog-${key}.so`);
+  const library = join(buildFolder("qemu"), `user-network-${key}.so`);
   if (!existsSync(library)) {
     const work = `${library}.${process.pid}`;
-    const flags = ["-O2", "-fPIC", "-shared", "-nostdlib", "-Wl,-soname,backlog.so"];
+    const flags = ["-O2", "-fPIC", "-shared", "-nostdlib", "-Wl,-soname,user-network.so"];
     try {
       await runTool(COMPILER, [...flags, SOURCE, "-o", work]);
     } catch {
