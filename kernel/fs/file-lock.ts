@@ -24,6 +24,7 @@
 import { EAGAIN, ENOLCK } from "../lib/errno";
 import { HashNode, HashTable } from "../lib/hash-table";
 import { TextBuffer } from "../lib/text-buffer";
+import { attempt } from "../runtime/attempt";
 import { free } from "../runtime/free";
 import { heapAlloc, heapFree } from "../runtime/heap";
 import { WaitQueue } from "../sched/wait-queue";
@@ -104,11 +105,10 @@ function getSet(file: File): LockSet | null {
     memory.fill(pointer, 0, offsetof<LockSet>());
     set = changetype<LockSet>(pointer);
     set.key = key;
-    if (!table.insert(set, <u32>(key >> 4))) {
+    if (!identify(set, file) || !table.insert(set, <u32>(key >> 4))) {
       heapFree(pointer);
       return null;
     }
-    identify(set, file);
     const first = firstSet;
     set.next = first;
     if (first) first.previous = set;
@@ -118,14 +118,16 @@ function getSet(file: File): LockSet | null {
   return set;
 }
 
-/** Notes what /proc/locks shows of the file. */
-function identify(set: LockSet, file: File): void {
-  const stat = new Stat();
+/** Notes what /proc/locks shows of the file. False when memory is short. */
+function identify(set: LockSet, file: File): bool {
+  const stat = attempt(new Stat());
+  if (!stat) return false;
   stat.reset(0);
   file.stat(stat);
   set.device = stat.dev;
   set.inode = stat.ino;
   free(stat);
+  return true;
 }
 
 function putSet(set: LockSet): void {
@@ -220,10 +222,8 @@ function waitForTurn(
     if (!wait) return -EAGAIN;
     let waiters = set.waiters;
     if (!waiters) {
-      const made = heapAlloc(offsetof<WaitQueue>());
-      if (made == 0) return -ENOLCK;
-      memory.fill(made, 0, offsetof<WaitQueue>());
-      waiters = changetype<WaitQueue>(made);
+      waiters = attempt(new WaitQueue());
+      if (!waiters) return -ENOLCK;
       set.waiters = waiters;
     }
     const error = waiters.wait();

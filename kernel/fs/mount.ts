@@ -5,7 +5,7 @@
  * dentry of that, which points back by `covers`.
  */
 import { ENAMETOOLONG, ENOMEM } from "../lib/errno";
-import { Dentry, dentryCreate, dentryGet, NAME_HASH_START } from "./dentry";
+import { Dentry, dentryCreate, dentryGet, dentryPut, NAME_HASH_START } from "./dentry";
 import { FileSystem, Inode } from "./inode";
 
 /** Linux's PATH_MAX: the terminator included. */
@@ -32,9 +32,16 @@ let firstMount: Mount | null = null;
 let lastMount: Mount | null = null;
 let rootDentry: Dentry | null = null;
 
-/** The root directory. There is one from `fsInit` on. */
+/** The process' root directory. There is one from `fsInit` on. */
 export function rootDirectory(): Dentry {
   return rootDentry!;
+}
+
+/** chroot(2): takes over the caller's reference. */
+export function setRootDirectory(dentry: Dentry): void {
+  const old = rootDentry!;
+  rootDentry = dentry;
+  dentryPut(old);
 }
 
 /** The mounts in the order they were made, the root first; linked by `next`. */
@@ -56,6 +63,7 @@ export function mountAt(point: Dentry | null, root: Inode, source: string): i32 
     dentry.covers = point;
     point.mounted = dentry;
   } else {
+    dentryGet(dentry);
     rootDentry = dentry;
   }
   const mount = new Mount(dentry, root.fileSystem, source);
@@ -76,8 +84,13 @@ export function mountIdOf(dentry: Dentry): u32 {
   return mount ? mount.id : 0;
 }
 
-/** The directory above, across mounts; the root is above itself. */
+/** As `directoryAbove`, but the process' root is above itself, too: where `..` leads. */
 export function parentDirectory(dentry: Dentry): Dentry {
+  return dentry == rootDentry ? dentry : directoryAbove(dentry);
+}
+
+/** The directory above, across mounts; the root of all is above itself. */
+export function directoryAbove(dentry: Dentry): Dentry {
   let at = dentry;
   let covers = at.covers;
   while (covers) {
@@ -88,8 +101,19 @@ export function parentDirectory(dentry: Dentry): Dentry {
   return parent ? parent : at;
 }
 
+/** The dentry that stands for the same place outside of what is mounted there. */
+function outside(dentry: Dentry): Dentry {
+  let at = dentry;
+  let covers = at.covers;
+  while (covers && at != rootDentry) {
+    at = covers;
+    covers = at.covers;
+  }
+  return at;
+}
+
 /**
- * Writes the absolute path of a dentry (of one that is in no directory, as a memfd's, its name as
+ * Writes the absolute path of a dentry as the process sees it (of one that is in no directory, as a memfd's, its name as
  * if it were in the root) to `to`, zero-terminated. Returns its length without the terminator, or
  * -ENAMETOOLONG.
  */
@@ -97,13 +121,10 @@ export function dentryPath(dentry: Dentry, to: usize, size: u32): i32 {
   let length: u32 = 0;
   let at = dentry;
   for (;;) {
-    let covers = at.covers;
-    while (covers) {
-      at = covers;
-      covers = at.covers;
-    }
-    length += at.nameLength > 0 ? at.nameLength + 1 : 0;
+    at = outside(at);
     const parent = at.parent;
+    if (at == rootDentry) break;
+    length += at.nameLength > 0 ? at.nameLength + 1 : 0;
     if (!parent) break;
     at = parent;
   }
@@ -116,18 +137,15 @@ export function dentryPath(dentry: Dentry, to: usize, size: u32): i32 {
   store<u8>(end, 0);
   at = dentry;
   for (;;) {
-    let covers = at.covers;
-    while (covers) {
-      at = covers;
-      covers = at.covers;
-    }
+    at = outside(at);
+    const parent = at.parent;
+    if (at == rootDentry) break;
     if (at.nameLength > 0) {
       end -= <usize>at.nameLength;
       memory.copy(end, at.name, at.nameLength);
       end--;
       store<u8>(end, SLASH);
     }
-    const parent = at.parent;
     if (!parent) break;
     at = parent;
   }

@@ -19,7 +19,7 @@
  * References: what the walk stands on is borrowed from the name cache and stays valid as long as
  * nothing sleeps; before a file system is asked, `pin` takes a reference.
  */
-import { EFAULT, ELOOP, ENAMETOOLONG, ENOENT, ENOMEM, ENOTDIR } from "../lib/errno";
+import { EAGAIN, EFAULT, ELOOP, ENAMETOOLONG, ENOENT, ENOMEM, ENOTDIR, EXDEV } from "../lib/errno";
 import { loadUser } from "../linux/user-memory";
 import { heapAlloc } from "../runtime/heap";
 import {
@@ -34,12 +34,27 @@ import {
   nameHashStep,
 } from "./dentry";
 import { Inode } from "./inode";
-import { PATH_MAX, parentDirectory, rootDirectory } from "./mount";
+import { mountIdOf, PATH_MAX, parentDirectory, rootDirectory } from "./mount";
 
 /** Follow a symbolic link that is the last component. */
 export const WALK_FOLLOW: u32 = 1 << 0;
 /** An empty path means `base` itself (AT_EMPTY_PATH). */
 export const WALK_EMPTY: u32 = 1 << 1;
+
+/**
+ * The last component is a name that is made, removed or moved: not followed if it is a link, not
+ * even with a slash behind it.
+ */
+export const WALK_NAME: u32 = 1 << 2;
+
+// `resolve` of openat2(2), include/uapi/linux/openat2.h
+export const RESOLVE_NO_XDEV: u32 = 0x01;
+export const RESOLVE_NO_MAGICLINKS: u32 = 0x02;
+export const RESOLVE_NO_SYMLINKS: u32 = 0x04;
+export const RESOLVE_BENEATH: u32 = 0x08;
+export const RESOLVE_IN_ROOT: u32 = 0x10;
+export const RESOLVE_CACHED: u32 = 0x20;
+const RESOLVE_SCOPED: u32 = RESOLVE_BENEATH | RESOLVE_IN_ROOT;
 
 /** What the last component was. */
 export const LAST_NAME: u32 = 0;
@@ -61,6 +76,10 @@ export class Walk {
   trailingSlash: bool;
   /** For the caller: where a relative path starts, borrowed. */
   base: Dentry | null;
+  /** RESOLVE_*: what the walk may not do. For openat2(2), which makes it 0 again; else 0. */
+  resolve: u32;
+  /** Where a walk with RESOLVE_BENEATH or RESOLVE_IN_ROOT starts and stays, borrowed. */
+  scope: Dentry | null;
   private links: u32;
   /** What is still to be walked: a pointer into the buffer. */
   private at: usize;
@@ -108,6 +127,13 @@ export class Walk {
 
   isEmpty(): bool {
     return load<u8>(this.buffer) == 0;
+  }
+
+  /** Makes a path that begins with a slash one that begins with `./`. */
+  makeRelative(): void {
+    if (!this.isAbsolute()) return;
+    memory.copy(this.buffer + 1, this.buffer, this.textLength() + 1);
+    store<u8>(this.buffer, DOT);
   }
 
   isAbsolute(): bool {
@@ -207,7 +233,7 @@ export class Walk {
 
     if (load<u8>(name) == DOT && length <= 2 && load<u8>(name + <usize>length - 1) == DOT) {
       this.last = length == 1 ? LAST_DOT : LAST_DOTDOT;
-      return length == 1 ? current : parentDirectory(current);
+      return length == 1 ? current : this.above(current);
     }
     this.last = LAST_NAME;
     let child = dentryFind(current, hash, name, length);
@@ -218,21 +244,39 @@ export class Walk {
     }
     const inode = child.inode;
     if (!inode) return isLast ? this.finish(child) : this.fail(-ENOENT);
-    if (inode.isLink() && (!isLast || slash || (flags & WALK_FOLLOW) != 0)) {
-      return this.follow(child, current);
-    }
+    if (inode.isLink() && (!isLast || follows(flags, slash))) return this.follow(child, current);
     let mounted = child.mounted;
     while (mounted) {
+      if ((this.resolve & RESOLVE_NO_XDEV) != 0) return this.fail(-EXDEV);
       child = mounted;
       mounted = child.mounted;
     }
     if (!isLast) return child;
-    return slash && !child.inode!.isDirectory() ? this.fail(-ENOTDIR) : this.finish(child);
+    if (slash && !child.inode!.isDirectory() && (flags & WALK_NAME) == 0)
+      return this.fail(-ENOTDIR);
+    return this.finish(child);
+  }
+
+  /** What is above a directory, as far as the walk may go there; null when the walk is over. */
+  private above(current: Dentry): Dentry | null {
+    const parent = parentDirectory(current);
+    if (this.resolve == 0) return parent;
+    if (current == this.scope) {
+      if ((this.resolve & RESOLVE_IN_ROOT) != 0) return current;
+      if ((this.resolve & RESOLVE_BENEATH) != 0) return this.fail(-EXDEV);
+    }
+    return this.isCrossing(current, parent) ? this.fail(-EXDEV) : parent;
+  }
+
+  /** Whether a step leaves the mount, and may not. */
+  private isCrossing(from: Dentry, to: Dentry): bool {
+    return (this.resolve & RESOLVE_NO_XDEV) != 0 && mountIdOf(from) != mountIdOf(to);
   }
 
   /** Asks the file system for a name the cache doesn't know; the dentry is then pinned. */
   private lookup(parent: Dentry, hash: u32, name: usize, length: u32): i32 {
     if (length > NAME_MAX) return -ENAMETOOLONG;
+    if ((this.resolve & RESOLVE_CACHED) != 0) return -EAGAIN;
     this.pin(parent);
     const dentry = dentryCreate(parent, hash, name, length);
     if (!dentry) return -ENOMEM;
@@ -261,13 +305,30 @@ export class Walk {
    */
   private follow(dentry: Dentry, current: Dentry): Dentry | null {
     if (++this.links > LINKS_MAX) return this.fail(-ELOOP);
+    if ((this.resolve & RESOLVE_NO_SYMLINKS) != 0) return this.fail(-ELOOP);
     const inode = dentry.inode!;
     const target = inode.jump();
-    if (target) return target;
+    if (target) return this.resolve == 0 ? target : this.jumpTo(target, current);
     this.pin(dentry);
     const error = this.insertTarget(inode);
     if (error != 0) return this.fail(error);
-    return load<u8>(this.at) == SLASH ? rootDirectory() : current;
+    if (load<u8>(this.at) != SLASH) return current;
+    return this.resolve == 0 ? rootDirectory() : this.scopedRoot(current);
+  }
+
+  /** A link of /proc that leads to `target`, as far as the walk may go there. */
+  private jumpTo(target: Dentry, current: Dentry): Dentry | null {
+    if ((this.resolve & RESOLVE_NO_MAGICLINKS) != 0) return this.fail(-ELOOP);
+    const left = (this.resolve & RESOLVE_SCOPED) != 0 || this.isCrossing(current, target);
+    return left ? this.fail(-EXDEV) : target;
+  }
+
+  /** Where the text of a link that begins with a slash starts. */
+  private scopedRoot(current: Dentry): Dentry | null {
+    if ((this.resolve & RESOLVE_BENEATH) != 0) return this.fail(-EXDEV);
+    if ((this.resolve & RESOLVE_IN_ROOT) != 0) return this.scope;
+    const root = rootDirectory();
+    return this.isCrossing(current, root) ? this.fail(-EXDEV) : root;
   }
 
   private insertTarget(inode: Inode): i32 {
@@ -284,6 +345,11 @@ export class Walk {
     memory.copy(this.at, this.buffer, target);
     return 0;
   }
+}
+
+/** Whether a link that is the last component is followed. */
+function follows(flags: u32, slash: bool): bool {
+  return (flags & WALK_FOLLOW) != 0 || (slash && (flags & WALK_NAME) == 0);
 }
 
 let pool: Walk | null = null;

@@ -2,8 +2,9 @@
  * /proc/self/fdinfo: per descriptor the position, flags, mount and inode, what the file's kind adds
  * (`File.describe`), and the locks that it stands for (proc_pid_fdinfo(5)).
  */
-import { ENOENT } from "../lib/errno";
+import { ENOENT, ENOMEM } from "../lib/errno";
 import { TextBuffer } from "../lib/text-buffer";
+import { attempt } from "../runtime/attempt";
 import { free } from "../runtime/free";
 import { Dentry } from "./dentry";
 import { DIRECTORY_START, DirectorySink, DT_REG } from "./directory-sink";
@@ -32,7 +33,8 @@ function fdInfoText(out: TextBuffer, descriptor: u32): void {
   const file = info.file(descriptor);
   if (!file) return;
   const place = placeOf(file);
-  const stat = new Stat();
+  const stat = attempt(new Stat());
+  if (!stat) return;
   stat.reset(0);
   if (place) place.inode.stat(stat);
   else file.stat(stat);
@@ -54,14 +56,17 @@ export class FdInfoDirectory extends Inode {
   }
 
   open(dentry: Dentry, flags: u32): usize {
-    return changetype<usize>(new DirectoryFile(dentry, this, flags));
+    const file = attempt(new DirectoryFile(dentry, this, flags));
+    return file ? changetype<usize>(file) : -ENOMEM;
   }
 
   lookup(dentry: Dentry): i32 {
     const descriptor = parseNumber(dentry.name, dentry.nameLength);
     if (descriptor < 0 || !processInfo().file(descriptor)) return -ENOENT;
     const number = FDINFO_NUMBERS + <u64>descriptor;
-    dentry.inode = new ProcText(this.fileSystem, number, 0o444, fdInfoText, descriptor);
+    const text = attempt(new ProcText(this.fileSystem, number, 0o444, fdInfoText, descriptor));
+    if (!text) return -ENOMEM;
+    dentry.inode = text;
     return 0;
   }
 

@@ -28,7 +28,7 @@ import {
   EROFS,
   EXDEV,
 } from "../lib/errno";
-import { Dentry, dentryCreate, dentryDrop, dentryMove, dentryPut } from "./dentry";
+import { Dentry, dentryCreate, dentryDrop, dentryGet, dentryMove, dentryPut } from "./dentry";
 import {
   File,
   filePut,
@@ -43,13 +43,14 @@ import {
   O_UNNAMED,
 } from "./file";
 import { Attributes, Inode, inodePut, isError } from "./inode";
-import { parentDirectory, rootDirectory } from "./mount";
+import { directoryAbove, rootDirectory, setRootDirectory } from "./mount";
 import {
   LAST_DOT,
   LAST_DOTDOT,
   LAST_NAME,
   LAST_ROOT,
   WALK_FOLLOW,
+  WALK_NAME,
   Walk,
   walkGet,
   walkPut,
@@ -77,6 +78,14 @@ export function setCurrentDirectory(dentry: Dentry): void {
   const old = current;
   current = dentry;
   if (old) dentryPut(old);
+}
+
+/** chroot(2): takes over the caller's reference. The current directory stays what it is. */
+export function changeRoot(dentry: Dentry): void {
+  const directory = currentDirectory();
+  dentryGet(directory);
+  setCurrentDirectory(directory);
+  setRootDirectory(dentry);
 }
 
 export function creationMask(): u32 {
@@ -107,7 +116,7 @@ export function vfsPrepareWrite(dentry: Dentry, keepData: bool): i32 {
  * Walks to a name that is to be made. 0, and then `walk.dentry` is a negative dentry; or -errno.
  */
 function resolveNew(walk: Walk, base: Dentry, directory: bool): i32 {
-  const error = walk.run(base, 0);
+  const error = walk.run(base, WALK_NAME);
   if (error != 0) return error;
   if (walk.last != LAST_NAME || walk.dentry!.inode) return -EEXIST;
   return walk.trailingSlash && !directory ? -ENOENT : 0;
@@ -118,7 +127,7 @@ function resolveNew(walk: Walk, base: Dentry, directory: bool): i32 {
  * or -errno.
  */
 function resolveOld(walk: Walk, base: Dentry): i32 {
-  const error = walk.run(base, 0);
+  const error = walk.run(base, WALK_NAME);
   if (error != 0) return error;
   if (walk.last == LAST_DOT) return -EINVAL;
   if (walk.last == LAST_DOTDOT) return -ENOTEMPTY;
@@ -293,10 +302,10 @@ export function vfsRemoveDirectory(walk: Walk, base: Dentry): i32 {
 /** Whether `dentry` is `above` or below it. */
 function isBelow(dentry: Dentry, above: Dentry): bool {
   let at = dentry;
-  let next = parentDirectory(at);
+  let next = directoryAbove(at);
   while (at != above && next != at) {
     at = next;
-    next = parentDirectory(at);
+    next = directoryAbove(at);
   }
   return at == above;
 }
@@ -307,7 +316,7 @@ export function vfsRename(from: Walk, fromBase: Dentry, to: Walk, toBase: Dentry
   let error = resolveOld(from, fromBase);
   if (error == -EINVAL || error == -ENOTEMPTY) return -EBUSY;
   if (error != 0) return error;
-  error = to.run(toBase, 0);
+  error = to.run(toBase, WALK_NAME);
   if (error != 0) return error;
   if (to.last != LAST_NAME) return -EBUSY;
   const source = from.dentry!;

@@ -36,6 +36,16 @@ function baseOf(directory: i32, allowFile: bool): usize {
  * for the caller to put back, or -errno. `flags` are AT_* (only AT_EMPTY_PATH is looked at).
  */
 export function startWalk(directory: i32, path: u64, flags: u32): usize {
+  return startWalkFrom(directory, path, flags, false);
+}
+
+/** As `startWalk`; with `scoped`, `base` is the directory also of a path that begins with a slash. */
+export function startWalkBelow(directory: i32, path: u64, scoped: bool): usize {
+  return startWalkFrom(directory, path, 0, scoped);
+}
+
+@inline
+function startWalkFrom(directory: i32, path: u64, flags: u32, scoped: bool): usize {
   const walk = walkGet();
   if (!walk) return -ENOMEM;
   const error = walk.loadUser(path);
@@ -43,7 +53,7 @@ export function startWalk(directory: i32, path: u64, flags: u32): usize {
     walkPut(walk);
     return error;
   }
-  if (walk.isAbsolute()) {
+  if (!scoped && walk.isAbsolute()) {
     walk.base = rootDirectory();
     return changetype<usize>(walk);
   }

@@ -15,7 +15,8 @@ import {
 } from "../fs/file-lock";
 import { Stat } from "../fs/stat";
 import { SEEK_CUR, SEEK_END, SEEK_SET } from "../fs/vfs-file";
-import { EBADF, EFAULT, EINVAL, EOVERFLOW } from "../lib/errno";
+import { EBADF, EFAULT, EINVAL, ENOMEM, EOVERFLOW } from "../lib/errno";
+import { attempt } from "../runtime/attempt";
 import { free } from "../runtime/free";
 import { fdFile } from "./descriptors";
 import { isReadable, isWritable } from "./file-access";
@@ -75,7 +76,8 @@ function rangeBase(file: File, whence: i32): i64 {
   // What has no position begins at 0.
   if (whence == SEEK_CUR) return max(file.seek(0, SEEK_CUR), 0);
   if (whence != SEEK_END) return -EINVAL;
-  const stat = new Stat();
+  const stat = attempt(new Stat());
+  if (!stat) return -ENOMEM;
   const size = file.stat(stat) == 0 ? stat.size : 0;
   free(stat);
   return size;
@@ -148,7 +150,8 @@ export function lockCommand(fd: i32, file: File, command: u32, argument: u64): i
   if ((file.flags & O_PATH) != 0) return -EBADF;
   const ofd = command >= F_OFD_GETLK;
   const owner = ofd ? changetype<usize>(file) : PROCESS;
-  const flock = new Flock();
+  const flock = attempt(new Flock());
+  if (!flock) return -ENOMEM;
   fileGet(file);
   let result: i64;
   if (loadUser(changetype<usize>(flock), argument, offsetof<Flock>()) != 0) result = -EFAULT;

@@ -10,6 +10,7 @@ import { dentryPath, PATH_MAX } from "../fs/mount";
 import { WALK_EMPTY, WALK_FOLLOW, Walk } from "../fs/path-walk";
 import { S_IFBLK, S_IFCHR, S_IFIFO, S_IFMT, S_IFREG, S_IFSOCK } from "../fs/stat";
 import {
+  changeRoot,
   creationMask,
   currentDirectory,
   setCreationMask,
@@ -52,11 +53,6 @@ import {
 import { fdFile, fdInstall } from "./descriptors";
 import { loadUser, storeUser } from "./user-memory";
 
-/** struct open_how (openat2(2)): flags, mode, resolve; each u64. */
-const OPEN_HOW_SIZE: u64 = 24;
-const RESOLVE_ALL: u64 = 0x3f;
-const RESOLVE_CACHED: u64 = 0x20;
-
 // ---- Opening ------------------------------------------------------------------------------------
 
 function openAt(directory: i32, path: u64, flags: u32, mode: u32): i64 {
@@ -79,22 +75,6 @@ export function sys_openat(directory: i32, path: u64, flags: u32, mode: u32): i6
 
 export function sys_creat(path: u64, mode: u32): i64 {
   return openAt(AT_FDCWD, path, O_CREAT | O_WRONLY | O_TRUNC, mode);
-}
-
-export function sys_openat2(directory: i32, path: u64, how: u64, size: u64): i64 {
-  if (size < OPEN_HOW_SIZE) return -EINVAL;
-  if (size > OPEN_HOW_SIZE) return -E2BIG;
-  const copied = heapAlloc(<usize>OPEN_HOW_SIZE);
-  if (copied == 0) return -ENOMEM;
-  const error = loadUser(copied, how, OPEN_HOW_SIZE);
-  const flags = load<u64>(copied);
-  const mode = load<u64>(copied, 8);
-  const resolve = load<u64>(copied, 16);
-  heapFree(copied);
-  if (error != 0) return error;
-  if (flags >> 32 != 0 || mode > 0o7777 || (resolve & ~RESOLVE_ALL) != 0) return -EINVAL;
-  if ((resolve & RESOLVE_CACHED) != 0) return -EAGAIN;
-  return openAt(directory, path, <u32>flags, <u32>mode);
 }
 
 const MFD_CLOEXEC: u32 = 1;
@@ -246,6 +226,18 @@ export function sys_chdir(path: u64): i64 {
   return endWalk(walk, 0);
 }
 
+/** The current directory stays where it is, also outside of the new root, as on Linux. */
+export function sys_chroot(path: u64): i64 {
+  const result = startWalk(AT_FDCWD, path, 0);
+  if (isError(result)) return <i32>result;
+  const walk = changetype<Walk>(result);
+  const error = vfsResolve(walk, walk.base!, WALK_FOLLOW);
+  if (error != 0) return endWalk(walk, error);
+  if (!walk.dentry!.inode!.isDirectory()) return endWalk(walk, -ENOTDIR);
+  changeRoot(walk.take());
+  return endWalk(walk, 0);
+}
+
 export function sys_fchdir(fd: i32): i64 {
   const file = fdFile(fd);
   if (!file) return -EBADF;
@@ -291,7 +283,12 @@ export function sys_truncate(path: u64, size: i64): i64 {
   return endWalk(walk, error);
 }
 
-/** mount, umount2, chroot, pivot_root: the tree is made at boot and stays. */
+/** mount, umount2: the tree is made at boot and stays. */
 export function sys_mount(): i64 {
   return -EPERM;
+}
+
+/** The root is no mount that could be moved, like a Linux' that runs from its initial RAM disk. */
+export function sys_pivot_root(): i64 {
+  return -EINVAL;
 }

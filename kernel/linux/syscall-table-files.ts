@@ -25,8 +25,10 @@ import {
   sys_writev,
 } from "./file-calls";
 import { sys_flock } from "./lock-calls";
+import { sys_openat2 } from "./openat2-calls";
 import {
   sys_chdir,
+  sys_chroot,
   sys_creat,
   sys_fchdir,
   sys_getcwd,
@@ -40,7 +42,7 @@ import {
   sys_mount,
   sys_open,
   sys_openat,
-  sys_openat2,
+  sys_pivot_root,
   sys_rename,
   sys_renameat,
   sys_renameat2,
@@ -131,8 +133,8 @@ export function fileRows(): void {
   row(88, "symlink", sys_symlink);
   row(95, "umask", sys_umask);
   row(133, "mknod", sys_mknod);
-  row(155, "pivot_root", sys_mount);
-  row(161, "chroot", sys_mount);
+  row(155, "pivot_root", sys_pivot_root);
+  row(161, "chroot", sys_chroot);
   row(165, "mount", sys_mount);
   row(166, "umount2", sys_mount);
   row(257, "openat", sys_openat);
