@@ -2,6 +2,7 @@
  * The pages of an EROFS file: those of the disk's page cache, and a page of its own for data behind
  * the inode.
  */
+import { EIO, ENOMEM } from "../lib/errno";
 import { allocPages, directMap, pageGet, pagePut } from "../mem/page-allocator";
 import { free } from "../runtime/free";
 import { ErofsInode } from "./erofs";
@@ -20,13 +21,14 @@ export class ErofsPages extends PageSource {
     super();
     const start = <u64>inode.union;
     this.ahead = new ReadAhead(start, start + inode.fullBlocks);
+    this.isReadAgain = inode.erofs.cache.memoryBase == 0;
   }
 
   size(): u64 {
     return this.inode.size();
   }
 
-  getPage(index: u64): u64 {
+  getPage(index: u64): i64 {
     const inode = this.inode;
     if (index >= inode.fullBlocks) return this.getTail(index);
     if (inode.layout != format.EROFS_INODE_CHUNK_BASED) {
@@ -35,7 +37,8 @@ export class ErofsPages extends PageSource {
     const block = inode.mapBlock(index);
     if (block == u64.MAX_VALUE) {
       const zero = zeroPage();
-      if (zero != 0) pageGet(zero);
+      if (zero == 0) return -ENOMEM;
+      pageGet(zero);
       return zero;
     }
     // Neighbours on the disk belong to the file as far as the chunk goes.
@@ -57,15 +60,16 @@ export class ErofsPages extends PageSource {
     return this.tailPage;
   }
 
-  private getTail(index: u64): u64 {
+  private getTail(index: u64): i64 {
     const inode = this.inode;
-    if (index > inode.fullBlocks || inode.tailBytes == 0) return 0;
+    if (index > inode.fullBlocks || inode.tailBytes == 0) return -EIO;
     if (this.tailPage == 0) {
       const page = allocPages(0);
-      if (page == 0) return 0;
-      if (inode.copyTail(directMap(page)) != 0) {
+      if (page == 0) return -ENOMEM;
+      const error = inode.copyTail(directMap(page));
+      if (error != 0) {
         pagePut(page);
-        return 0;
+        return error;
       }
       // Somebody else may have made it while this slept.
       if (this.tailPage == 0) this.tailPage = page;

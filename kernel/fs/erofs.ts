@@ -17,6 +17,7 @@ import { crc32c } from "../lib/crc32c";
 import { EINVAL, EIO, ENOMEM, ENOTDIR, EOPNOTSUPP, EUCLEAN } from "../lib/errno";
 import { LOG_ERROR, log, logBegin, logEnd, put, putDecimal } from "../lib/log";
 import { directMap, PAGE_SIZE, pagePut } from "../mem/page-allocator";
+import { attempt } from "../runtime/attempt";
 import { free } from "../runtime/free";
 import { heapAlloc, heapFree } from "../runtime/heap";
 import { Dentry } from "./dentry";
@@ -79,9 +80,9 @@ export class ErofsFileSystem extends FileSystem {
     out.filesFree = 0;
   }
 
-  /** The block's page with a reference: physical address, or 0. May sleep. */
-  block(index: u64): u64 {
-    return index < this.blocks ? this.cache.get(index, this.metaAhead) : 0;
+  /** The block's page with a reference: physical address, or -errno. May sleep. */
+  block(index: u64): i64 {
+    return index < this.blocks ? this.cache.get(index, this.metaAhead) : -EIO;
   }
 
   /**
@@ -93,15 +94,18 @@ export class ErofsFileSystem extends FileSystem {
     if (n > PAGE_SIZE || within + n > PAGE_SIZE) return -EUCLEAN;
     if (offset >> 12 >= this.blocks) return -EUCLEAN;
     const page = this.block(offset >> 12);
-    if (page == 0) return -EIO;
-    return changetype<usize>(new MetaView(page, within));
+    if (page < 0) return <usize>page;
+    const view = attempt(new MetaView(page, within));
+    if (view) return changetype<usize>(view);
+    pagePut(page);
+    return -ENOMEM;
   }
 
   /** Looks the superblock over. 0 or -errno. */
   readSuperblock(): i32 {
     if (this.blocks == 0) return -EINVAL;
     const page = this.block(0);
-    if (page == 0) return -EIO;
+    if (page < 0) return <i32>page;
     const error = this.checkSuperblock(directMap(page));
     pagePut(page);
     return error;
@@ -139,7 +143,7 @@ export class ErofsFileSystem extends FileSystem {
 
   rootNid(): u64 {
     const page = this.block(0);
-    if (page == 0) return 0;
+    if (page < 0) return 0;
     const nid = <u64>load16(directMap(page) + format.EROFS_SUPER_OFFSET + format.SB_ROOT_NID);
     pagePut(page);
     return nid;

@@ -31,7 +31,7 @@ test("init: a boot module is the root, used in place", () => {
   expect(contentsOf("/etc/hosts")! == "127.0.0.1 localhost\n", "a file of the image");
   const file = opened("/aligned", O_RDONLY);
   const page = file.pageSource()!.getPage(0);
-  expect(page >= FIXTURE_ADDRESS, "the page is the module's");
+  expect(<u64>page >= FIXTURE_ADDRESS, "the page is the module's");
   filePut(file);
   putFile("/tmp/x", "scratch");
   putFile("/var/run", "scratch");

@@ -10,8 +10,9 @@
 import { BlockDevice } from "../dev/block";
 import { MemoryBlockDevice } from "../dev/memory-block";
 import { LOG_ERROR, log } from "../lib/log";
+import { unmapIdlePages } from "../mem/idle-pages";
 import { totalPageCount } from "../mem/page-allocator";
-import { addReclaimer } from "../mem/reclaim";
+import { addReclaimer, setUnmapper } from "../mem/reclaim";
 import { devfsCreate } from "./devfs";
 import { DiskCache } from "./disk-cache";
 import { erofsMount } from "./erofs";
@@ -53,6 +54,7 @@ function diskImage(device: BlockDevice): usize {
   const cache = new DiskCache(device);
   cache.register();
   addReclaimer(shrinkPageCache);
+  setUnmapper(unmapIdlePages);
   return erofsMount(cache);
 }
 

@@ -11,7 +11,7 @@
  * Locks: on one CPU nothing here is preempted, so what doesn't sleep needs none. With more CPUs a
  * directory's changes are guarded by a Mutex per directory.
  */
-import { EINVAL, EIO, EISDIR, ENOTDIR, EPERM, EROFS } from "../lib/errno";
+import { EINVAL, EISDIR, ENOTDIR, EPERM, EROFS } from "../lib/errno";
 import { directMap, PAGE_SIZE, pagePut } from "../mem/page-allocator";
 import { free } from "../runtime/free";
 import { Dentry } from "./dentry";
@@ -263,7 +263,10 @@ export abstract class Inode {
   }
 }
 
-/** Reads from a page source, up to its end. Returns bytes, -EIO or -EFAULT. May sleep. */
+/**
+ * Reads from a page source, up to its end. Returns bytes, or -EFAULT or the source's -errno when
+ * there were none. May sleep.
+ */
 export function readPages(source: PageSource, io: IoVector, offset: u64): i64 {
   const size = source.size();
   if (offset >= size) return 0;
@@ -271,7 +274,7 @@ export function readPages(source: PageSource, io: IoVector, offset: u64): i64 {
   let at = offset;
   while (left > 0) {
     const page = source.getPage(at >> 12);
-    if (page == 0) return at > offset ? <i64>(at - offset) : -EIO;
+    if (page < 0) return at > offset ? <i64>(at - offset) : page;
     const n = min(left, PAGE_SIZE - (at & (PAGE_SIZE - 1)));
     const moved = io.put(directMap(page) + (at & (PAGE_SIZE - 1)), n);
     pagePut(page);

@@ -1,16 +1,21 @@
 import { load8, store8 } from "../arch/hw";
 import { MemoryBlockDevice } from "../dev/memory-block";
+import { EIO, ENOMEM } from "../lib/errno";
 import { expect, expectEqual, test } from "../lib/testing";
 import {
   addMemory,
+  allocFreePages,
   allocPages,
   directMap,
   freePageCount,
+  freePages,
   pagePut,
   pageReferences,
+  totalPageCount,
 } from "../mem/page-allocator";
+import { addReclaimer } from "../mem/reclaim";
 import { DiskCache } from "./disk-cache";
-import { ReadAhead, WINDOW_MAX } from "./page-cache";
+import { ReadAhead, shrinkPageCache, WINDOW_MAX } from "./page-cache";
 
 const DISK: u64 = 40 << 20;
 const DISK_PAGES: u64 = 2048;
@@ -27,7 +32,7 @@ function makeCache(memoryPages: u64): DiskCache {
 
 function check(cache: DiskCache, ahead: ReadAhead, index: u64): void {
   const page = cache.get(index, ahead);
-  expect(page != 0, "read");
+  expect(page > 0, "read");
   expectEqual(load8(directMap(page)), index & 0xff, "the right page");
   pagePut(page);
 }
@@ -63,8 +68,8 @@ test("page cache: a sequential reader's windows grow up to the largest", () => {
 
 test("page cache: beyond the end there is nothing", () => {
   const cache = makeCache(8192);
-  expectEqual(cache.get(DISK_PAGES, new ReadAhead(0, DISK_PAGES)), 0, "behind the disk");
-  expectEqual(cache.get(u64.MAX_VALUE, new ReadAhead(0, DISK_PAGES)), 0, "far behind");
+  expectEqual(cache.get(DISK_PAGES, new ReadAhead(0, DISK_PAGES)), -EIO, "behind the disk");
+  expectEqual(cache.get(u64.MAX_VALUE, new ReadAhead(0, DISK_PAGES)), -EIO, "far behind");
   expectEqual(device.requests, 0, "nothing was asked");
 });
 
@@ -72,7 +77,7 @@ test("page cache: a failed request gives all its pages back", () => {
   const cache = makeCache(8192);
   const free = freePageCount();
   device.badSector = 16;
-  expectEqual(cache.get(2, new ReadAhead(0, 8)), 0, "the bad page");
+  expectEqual(cache.get(2, new ReadAhead(0, 8)), -EIO, "the bad page");
   expectEqual(freePageCount(), free, "no page is lost");
   check(cache, new ReadAhead(0, 8), 5);
 });
@@ -98,9 +103,56 @@ test("page cache: shrinking takes unused pages, and those used lately last", () 
 
 test("page cache: when memory is short it reads less, and makes room for itself", () => {
   const cache = makeCache(64);
+  cache.register();
+  addReclaimer(shrinkPageCache);
   const ahead = new ReadAhead(0, DISK_PAGES);
   for (let i: u64 = 0; i < 1000; i++) check(cache, ahead, (i * 7) % DISK_PAGES);
   // And with none left but what it holds itself.
-  while (allocPages(0) != 0) {}
+  while (allocFreePages(0) != 0) {}
   for (let i: u64 = 0; i < 100; i++) check(cache, ahead, (i * 131) % DISK_PAGES);
+});
+
+/** A registered cache that holds as much of its disk as memory lets it. */
+function fillMemory(memoryPages: u64): DiskCache {
+  const cache = makeCache(memoryPages);
+  cache.register();
+  addReclaimer(shrinkPageCache);
+  const ahead = new ReadAhead(0, DISK_PAGES);
+  for (let i: u64 = 0; i < DISK_PAGES; i++) check(cache, ahead, i);
+  return cache;
+}
+
+test("page cache: a disk larger than the memory leaves some pages free", () => {
+  fillMemory(512);
+  expect(freePageCount() >= totalPageCount() >> 5, "for whoever needs pages next");
+  expect(allocFreePages(3) != 0, "and neighbours among them");
+});
+
+test("page cache: whoever allocates gets what the cache holds, of any order that is needed", () => {
+  const cache = fillMemory(512);
+  for (let order: u32 = 0; order <= 3; order++) {
+    for (let i = 0; i < 8; i++) expect(allocPages(order) != 0, "the cache makes room");
+  }
+  let count: u64 = 120;
+  while (allocPages(0) != 0) count++;
+  expect(count > totalPageCount() - 8, "all memory could be had");
+  expectEqual(cache.residentCount(), 0, "nothing is left in the cache");
+});
+
+test("page cache: a page that there is no memory for is an error, and none is lost", () => {
+  const cache = fillMemory(512);
+  const taken = new StaticArray<u64>(512);
+  let count = 0;
+  for (let page = allocPages(0); page != 0; page = allocPages(0)) taken[count++] = page;
+  expectEqual(cache.get(5, new ReadAhead(0, 8)), -ENOMEM, "no page for it");
+  for (let i = 0; i < count; i++) freePages(taken[i], 0);
+  check(cache, new ReadAhead(0, 8), 5);
+});
+
+test("page cache: a page in use stays, whatever is asked for", () => {
+  const cache = fillMemory(512);
+  const held = cache.get(77, new ReadAhead(0, DISK_PAGES));
+  while (allocPages(0) != 0) {}
+  expectEqual(cache.residentCount(), 1, "that page alone");
+  expectEqual(load8(directMap(held)), 77, "with its contents");
 });

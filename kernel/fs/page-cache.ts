@@ -4,7 +4,7 @@
  *
  *     cache.peek(index)               the page if it is there: its physical address, with a
  *                                     reference for the caller; else 0
- *     cache.get(index, readAhead)     reads it first if need be (sleeps); 0 when that fails
+ *     cache.get(index, readAhead)     reads it first if need be (sleeps); -EIO, -ENOMEM
  *     shrinkPageCache(pages)          drops up to that many pages; for who finds memory short
  *
  * There is one cache per disk and not per file: files of EROFS lie on the disk as they are in
@@ -24,7 +24,9 @@
  * only between sleeps. With more CPUs the map's entries are published after the page is filled, and
  * read without the lock.
  */
+import { EIO, ENOMEM } from "../lib/errno";
 import {
+  allocFreePages,
   allocPages,
   freePageCount,
   pageGet,
@@ -33,7 +35,8 @@ import {
   splitPages,
   totalPageCount,
 } from "../mem/page-allocator";
-import { reclaimPages } from "../mem/reclaim";
+import { reclaimUnused } from "../mem/reclaim";
+import { heapAlloc } from "../runtime/heap";
 import { LOCK_PAGE_CACHE } from "../sched/lock-order";
 import { Mutex } from "../sched/mutex";
 import { ENTRY_ACCESSED, entryOf, entryPage, NO_INDEX, PageMap } from "./page-map";
@@ -48,14 +51,24 @@ export const WINDOW_MAX: u32 = 256;
 const WINDOW_AMPLE: u32 = 128;
 const WINDOW_SCARCE: u32 = 32;
 const WINDOW_SHORT: u32 = 8;
-/** Pages that are dropped when there is none for what is to be read. */
-const RECLAIM_BATCH: u64 = 32;
+/**
+ * A read leaves this part of the memory free, by dropping what was read before: one of 32. So
+ * others find free pages, and neighbours among them, though files are larger than the memory.
+ */
+const KEPT_FREE_SHIFT: u64 = 5;
 
+/** By what could be free: most of the cache is, too. */
 function firstWindow(): u32 {
-  const free = freePageCount();
+  const available = freePageCount() + cachedPageCount();
   const total = totalPageCount();
-  if (free > total >> 1) return WINDOW_AMPLE;
-  return free > total >> 3 ? WINDOW_SCARCE : WINDOW_SHORT;
+  if (available > total >> 1) return WINDOW_AMPLE;
+  return available > total >> 3 ? WINDOW_SCARCE : WINDOW_SHORT;
+}
+
+/** Makes room for `count` pages, as far as the caches have any that are not mapped. */
+function makeRoom(count: u32): void {
+  const wanted = <u64>count + (totalPageCount() >> KEPT_FREE_SHIFT);
+  while (freePageCount() < wanted && reclaimUnused()) {}
 }
 
 /**
@@ -123,9 +136,9 @@ export abstract class PageCache {
     return page;
   }
 
-  get(index: u64, ahead: ReadAhead): u64 {
+  get(index: u64, ahead: ReadAhead): i64 {
     const page = this.peek(index);
-    return page != 0 ? page : this.load(index, ahead);
+    return page != 0 ? <i64>page : this.load(index, ahead);
   }
 
   /** Pages that are in memory. */
@@ -133,22 +146,21 @@ export abstract class PageCache {
     return this.map.count;
   }
 
-  private load(index: u64, ahead: ReadAhead): u64 {
-    if (index >= this.pageCount) return 0;
+  private load(index: u64, ahead: ReadAhead): i64 {
+    if (index >= this.pageCount) return -EIO;
     this.lock.lock();
     // Somebody else may have read it meanwhile.
-    let page = this.peek(index);
-    if (page == 0) {
-      if (this.readWindow(index, ahead)) page = this.peek(index);
-    }
+    const present = this.peek(index);
+    const page = present != 0 ? <i64>present : this.readWindow(index, ahead);
     this.lock.unlock();
     return page;
   }
 
   /**
-   * Reads the window around `index`; when the device fails on it, the one page alone. Holds `lock`.
+   * Reads the window around `index`; when the device fails on it, the one page alone. The page with
+   * a reference, or -errno. Holds `lock`.
    */
-  private readWindow(index: u64, ahead: ReadAhead): bool {
+  private readWindow(index: u64, ahead: ReadAhead): i64 {
     assert(this.lock.owned(), "one read at a time");
     const sequential = index == ahead.next;
     const smallest = firstWindow();
@@ -168,37 +180,45 @@ export abstract class PageCache {
     for (let at = index + 1; at < last; at++) {
       if (this.map.entry(at) != 0) last = at;
     }
-    if (this.readRange(first, <u32>(last - first), <u32>(index - first))) {
+    const page = this.readRange(first, <u32>(last - first), <u32>(index - first));
+    if (page != -EIO) {
       ahead.next = last;
-      return true;
+      return page;
     }
-    return last - first > 1 && this.readRange(index, 1, 0);
+    return last - first > 1 ? this.readRange(index, 1, 0) : page;
   }
 
-  /** Reads `count` pages, or when memory is short those from `needed` on that fit. Holds `lock`. */
-  private readRange(first: u64, count: u32, needed: u32): bool {
-    if (this.scratch == 0) {
-      this.scratch = changetype<usize>(new StaticArray<u64>(<i32>WINDOW_MAX));
-    }
+  /**
+   * Reads `count` pages, or when memory is short those from `needed` on that fit. The needed page
+   * with a reference, or -errno. Holds `lock`.
+   */
+  private readRange(first: u64, count: u32, needed: u32): i64 {
+    if (this.scratch == 0) this.scratch = heapAlloc((<usize>WINDOW_MAX) << 3);
+    if (this.scratch == 0) return -ENOMEM;
+    makeRoom(count);
     let start = first;
+    let at = needed;
     let got = allocateRun(this.scratch, count);
-    if (got < count && got <= needed) {
+    if (got <= needed) {
       // Not even the page that is waited for: begin there.
       start = first + <u64>needed;
-      if (got == 0 && (this.shrink(RECLAIM_BATCH) > 0 || reclaimPages())) {
-        got = allocateRun(this.scratch, 1);
-      }
-      if (got == 0) return false;
-      got = trimRun(this.scratch, got, count - needed);
+      at = 0;
+      got = got == 0 ? allocateOne(this.scratch) : trimRun(this.scratch, got, count - needed);
+      if (got == 0) return -ENOMEM;
     }
     const error = this.fill(start, this.scratch, got);
     this.requestCount++;
     this.pagesRead += got;
+    // Entering the others may shrink this cache: the map's table grows.
+    const page = load<u64>(this.scratch + ((<usize>at) << 3));
+    pageGet(page);
     for (let i: u32 = 0; i < got; i++) {
-      const page = load<u64>(this.scratch + ((<usize>i) << 3));
-      if (error != 0 || !this.map.set(start + <u64>i, entryOf(page))) pagePut(page);
+      const read = load<u64>(this.scratch + ((<usize>i) << 3));
+      if (error != 0 || !this.map.set(start + <u64>i, entryOf(read))) pagePut(read);
     }
-    return error == 0;
+    if (error == 0) return page;
+    pagePut(page);
+    return error;
   }
 
   /** Drops up to `target` pages that nobody uses; returns how many. Does not sleep. */
@@ -270,8 +290,8 @@ function allocateRun(pages: usize, count: u32): u32 {
   let got: u32 = 0;
   while (got < count) {
     let order: u32 = 31 - clz(count - got);
-    let block = allocPages(order);
-    while (block == 0 && order > 0) block = allocPages(--order);
+    let block = allocFreePages(order);
+    while (block == 0 && order > 0) block = allocFreePages(--order);
     if (block == 0) break;
     splitPages(block, order);
     for (let i: u32 = 0; i < (<u32>1) << order; i++) {
@@ -280,6 +300,13 @@ function allocateRun(pages: usize, count: u32): u32 {
     got += (<u32>1) << order;
   }
   return got;
+}
+
+/** One page, whatever the caches must give for it. Returns how many there are: 1 or 0. */
+function allocateOne(pages: usize): u32 {
+  const page = allocPages(0);
+  store<u64>(pages, page);
+  return page != 0 ? 1 : 0;
 }
 
 /** Gives back the pages of the array from `keep` on; returns how many are left. */

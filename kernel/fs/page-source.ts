@@ -4,6 +4,11 @@
  */
 export abstract class PageSource {
   references: i32 = 1;
+  /**
+   * Whether a page that is not mapped and not in use can be dropped, since `getPage` reads it
+   * again: then a mapping of it may go when memory is short (mem/idle-pages.ts).
+   */
+  isReadAgain: bool = false;
   /** How often the contents were cut: a page got before may not be one of them any more. */
   cuts: u32 = 0;
 
@@ -12,10 +17,10 @@ export abstract class PageSource {
 
   /**
    * The physical address of page `index` (4 KiB each), read from the disk first if need be (so this
-   * may sleep), with a reference on the page frame for the caller (mem/page-allocator.ts). 0 when
-   * it can't be had.
+   * may sleep), with a reference on the page frame for the caller (mem/page-allocator.ts). -errno
+   * when it can't be had: -EIO, -ENOMEM, -ENOSPC.
    */
-  abstract getPage(index: u64): u64;
+  abstract getPage(index: u64): i64;
 
   /**
    * As `getPage`, but only if that needs no waiting and no allocation: 0 otherwise. Lets a fault

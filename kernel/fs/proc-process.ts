@@ -94,7 +94,7 @@ export function procStatus(out: TextBuffer, thread: u32): void {
   line(out, "VmSize:\t", virtualPages);
   line(out, "VmLck:\t", 0);
   line(out, "VmPin:\t", 0);
-  line(out, "VmHWM:\t", residentPages);
+  line(out, "VmHWM:\t", info.residentPagesMax());
   line(out, "VmRSS:\t", residentPages);
   line(out, "RssAnon:\t", residentPages);
   line(out, "RssFile:\t", 0);

@@ -52,12 +52,16 @@ export class ProcessInfo {
   /** Lines of /proc/self/maps (proc(5)). */
   maps(out: TextBuffer): void {}
 
-  /** Mapped and resident memory, in pages. */
+  /** Mapped memory, resident memory, and the most that was resident, in pages. */
   virtualPages(): u64 {
     return 0;
   }
 
   residentPages(): u64 {
+    return 0;
+  }
+
+  residentPagesMax(): u64 {
     return 0;
   }
 

@@ -7,10 +7,9 @@
  * map.
  */
 import { copy, fill } from "../arch/hw";
-import { EFBIG, EINVAL, EIO, ENOMEM, ENOSPC, EOPNOTSUPP } from "../lib/errno";
+import { EFBIG, EINVAL, ENOMEM, ENOSPC, EOPNOTSUPP } from "../lib/errno";
 import { discardSource } from "../mem/address-space";
 import { allocPages, directMap, PAGE_SIZE, pageGet, pagePut } from "../mem/page-allocator";
-import { reclaimPages } from "../mem/reclaim";
 import { free } from "../runtime/free";
 import { Dentry } from "./dentry";
 import { Inode, inodeSourceReleased } from "./inode";
@@ -59,25 +58,25 @@ export class TmpFile extends TmpInode {
     return entryPage(entry);
   }
 
-  /** As `peekPage`, but a hole is filled, by zeros. 0 when there is no room or memory. */
-  takePage(index: u64): u64 {
+  /** As `peekPage`, but a hole is filled, by zeros. -ENOSPC or -ENOMEM when it can't be. */
+  takePage(index: u64): i64 {
     const present = this.peekPage(index);
     if (present != 0) return present;
     const page = this.newPage();
-    if (page == 0) return 0;
+    if (page < 0) return page;
     fill(directMap(page), 0, PAGE_SIZE);
-    return this.enterPage(index, page) ? page : 0;
+    return this.enterPage(index, page) ? page : -ENOMEM;
   }
 
   /**
-   * A page with one reference, counted against the limit and with undefined contents. 0 when there
-   * is none.
+   * A page with one reference, counted against the limit and with undefined contents. -ENOSPC at
+   * the limit, -ENOMEM.
    */
-  private newPage(): u64 {
-    if (this.tmpfs.pagesUsed >= this.tmpfs.pagesMax) return 0;
-    let page = allocPages(0);
-    if (page == 0 && reclaimPages()) page = allocPages(0);
-    if (page != 0) this.tmpfs.pagesUsed++;
+  private newPage(): i64 {
+    if (this.tmpfs.pagesUsed >= this.tmpfs.pagesMax) return -ENOSPC;
+    const page = allocPages(0);
+    if (page == 0) return -ENOMEM;
+    this.tmpfs.pagesUsed++;
     return page;
   }
 
@@ -136,10 +135,10 @@ export class TmpFile extends TmpInode {
 
   /** Writes n bytes inside one page. Returns bytes or -errno. */
   private writePage(io: IoVector, index: u64, within: u64, n: u64): i64 {
-    let page = this.peekPage(index);
-    if (page == 0 && n == PAGE_SIZE) return this.writeWholePage(io, index);
-    if (page == 0) page = this.takePage(index);
-    if (page == 0) return -ENOSPC;
+    const present = this.peekPage(index);
+    if (present == 0 && n == PAGE_SIZE) return this.writeWholePage(io, index);
+    const page = present != 0 ? <i64>present : this.takePage(index);
+    if (page < 0) return page;
     const moved = io.take(directMap(page) + within, n);
     pagePut(page);
     return moved;
@@ -148,7 +147,7 @@ export class TmpFile extends TmpInode {
   /** Fills a hole by a page that needs no zeros first. */
   private writeWholePage(io: IoVector, index: u64): i64 {
     const page = this.newPage();
-    if (page == 0) return -ENOSPC;
+    if (page < 0) return page;
     const moved = io.take(directMap(page), PAGE_SIZE);
     if (moved > 0) {
       const rest = PAGE_SIZE - <u64>moved;
@@ -220,7 +219,7 @@ export class TmpFile extends TmpInode {
     if ((mode & FALLOC_FL_ZERO_RANGE) != 0) this.dropPages(offset, end);
     for (let at = offset >> 12; at << 12 < end; at++) {
       const page = this.takePage(at);
-      if (page == 0) return -ENOSPC;
+      if (page < 0) return <i32>page;
       pagePut(page);
     }
     if ((mode & FALLOC_FL_KEEP_SIZE) == 0 && end > this.sizeBytes) this.sizeBytes = end;
@@ -235,11 +234,11 @@ export class TmpFile extends TmpInode {
     const size = source.size();
     for (let at: u64 = 0; at < size; at += PAGE_SIZE) {
       const from = source.getPage(at >> 12);
-      if (from == 0) return -EIO;
+      if (from < 0) return <i32>from;
       const page = this.newPage();
-      if (page == 0) {
+      if (page < 0) {
         pagePut(from);
-        return -ENOSPC;
+        return <i32>page;
       }
       const n = min(size - at, PAGE_SIZE);
       copy(directMap(page), directMap(from), n);
@@ -271,7 +270,7 @@ class TmpPages extends PageSource {
     return this.file.size();
   }
 
-  getPage(index: u64): u64 {
+  getPage(index: u64): i64 {
     return this.file.takePage(index);
   }
 

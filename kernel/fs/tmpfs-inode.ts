@@ -24,12 +24,16 @@ import { S_IFMT } from "./stat";
 
 const TMPFS_MAGIC: u64 = 0x01021994;
 
+/** All of them, for `tmpfsPageCount`. */
+let fileSystems: TmpFileSystem | null = null;
+
 export class TmpFileSystem extends FileSystem {
   /** Entries of all directories. */
   entries: HashTable = new HashTable();
   pagesUsed: u64 = 0;
   private nextNumber: u64 = 1;
   inodeCount: u64 = 0;
+  private nextFileSystem: TmpFileSystem | null = null;
 
   /** At most `pagesMax` pages of data. */
   constructor(
@@ -38,6 +42,18 @@ export class TmpFileSystem extends FileSystem {
   ) {
     super(name);
     this.magic = TMPFS_MAGIC;
+    this.nextFileSystem = fileSystems;
+    fileSystems = this;
+  }
+
+  static pagesUsedAll(): u64 {
+    let pages: u64 = 0;
+    let each = fileSystems;
+    while (each) {
+      pages += each.pagesUsed;
+      each = each.nextFileSystem;
+    }
+    return pages;
   }
 
   newNumber(): u64 {
@@ -51,6 +67,11 @@ export class TmpFileSystem extends FileSystem {
     out.files = this.pagesMax;
     out.filesFree = this.pagesMax - min(this.inodeCount, this.pagesMax);
   }
+}
+
+/** Pages of data in all of them. */
+export function tmpfsPageCount(): u64 {
+  return TmpFileSystem.pagesUsedAll();
 }
 
 /** What all inodes of a tmpfs share: attributes that can be changed. */

@@ -2,6 +2,7 @@
  * What a mapping of /dev/zero sees: a page of zeros of its own for each page touched.
  */
 import { fill } from "../arch/hw";
+import { ENOMEM } from "../lib/errno";
 import { allocPages, directMap, PAGE_SIZE } from "../mem/page-allocator";
 import { PageSource } from "./page-source";
 
@@ -21,9 +22,10 @@ export class ZeroSource extends PageSource {
     return (<u64>1) << 62;
   }
 
-  getPage(index: u64): u64 {
+  getPage(index: u64): i64 {
     const page = allocPages(0);
-    if (page != 0) fill(directMap(page), 0, PAGE_SIZE);
+    if (page == 0) return -ENOMEM;
+    fill(directMap(page), 0, PAGE_SIZE);
     return page;
   }
 

@@ -8,7 +8,7 @@ import { File, fileGet, filePut, O_APPEND } from "../fs/file";
 import { RW_COUNT_MAX } from "../fs/io-vector";
 import { PageSource } from "../fs/page-source";
 import { RegularFile, SEEK_CUR, SEEK_SET } from "../fs/vfs-file";
-import { EBADF, EFAULT, EINVAL, EIO, EISDIR, ENOMEM, EOVERFLOW, ESPIPE } from "../lib/errno";
+import { EBADF, EFAULT, EINVAL, EISDIR, ENOMEM, EOVERFLOW, ESPIPE } from "../lib/errno";
 import { allocPages, directMap, PAGE_SIZE, pagePut } from "../mem/page-allocator";
 import { currentThread, threadScratch } from "../sched/thread";
 import { fdFile } from "./descriptors";
@@ -42,7 +42,7 @@ function writePages(source: PageSource, offset: u64, n: u64, out: File, outOffse
   while (left > 0) {
     const at = offset + <u64>done;
     const page = source.getPage(at >> 12);
-    if (page == 0) return done > 0 ? done : -EIO;
+    if (page < 0) return done > 0 ? done : page;
     const within = at & (PAGE_SIZE - 1);
     const piece = min(left, PAGE_SIZE - within);
     const target = outOffset < 0 ? -1 : outOffset + done;

@@ -242,7 +242,7 @@ function mapSegment(file: File, source: PageSource, segment: ProgramHeader, bias
   let mapped = first;
   if (segment.fileSize > 0) {
     mapped = pageAlign(fileEnd);
-    mapRegion(
+    const error = mapRegion(
       first,
       mapped - first,
       protection,
@@ -251,8 +251,12 @@ function mapSegment(file: File, source: PageSource, segment: ProgramHeader, bias
       segment.offset >> PAGE_SHIFT,
       file,
     );
+    if (error != 0) return error;
   }
-  if (end > mapped) mapRegion(mapped, end - mapped, protection, VMA_MAY_WRITE, null, 0);
+  if (end > mapped) {
+    const error = mapRegion(mapped, end - mapped, protection, VMA_MAY_WRITE, null, 0);
+    if (error != 0) return error;
+  }
   // The rest of the last page of file data is memory of the program, zero to the page's end: ld.so
   // allocates behind its own data. (Of a read-only segment nobody looks at it.)
   if (fileEnd < mapped && (protection & PROT_WRITE) != 0) {

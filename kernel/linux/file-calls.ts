@@ -260,7 +260,7 @@ export function sys_readahead(fd: i32, offset: i64, n: u64): i64 {
   const end = min(<u64>offset + min(n, READAHEAD_MAX), source.size());
   for (let at = <u64>offset; at < end; at += 4096) {
     const page = source.getPage(at >> 12);
-    if (page == 0) break;
+    if (page < 0) break;
     pagePut(page);
   }
   filePut(file);

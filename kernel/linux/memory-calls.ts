@@ -73,6 +73,12 @@ const MADV_DODUMP: i32 = 17;
 const MADV_COLD: i32 = 20;
 const MADV_PAGEOUT: i32 = 21;
 
+/**
+ * Private memory up to this size can be mapped on a machine that has less: Go maps its heap in
+ * arenas of so much and uses what it needs of them.
+ */
+const RESERVATION_MIN: u64 = 64 << 20;
+
 /** Where the heap begins and where it ends now (brk(2)). */
 let heapStart: u64 = 0;
 let heapEnd: u64 = 0;
@@ -154,15 +160,24 @@ export function sys_mmap(
   }
   const place = choosePlace(address, bytes, flags);
   if (place < 0) return place;
-  mapRegion(<u64>place, bytes, rights, areaFlags, source, offset >> PAGE_SHIFT, mapped);
+  const error = mapRegion(
+    <u64>place,
+    bytes,
+    rights,
+    areaFlags,
+    source,
+    offset >> PAGE_SHIFT,
+    mapped,
+  );
+  if (error != 0) return error;
   if ((flags & MAP_POPULATE) != 0 && rights != 0) populate(<u64>place, bytes);
   return place;
 }
 
-/** Linux's heuristic: refuse what could obviously never be backed. */
+/** Linux's heuristic: refuse what could obviously never be backed, and only that. */
 function isOvercommit(rights: u32, flags: u64, bytes: u64): bool {
   if ((rights & PROT_WRITE) == 0 || (flags & MAP_NORESERVE) != 0) return false;
-  return bytes >> PAGE_SHIFT > totalPageCount();
+  return bytes > max(totalPageCount() << PAGE_SHIFT, RESERVATION_MIN);
 }
 
 /** Touches each page, so that it is there. A failure shows when the page is used. */
@@ -261,8 +276,11 @@ export function sys_brk(wanted: u64): i64 {
   if (newEnd > oldEnd) {
     const bytes = newEnd - oldEnd;
     if (!validRange(oldEnd, bytes) || !isFree(oldEnd, bytes)) return <i64>heapEnd;
-    if (bytes >> PAGE_SHIFT > totalPageCount()) return <i64>heapEnd;
-    mapRegion(oldEnd, bytes, PROT_READ | PROT_WRITE, VMA_MAY_WRITE | VMA_HEAP, null, 0);
+    if (isOvercommit(PROT_WRITE, 0, bytes)) return <i64>heapEnd;
+    const rights = PROT_READ | PROT_WRITE;
+    if (mapRegion(oldEnd, bytes, rights, VMA_MAY_WRITE | VMA_HEAP, null, 0) != 0) {
+      return <i64>heapEnd;
+    }
   } else if (newEnd < oldEnd) {
     if (unmapRegion(newEnd, oldEnd - newEnd) != 0) return <i64>heapEnd;
   }

@@ -9,7 +9,7 @@ import { ProcessInfo } from "../fs/process-info";
 import { placeOf } from "../fs/vfs-file";
 import { TextBuffer } from "../lib/text-buffer";
 import { addressSpacePages } from "../mem/address-space";
-import { freePageCount, totalPageCount } from "../mem/page-allocator";
+import { residentPages, residentPagesMax } from "../mem/user-pages";
 import {
   PROT_EXEC,
   PROT_READ,
@@ -152,7 +152,11 @@ export class ProcessView extends ProcessInfo {
   }
 
   residentPages(): u64 {
-    return min(addressSpacePages(), totalPageCount() - freePageCount());
+    return residentPages();
+  }
+
+  residentPagesMax(): u64 {
+    return residentPagesMax();
   }
 
   stackStart(): u64 {

@@ -227,7 +227,9 @@ export function programStart(path: string, args: string[], environment: string[]
   if (error != 0) return error;
   setHeapStart(pageAlign(image.highest) + ((randomU64() & HEAP_RANDOM_MASK) << 12));
   const flags = VMA_MAY_WRITE | VMA_STACK;
-  mapRegion(stackTop - STACK_SIZE, STACK_SIZE, PROT_READ | PROT_WRITE, flags, null, 0);
+  const rights = PROT_READ | PROT_WRITE;
+  const stackError = mapRegion(stackTop - STACK_SIZE, STACK_SIZE, rights, flags, null, 0);
+  if (stackError != 0) return stackError;
   const sp = buildStack(path, args, environment, vdsoMap());
   const thread = applicationThread("");
   if (sp == 0 || !thread) return -ENOMEM;

@@ -5,6 +5,7 @@
  */
 import { EFAULT, EINVAL, EPERM, ESRCH } from "../lib/errno";
 import { freePageCount, PAGE_SIZE, totalPageCount } from "../mem/page-allocator";
+import { residentPagesMax } from "../mem/user-pages";
 import { currentThread, SCRATCH_SIZE, threadScratch } from "../sched/thread";
 import { monotonicNs } from "../time/clock";
 import { FD_CAPACITY_MAX, fdLimit, fdSetLimit } from "./descriptors";
@@ -131,8 +132,8 @@ export function sys_getrusage(who: i32, to: u64): i64 {
   else if (who == RUSAGE_THREAD) ns = threadCpuNs(currentThread());
   store<u64>(scratch, ns / NS_PER_SECOND);
   store<u64>(scratch + 8, (ns % NS_PER_SECOND) / 1000);
-  // ru_maxrss, in KiB: what memory is in use now, as there is one process.
-  store<u64>(scratch + 32, ((totalPageCount() - freePageCount()) * PAGE_SIZE) >> 10);
+  // ru_maxrss, in KiB.
+  store<u64>(scratch + 32, (residentPagesMax() * PAGE_SIZE) >> 10);
   return storeUser(to, scratch, RUSAGE_SIZE);
 }
 

@@ -22,9 +22,8 @@
 import * as hw from "../arch/hw";
 import { flushPage, PTE_ADDRESS, PTE_PRIVATE, PTE_WRITE } from "../arch/x86_64/paging";
 import { TrapFrame } from "../arch/x86_64/trap-frame";
-import { findFreeNear, mapRegion } from "../mem/address-space";
-import { allocateUserPages } from "../mem/fault";
-import { directMap, PAGE_SIZE, pagePut } from "../mem/page-allocator";
+import { findFreeNear, mapRegion, unmapRegion } from "../mem/address-space";
+import { allocPages, directMap, PAGE_SIZE, pagePut } from "../mem/page-allocator";
 import { entryFlags, entryOf, mapPage } from "../mem/user-pages";
 import { PROT_EXEC, PROT_READ, PROT_WRITE, VMA_SHARED, vmaFind } from "../mem/vma";
 import { SYSCALL_COUNT } from "../sched/cpu";
@@ -60,11 +59,15 @@ function prepareStub(site: u64): bool {
   if (stubNext + STUB_SIZE <= PAGE_SIZE && inReach) return true;
   const address = findFreeNear(PAGE_SIZE, site, REACH);
   if (address == 0) return false;
-  const frame = allocateUserPages(0);
+  const frame = allocPages(0);
   if (frame == 0) return false;
-  mapRegion(address, PAGE_SIZE, PROT_READ | PROT_EXEC, 0, null, 0);
+  if (mapRegion(address, PAGE_SIZE, PROT_READ | PROT_EXEC, 0, null, 0) != 0) {
+    pagePut(frame);
+    return false;
+  }
   if (!mapPage(address, frame, entryFlags(PROT_READ | PROT_EXEC, false) | PTE_PRIVATE)) {
     pagePut(frame);
+    unmapRegion(address, PAGE_SIZE);
     return false;
   }
   stubPage = address;
@@ -96,8 +99,13 @@ function privateFrame(page: u64): u64 {
   if (entry == 0) return 0;
   const value = hw.load64(entry);
   if ((value & PTE_PRIVATE) != 0) return value & PTE_ADDRESS;
-  const copy = allocateUserPages(0);
+  const copy = allocPages(0);
   if (copy == 0) return 0;
+  // Making room may have taken this very page out of the mapping.
+  if (value == 0 || hw.load64(entry) != value) {
+    pagePut(copy);
+    return 0;
+  }
   const old = value & PTE_ADDRESS;
   hw.copy(directMap(copy), directMap(old), PAGE_SIZE);
   hw.store64(entry, copy | (value & ~(PTE_ADDRESS | PTE_WRITE)) | PTE_PRIVATE);

@@ -4,7 +4,7 @@
  */
 import { copy, vdsoEnd, vdsoStart } from "../arch/hw";
 import { PTE_PRIVATE } from "../arch/x86_64/paging";
-import { findFree, mapRegion, pageAlign } from "../mem/address-space";
+import { findFree, mapRegion, pageAlign, unmapRegion } from "../mem/address-space";
 import { allocPages, directMap, PAGE_SIZE, pagePut } from "../mem/page-allocator";
 import { entryFlags, mapPage } from "../mem/user-pages";
 import { PROT_EXEC, PROT_READ } from "../mem/vma";
@@ -17,16 +17,21 @@ export function vdsoMap(): u64 {
   const bytes = pageAlign(vdsoEnd() - vdsoStart());
   const address = findFree(bytes);
   if (address == 0) return 0;
+  if (mapRegion(address, bytes, PROT_READ | PROT_EXEC, 0, null, 0) != 0) return 0;
   for (let offset: u64 = 0; offset < bytes; offset += PAGE_SIZE) {
     const page = allocPages(0);
-    if (page == 0) return 0;
+    if (page == 0) return undo(address, bytes);
     copy(directMap(page), vdsoStart() + offset, min(PAGE_SIZE, vdsoEnd() - vdsoStart() - offset));
     const flags = entryFlags(PROT_READ | PROT_EXEC, false) | PTE_PRIVATE;
     if (!mapPage(address + offset, page, flags)) {
       pagePut(page);
-      return 0;
+      return undo(address, bytes);
     }
   }
-  mapRegion(address, bytes, PROT_READ | PROT_EXEC, 0, null, 0);
   return address;
+}
+
+function undo(address: u64, bytes: u64): u64 {
+  unmapRegion(address, bytes);
+  return 0;
 }

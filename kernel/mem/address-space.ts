@@ -8,11 +8,13 @@
  * Areas (mem/vma.ts) say what may be there, page tables (mem/user-pages.ts) what is; pages come by
  * faults (mem/fault.ts). Addresses and sizes are multiples of a page; callers have checked that.
  * Adjacent anonymous areas with the same rights are joined, so that growing memory bit by bit does
- * not fill the tree.
+ * not fill the tree. What fails for want of memory has changed nothing, but for `protectRegion`,
+ * which may have given a part of the range its new rights, as on Linux.
  */
 import { File, fileGet, filePut } from "../fs/file";
 import { PageSource } from "../fs/page-source";
 import { EACCES, ENOMEM } from "../lib/errno";
+import { attempt } from "../runtime/attempt";
 import { free } from "../runtime/free";
 import { PAGE_SHIFT, PAGE_SIZE } from "./page-allocator";
 import { movePages, protectPages, unmapPages } from "./user-pages";
@@ -22,6 +24,7 @@ import {
   VMA_SHARED,
   Vma,
   vmaChanged,
+  vmaCount,
   vmaFind,
   vmaFindGap,
   vmaFirstFrom,
@@ -33,6 +36,9 @@ import {
 /** Lowest address that may be mapped (Linux's vm.mmap_min_addr), and the end of the half. */
 export const MAP_LOW: u64 = 0x10000;
 export const MAP_END: u64 = 0x7ffffffff000;
+
+/** How many areas there may be: Linux's vm.max_map_count. */
+export const AREAS_MAX: u32 = 65530;
 
 /**
  * Where free ranges are looked for, from the top: below the stack. Set by the program's start, with
@@ -95,8 +101,7 @@ function join(area: Vma): void {
     vmaRemove(area);
     area.start = low.start;
     area.pageOffset = low.pageOffset;
-    contentsPut(low);
-    free(low);
+    destroyArea(low);
     vmaInsert(area);
   }
   const high = vmaFirstFrom(area.end);
@@ -104,15 +109,53 @@ function join(area: Vma): void {
     vmaRemove(high);
     vmaRemove(area);
     area.end = high.end;
-    contentsPut(high);
-    free(high);
+    destroyArea(high);
     vmaInsert(area);
   }
 }
 
+/** An area that is not in the tree yet, with references on what it maps; null at the limit. */
+function createArea(
+  start: u64,
+  end: u64,
+  protection: u32,
+  flags: u32,
+  source: PageSource | null,
+  pageOffset: u64,
+  file: File | null,
+): Vma | null {
+  if (vmaCount() >= AREAS_MAX) return null;
+  const area = attempt(new Vma());
+  if (!area) return null;
+  area.start = start;
+  area.end = end;
+  area.protection = protection;
+  area.flags = flags;
+  area.source = source;
+  area.pageOffset = pageOffset;
+  area.faultEnd = 0;
+  area.faultWindow = 0;
+  area.file = file;
+  contentsGet(area);
+  return area;
+}
+
+function destroyArea(area: Vma): void {
+  contentsPut(area);
+  free(area);
+}
+
+/** Puts an area where nothing is mapped. */
+function enterArea(area: Vma): void {
+  vmaInsert(area);
+  mappedPages += (area.end - area.start) >> PAGE_SHIFT;
+  join(area);
+}
+
 /**
- * Maps a range where nothing is mapped. Takes a reference of its own on the source. Never fails:
- * memory is needed when pages are touched.
+ * Maps a range where nothing is mapped. Takes a reference of its own on the source and the file. 0,
+ * or -ENOMEM: no memory for the area, or as many areas as there may be. Memory for the pages is
+ * needed when they are touched.
  */
 export function mapRegion(
   address: u64,
@@ -122,59 +165,67 @@ export function mapRegion(
   source: PageSource | null,
   pageOffset: u64,
   file: File | null = null,
-): Vma {
-  const area = new Vma();
-  area.start = address;
-  area.end = address + bytes;
-  area.protection = protection;
-  area.flags = flags;
-  area.source = source;
-  area.pageOffset = pageOffset;
-  area.faultEnd = 0;
-  area.faultWindow = 0;
-  area.file = file;
-  contentsGet(area);
-  vmaInsert(area);
-  mappedPages += bytes >> PAGE_SHIFT;
-  join(area);
-  return area;
+): i32 {
+  const area = createArea(address, address + bytes, protection, flags, source, pageOffset, file);
+  if (!area) return -ENOMEM;
+  enterArea(area);
+  return 0;
 }
 
-/** Cuts the area that contains `address` in two there. */
-function splitArea(address: u64): void {
+/** Cuts the area that contains `address` in two there. 0 or -ENOMEM. */
+function splitArea(address: u64): i32 {
   const area = vmaFind(address);
-  if (!area || area.start == address) return;
+  if (!area || area.start == address) return 0;
+  const offset = area.pageOffset + ((address - area.start) >> PAGE_SHIFT);
+  const high = createArea(
+    address,
+    area.end,
+    area.protection,
+    area.flags,
+    area.source,
+    offset,
+    area.file,
+  );
+  if (!high) return -ENOMEM;
   vmaRemove(area);
-  const high = new Vma();
-  high.start = address;
-  high.end = area.end;
-  high.protection = area.protection;
-  high.flags = area.flags;
-  high.source = area.source;
-  high.pageOffset = area.pageOffset + ((address - area.start) >> PAGE_SHIFT);
-  high.faultEnd = 0;
-  high.faultWindow = 0;
-  high.file = area.file;
-  contentsGet(high);
   area.end = address;
   vmaInsert(area);
   vmaInsert(high);
+  return 0;
 }
 
-/** Unmaps whatever is in the range. 0 or -ENOMEM. */
+/** Joins the areas on both sides of `address` again, where that is possible. */
+function rejoin(address: u64): void {
+  const area = vmaFind(address);
+  if (area) join(area);
+}
+
+/** Makes `address` and `end` bounds of areas. 0, or -ENOMEM and all is as it was. */
+function splitAround(address: u64, end: u64): i32 {
+  let error = splitArea(address);
+  if (error != 0) return error;
+  error = splitArea(end);
+  if (error != 0) rejoin(address);
+  return error;
+}
+
+/** Unmaps whatever is in the range. 0, or -ENOMEM: then all areas are as they were. */
 export function unmapRegion(address: u64, bytes: u64): i32 {
   const end = address + bytes;
-  if (!unmapPages(address, end)) return -ENOMEM;
   let area = vmaFirstFrom(address);
   if (!area || area.start >= end) return 0;
-  splitArea(address);
-  splitArea(end);
+  const error = splitAround(address, end);
+  if (error != 0) return error;
+  if (!unmapPages(address, end)) {
+    rejoin(address);
+    rejoin(end);
+    return -ENOMEM;
+  }
   area = vmaFirstFrom(address);
   while (area && area.start < end) {
     vmaRemove(area);
     mappedPages -= (area.end - area.start) >> PAGE_SHIFT;
-    contentsPut(area);
-    free(area);
+    destroyArea(area);
     area = vmaFirstFrom(address);
   }
   return 0;
@@ -200,8 +251,8 @@ export function protectRegion(address: u64, bytes: u64, protection: u32): i32 {
     if ((protection & PROT_WRITE) != 0 && (checked.flags & VMA_MAY_WRITE) == 0) return -EACCES;
     checked = vmaFirstFrom(checked.end);
   }
-  splitArea(address);
-  splitArea(end);
+  const error = splitAround(address, end);
+  if (error != 0) return error;
   let at = address;
   while (at < end) {
     const area = vmaFind(at);
@@ -217,11 +268,11 @@ export function protectRegion(address: u64, bytes: u64, protection: u32): i32 {
   return 0;
 }
 
-/** Changes VMA_* flags over a range (madvise). */
+/** Changes VMA_* flags over a range (madvise). 0 or -ENOMEM. */
 export function flagRegion(address: u64, bytes: u64, set: u32, clear: u32): i32 {
   const end = address + bytes;
-  splitArea(address);
-  splitArea(end);
+  const error = splitAround(address, end);
+  if (error != 0) return error;
   let at = address;
   while (at < end) {
     const area = vmaFirstFrom(at);
@@ -280,13 +331,30 @@ export function growArea(area: Vma, bytes: u64): void {
  * or -ENOMEM.
  */
 export function moveRegion(from: u64, bytes: u64, to: u64, newBytes: u64): i32 {
+  const error = splitAround(from, from + bytes);
+  if (error != 0) return error;
   const area = vmaFind(from);
   if (!area) return -ENOMEM;
-  const moved = min(bytes, newBytes);
-  if (!movePages(from, to, moved)) return -ENOMEM;
-  const offset = area.pageOffset + ((from - area.start) >> PAGE_SHIFT);
-  mapRegion(to, newBytes, area.protection, area.flags, area.source, offset, area.file);
-  return unmapRegion(from, bytes);
+  const target = createArea(
+    to,
+    to + newBytes,
+    area.protection,
+    area.flags,
+    area.source,
+    area.pageOffset,
+    area.file,
+  );
+  if (!target || !movePages(from, to, min(bytes, newBytes))) {
+    if (target) destroyArea(target);
+    rejoin(from);
+    rejoin(from + bytes);
+    return -ENOMEM;
+  }
+  // The old area goes before the new one can be joined with it, so this needs no memory.
+  const left = unmapRegion(from, bytes);
+  assert(left == 0, "what has bounds of its own can be unmapped");
+  enterArea(target);
+  return 0;
 }
 
 /** Rounds up to whole pages. */

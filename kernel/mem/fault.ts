@@ -20,7 +20,9 @@ import {
 } from "../arch/x86_64/paging";
 import { FAULT_FETCH, FAULT_PRESENT, FAULT_WRITE } from "../arch/x86_64/trap-frame";
 import { PageSource } from "../fs/page-source";
+import { ENOMEM } from "../lib/errno";
 import {
+  allocFreePages,
   allocPages,
   directMap,
   freePageCount,
@@ -30,8 +32,7 @@ import {
   pagePut,
   splitPages,
 } from "./page-allocator";
-import { reclaimPages } from "./reclaim";
-import { entryFlags, entryOf, mapLarge, mapPage } from "./user-pages";
+import { entryFlags, entryOf, mapLarge, mapPage, residentAdd } from "./user-pages";
 import {
   PROT_EXEC,
   PROT_READ,
@@ -60,14 +61,6 @@ const LARGE_ORDER: u32 = 9;
 const LARGE_RESERVE: u64 = 16;
 /** File pages mapped around a fault: 64 KiB, aligned. */
 const AROUND_BYTES: u64 = 64 << 10;
-
-/** A page, after reclaiming when there is none. 0: none can be had. */
-export function allocateUserPages(order: u32): u64 {
-  const page = allocPages(order);
-  if (page != 0 || order != 0) return page;
-  if (!reclaimPages()) return 0;
-  return allocPages(0);
-}
 
 function allowed(area: Vma, error: u64): bool {
   if ((error & FAULT_FETCH) != 0) return (area.protection & PROT_EXEC) != 0;
@@ -108,7 +101,7 @@ function fillAnonymous(area: Vma, page: u64): i32 {
   const window = nextWindow(area, page);
   const flags = entryFlags(area.protection, true) | PTE_PRIVATE;
   if (wantsLarge(area, page, window)) {
-    const block = allocPages(LARGE_ORDER);
+    const block = allocFreePages(LARGE_ORDER);
     const base = page & ~(LARGE_SIZE - 1);
     if (block != 0) {
       hw.fill(directMap(block), 0, LARGE_SIZE);
@@ -136,10 +129,10 @@ function fillWindow(area: Vma, page: u64, window: u32, flags: u64): i32 {
   let count: u64 = 1;
   while (count < wanted && hw.load64(entry + (count << 3)) == 0) count++;
   let order = 31 - clz<u32>(<u32>count);
-  let block = order > 0 ? allocPages(order) : 0;
+  let block = order > 0 ? allocFreePages(order) : 0;
   if (block == 0) {
     order = 0;
-    block = allocateUserPages(0);
+    block = allocPages(0);
     if (block == 0) return FAULT_MEMORY;
   } else {
     splitPages(block, order);
@@ -151,6 +144,7 @@ function fillWindow(area: Vma, page: u64, window: u32, flags: u64): i32 {
     hw.store64(at, (block + offset) | flags);
     at += 8;
   }
+  residentAdd((<u64>1) << order);
   area.faultEnd = page + bytes;
   return FAULT_RESOLVED;
 }
@@ -169,11 +163,11 @@ function fillFromSource(area: Vma, source: PageSource, page: u64, isWrite: bool)
     still = cuts == source.cuts ? areaShowing(source, index, page) : null;
   }
   if (--source.references == 0) source.release();
-  if (still && frame == 0) return FAULT_BUS;
+  if (still && frame < 0) return frame == -ENOMEM ? FAULT_MEMORY : FAULT_BUS;
   const there = entryOf(page);
   if (!still || (there != 0 && hw.load64(there) != 0)) {
     // The access is made again, and meets what is there now.
-    if (frame != 0) pagePut(frame);
+    if (frame > 0) pagePut(frame);
     return FAULT_RESOLVED;
   }
   const isShared = (still.flags & VMA_SHARED) != 0;
@@ -210,16 +204,19 @@ function mapAround(area: Vma, source: PageSource, page: u64, isShared: bool): vo
   for (let at = start; at < end; at += PAGE_SIZE) {
     if (hw.load64(entry) == 0) {
       const frame = source.peekPage(index);
-      if (frame != 0) hw.store64(entry, frame | flags);
+      if (frame != 0) {
+        hw.store64(entry, frame | flags);
+        residentAdd(1);
+      }
     }
     entry += 8;
     index++;
   }
 }
 
-/** Maps a private copy of `frame`, whose reference is given back. */
+/** Maps a private copy of `frame`, whose reference is given back, where nothing is mapped. */
 function mapCopy(page: u64, frame: u64, protection: u32): i32 {
-  const copy = allocateUserPages(0);
+  const copy = allocPages(0);
   if (copy == 0) {
     pagePut(frame);
     return FAULT_MEMORY;
@@ -246,7 +243,17 @@ function copyOnWrite(area: Vma, page: u64, error: u64): i32 {
     return FAULT_RESOLVED;
   }
   if ((value & PTE_PRIVATE) != 0 || (area.flags & VMA_SHARED) != 0) return FAULT_ACCESS;
-  const result = mapCopy(page, value & PTE_ADDRESS, area.protection);
+  const copy = allocPages(0);
+  if (copy == 0) return FAULT_MEMORY;
+  // Making room may have taken this very page out of the mapping.
+  if (hw.load64(entry) != value) {
+    pagePut(copy);
+    return FAULT_RESOLVED;
+  }
+  const frame = value & PTE_ADDRESS;
+  hw.copy(directMap(copy), directMap(frame), PAGE_SIZE);
+  hw.store64(entry, copy | entryFlags(area.protection, true) | PTE_PRIVATE);
+  pagePut(frame);
   flushPage(page);
-  return result;
+  return FAULT_RESOLVED;
 }

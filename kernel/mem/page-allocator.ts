@@ -3,6 +3,7 @@
  *
  *     addMemory(start, end)        usable physical memory, at boot
  *     allocPages(order)            2^order contiguous pages, naturally aligned; physical address, 0 when out of memory
+ *     allocFreePages(order)        the same, but 0 when it would cost the caches something
  *     freePages(address, order)
  *     pageGet(address) / pagePut(address)      the reference count of one page; the last `pagePut` frees it
  *     directMap(address)           the virtual address of physical memory
@@ -13,14 +14,26 @@
  *
  *     frame record (16 bytes, in an array at the start of each memory range): next, previous, references, order|state
  *
+ * What the caches hold counts as memory: when no block is free, they shrink (mem/reclaim.ts) before
+ * anybody hears 0. That runs here, in the middle of whatever its caller is doing: it sleeps for
+ * nothing, allocates nothing, and takes no page that has another reference.
+ *
  * Frame records are outside of linear memory (a large machine has more of them than fit), reached
  * by address. Thread context only; with more CPUs, each gets a cache of single pages in front of
  * this.
  */
 import { load32, store32 } from "../arch/hw";
+import { reclaimPages } from "./reclaim";
 
 export const PAGE_SIZE: u64 = 4096;
 export const PAGE_SHIFT: u64 = 12;
+/**
+ * Blocks up to this order the caches are emptied for. Larger ones are a convenience, for which they
+ * give a few batches: their users take less.
+ */
+const ORDER_NEEDED_MAX: u32 = 3;
+const BATCHES_FOR_LARGE: u32 = 4;
+
 /** 4 MiB. */
 export const ORDER_MAX: u32 = 10;
 export const DIRECT_MAP: u64 = 0xffff800000000000;
@@ -171,11 +184,8 @@ function advanceFrontier(): bool {
   return false;
 }
 
-/**
- * Allocates 2^order pages; their contents are undefined, the first frame has one reference. 0 when
- * there are none.
- */
-export function allocPages(order: u32): u64 {
+/** A block of 2^order pages of those that are free, or 0. */
+function takeFree(order: u32): u64 {
   assert(order <= ORDER_MAX, "larger than the largest block");
   do {
     for (let from = order; from <= ORDER_MAX; from++) {
@@ -192,6 +202,33 @@ export function allocPages(order: u32): u64 {
     }
   } while (advanceFrontier());
   return 0;
+}
+
+/** Shrinks the caches until there is a block, or they have no more to give. */
+function takeReclaimed(order: u32): u64 {
+  let batches = order <= ORDER_NEEDED_MAX ? u32.MAX_VALUE : BATCHES_FOR_LARGE;
+  while (batches-- > 0 && reclaimPages()) {
+    const block = takeFree(order);
+    if (block != 0) return block;
+  }
+  return 0;
+}
+
+/**
+ * Allocates 2^order pages; their contents are undefined, the first frame has one reference. 0 when
+ * there are none. Does not sleep.
+ */
+export function allocPages(order: u32): u64 {
+  const block = takeFree(order);
+  return block != 0 ? block : takeReclaimed(order);
+}
+
+/**
+ * As `allocPages`, but leaves the caches alone: for what may be done without (reading ahead, larger
+ * pages), or smaller.
+ */
+export function allocFreePages(order: u32): u64 {
+  return takeFree(order);
 }
 
 /** Gives back a block of `allocPages`, or any aligned part of one. */

@@ -6,6 +6,7 @@
  *     unmapPages(start, end)               gives every frame's reference back, forgets translations
  *     protectPages(start, end, protection)
  *     movePages(from, to, bytes)           mremap: entries move, frames stay
+ *     residentPages(), residentPagesMax()  how many are mapped, and were at most: VmRSS, VmHWM
  *
  * Flags of an entry beyond the architecture's: PTE_COUNTED, the entry holds a reference on its
  * frame; PTE_PRIVATE, the frame is the mapping's own (anonymous, or a copy made on write), so it
@@ -41,6 +42,28 @@ const LARGE_ORDER: u32 = 9;
 /** From so many pages on, forgetting all translations is cheaper than one at a time. */
 const FLUSH_ALL_FROM: u64 = 8;
 
+/** Pages that are mapped. Whoever fills an entry that was empty, or empties one, says so here. */
+let resident: u64 = 0;
+/** The most there were; brought up to date when they get fewer, and when somebody asks. */
+let residentMax: u64 = 0;
+
+export function residentAdd(pages: u64): void {
+  resident += pages;
+}
+
+export function residentRemove(pages: u64): void {
+  residentMax = max(residentMax, resident);
+  resident -= pages;
+}
+
+export function residentPages(): u64 {
+  return resident;
+}
+
+export function residentPagesMax(): u64 {
+  return max(residentMax, resident);
+}
+
 /** Entry flags for a protection; `writable` tells whether a write may go to this very frame. */
 export function entryFlags(protection: u32, writable: bool): u64 {
   if (protection == 0) return 0;
@@ -64,6 +87,7 @@ export function mapPage(address: u64, frame: u64, flags: u64): bool {
   const entry = walk(address, true);
   if (entry == 0) return false;
   hw.store64(entry, frame | flags);
+  residentAdd(1);
   return true;
 }
 
@@ -75,6 +99,7 @@ export function mapLarge(address: u64, frame: u64, flags: u64): bool {
   const entry = walkLarge(address, true);
   if (entry == 0 || hw.load64(entry) != 0) return false;
   hw.store64(entry, frame | flags | PTE_LARGE);
+  residentAdd(LARGE_SIZE >> PAGE_SHIFT);
   return true;
 }
 
@@ -171,6 +196,7 @@ export function unmapPages(start: u64, end: u64): bool {
   else if (unmapped == 1) flushPage(last);
   else if (unmapped > 0) flushAll();
   flushRun();
+  residentRemove(unmapped);
   return complete;
 }
 

@@ -21,6 +21,7 @@
  * list of its own in front of it.
  */
 import { allocPages, directMap, freePages, PAGE_SIZE } from "../mem/page-allocator";
+import { attempt } from "../runtime/attempt";
 import { free } from "../runtime/free";
 
 /**
@@ -236,24 +237,30 @@ function poolGrow(): bool {
   const page = allocPages(0);
   isExhausted = page == 0;
   if (page == 0) return false;
-  const first = poolPacket(directMap(page));
-  const second = poolPacket(directMap(page) + PACKET_BUFFER_SIZE);
+  const first = attempt(new Packet());
+  const second = attempt(new Packet());
+  if (!first || !second) {
+    if (first) free(first);
+    freePages(page, 0);
+    isExhausted = true;
+    return false;
+  }
   first.buddy = second;
   second.buddy = first;
+  enterPool(first, directMap(page));
+  enterPool(second, directMap(page) + PACKET_BUFFER_SIZE);
   smallCount += 2;
   freeCount += 2;
   return true;
 }
 
-/** A descriptor for a new buffer of the pool, in the free list. */
-function poolPacket(buffer: u64): Packet {
-  const packet = new Packet();
+/** Gives a descriptor its buffer and puts it in the free list. */
+function enterPool(packet: Packet, buffer: u64): void {
   packet.attach(buffer, PACKET_BUFFER_SIZE, BUFFER_SMALL);
   packet.references = 0;
   packet.flags = 0;
   packet.next = freeList;
   freeList = packet;
-  return packet;
 }
 
 /**
@@ -316,7 +323,11 @@ export function packetAllocLarge(bytes: u32): Packet | null {
   while ((<u32>PAGE_SIZE) << order < bytes + PACKET_HEADROOM) order++;
   const block = allocPages(order);
   if (block == 0) return null;
-  const packet = new Packet();
+  const packet = attempt(new Packet());
+  if (!packet) {
+    freePages(block, order);
+    return null;
+  }
   packet.attach(directMap(block), (<u32>PAGE_SIZE) << order, <u8>order);
   packet.reset();
   return packet;

@@ -102,6 +102,11 @@ export function heapBytesInUse(): usize {
   return bytesInUse;
 }
 
+/** Bytes that the heap has taken from the page allocator, which never get fewer. */
+export function heapBytesHeld(): usize {
+  return limit;
+}
+
 /** The first free span that is large enough, cut to size. */
 function spanFind(pages: u32): PageHeader | null {
   let previous: PageHeader | null = null;
@@ -223,7 +228,8 @@ function slabCreate(sizeClass: u16): PageHeader | null {
   slab.magic = MAGIC_SLAB;
   slab.sizeClass = sizeClass;
   slab.count = slabCapacity(sizeClass);
-  slab.next = null;
+  // Not null: growing may have shrunk a cache, and that has freed objects meanwhile.
+  slab.next = firstSlab(sizeClass);
   let object = changetype<usize>(slab) + HEADER;
   slab.free = object;
   for (let i: u32 = 1; i < slab.count; i++) {

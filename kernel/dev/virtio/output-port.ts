@@ -30,7 +30,13 @@ export class OutputPort extends OutputStream {
   private writers: WaitQueue = new WaitQueue();
   private notify: () => void = () => {};
 
+  /**
+   * One buffer is allocated at once: what has to be said when memory is out must not need any.
+   * Without it, nothing is started.
+   */
   start(queue: Virtqueue): void {
+    this.pages[0] = allocPages(0);
+    if (this.pages[0] == 0) return;
     this.queue = queue;
     this.roomCame();
   }
@@ -65,7 +71,6 @@ export class OutputPort extends OutputStream {
       this.reclaim(queue);
       const index = this.freePage();
       if (index < 0) {
-        if (queue.inFlight() == 0) return; // no memory at all
         hw.pause();
         continue;
       }
@@ -85,8 +90,7 @@ export class OutputPort extends OutputStream {
     if (!queue) return false;
     do {
       this.reclaim(queue);
-      // With no memory for a single page, output is lost.
-      if (this.freePage() >= 0 || queue.inFlight() == 0) return true;
+      if (this.freePage() >= 0) return true;
     } while (!queue.interruptsOn());
     return false;
   }
