@@ -11,6 +11,8 @@ import { creationMask } from "./vfs";
 
 const NS_PER_TICK: u64 = 10_000_000;
 const KIB_PER_PAGE: u64 = 4;
+/** include/uapi/asm-generic/resource.h */
+const RLIMIT_SIGPENDING: u32 = 11;
 
 export function procMaps(out: TextBuffer, subject: u32): void {
   processInfo().maps(out);
@@ -105,7 +107,9 @@ export function procStatus(out: TextBuffer, thread: u32): void {
   line(out, "VmLib:\t", 0);
   line(out, "VmSwap:\t", 0);
   out.put("Threads:\t").decimal(info.threadCount());
-  out.put("\nSigQ:\t0/1024\nSigPnd:\t").hex(info.signalSet(0), 16);
+  out.put("\nSigQ:\t").decimal(info.queuedSignals()).byte(47);
+  out.decimal(info.resourceLimit(RLIMIT_SIGPENDING, false));
+  out.put("\nSigPnd:\t").hex(info.signalSet(0), 16);
   out.put("\nSigBlk:\t").hex(info.signalSet(1), 16);
   out.put("\nSigIgn:\t").hex(info.signalSet(2), 16);
   out.put("\nSigCgt:\t").hex(info.signalSet(3), 16);
@@ -124,6 +128,44 @@ function putCpus(out: TextBuffer): void {
   out.put("\n");
 }
 
+/** Lines of /proc/self/limits, by the number of the resource. */
+const LIMIT_NAMES: StaticArray<string> = [
+  "Max cpu time              ",
+  "Max file size             ",
+  "Max data size             ",
+  "Max stack size            ",
+  "Max core file size        ",
+  "Max resident set          ",
+  "Max processes             ",
+  "Max open files            ",
+  "Max locked memory         ",
+  "Max address space         ",
+  "Max file locks            ",
+  "Max pending signals       ",
+  "Max msgqueue size         ",
+  "Max nice priority         ",
+  "Max realtime priority     ",
+  "Max realtime timeout      ",
+];
+const LIMIT_UNITS: StaticArray<string> = [
+  "seconds   ",
+  "bytes     ",
+  "bytes     ",
+  "bytes     ",
+  "bytes     ",
+  "bytes     ",
+  "processes ",
+  "files     ",
+  "bytes     ",
+  "bytes     ",
+  "locks     ",
+  "signals   ",
+  "bytes     ",
+  "          ",
+  "          ",
+  "us        ",
+];
+
 /** A column of /proc/self/limits: 20 characters and a space. */
 function limitColumn(out: TextBuffer, value: u64): void {
   const before = out.length;
@@ -140,25 +182,13 @@ function limitLine(out: TextBuffer, name: string, soft: u64, hard: u64, units: s
 }
 
 export function procLimits(out: TextBuffer, subject: u32): void {
-  const none = u64.MAX_VALUE;
-  const files = processInfo().descriptorLimit();
+  const info = processInfo();
   out.put("Limit                     Soft Limit           Hard Limit           Units     \n");
-  limitLine(out, "Max cpu time              ", none, none, "seconds   ");
-  limitLine(out, "Max file size             ", none, none, "bytes     ");
-  limitLine(out, "Max data size             ", none, none, "bytes     ");
-  limitLine(out, "Max stack size            ", 8 << 20, none, "bytes     ");
-  limitLine(out, "Max core file size        ", 0, none, "bytes     ");
-  limitLine(out, "Max resident set          ", none, none, "bytes     ");
-  limitLine(out, "Max processes             ", 32768, 32768, "processes ");
-  limitLine(out, "Max open files            ", files, 1048576, "files     ");
-  limitLine(out, "Max locked memory         ", none, none, "bytes     ");
-  limitLine(out, "Max address space         ", none, none, "bytes     ");
-  limitLine(out, "Max file locks            ", none, none, "locks     ");
-  limitLine(out, "Max pending signals       ", 1024, 1024, "signals   ");
-  limitLine(out, "Max msgqueue size         ", 819200, 819200, "bytes     ");
-  limitLine(out, "Max nice priority         ", 0, 0, "          ");
-  limitLine(out, "Max realtime priority     ", 0, 0, "          ");
-  limitLine(out, "Max realtime timeout      ", none, none, "us        ");
+  for (let resource: u32 = 0; resource < <u32>LIMIT_NAMES.length; resource++) {
+    const soft = info.resourceLimit(resource, false);
+    const hard = info.resourceLimit(resource, true);
+    limitLine(out, LIMIT_NAMES[resource], soft, hard, LIMIT_UNITS[resource]);
+  }
 }
 
 /** /proc/mounts: source, directory, type, options, 0, 0. */

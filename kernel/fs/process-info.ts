@@ -101,8 +101,14 @@ export class ProcessInfo {
     return false;
   }
 
-  descriptorLimit(): u64 {
-    return 1024;
+  /** The soft or the hard limit of a resource (getrlimit(2)); u64.MAX_VALUE: none. */
+  resourceLimit(resource: u32, isHard: bool): u64 {
+    return u64.MAX_VALUE;
+  }
+
+  /** Signals that are queued, with their information. */
+  queuedSignals(): u32 {
+    return 0;
   }
 
   /** What /proc/net/pnp says, as resolv.conf(5) has it, and since when (ns since 1970). */

@@ -10,6 +10,7 @@ import { netEnd } from "../net/ending";
 import { threadExit } from "../sched/scheduler";
 import { currentThread } from "../sched/thread";
 import { WaitQueue, wakeForSignal } from "../sched/wait-queue";
+import { threadCpuNs } from "./clocks";
 import { reportCrash } from "./crash-report";
 import { fdClose, fdNext } from "./descriptors";
 import { futexWakeAddress, robustListExit } from "./futex";
@@ -27,7 +28,6 @@ import {
   signalName,
 } from "./signal-numbers";
 import { currentTask, process, taskRemove } from "./task";
-import { threadCpuNs } from "./time-calls";
 import { storeUser32 } from "./user-memory";
 
 /** Where threads stay that were about to run on while the process ends. */

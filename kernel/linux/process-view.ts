@@ -28,7 +28,8 @@ import {
   threadName,
   threadScratch,
 } from "../sched/thread";
-import { fdCloexec, fdFile, fdLimit, fdNext } from "./descriptors";
+import { fdCloexec, fdFile, fdNext } from "./descriptors";
+import { resourceLimit, resourceLimitMax } from "./limits";
 import {
   argumentsEnd,
   argumentsStart,
@@ -38,6 +39,7 @@ import {
   programFile,
 } from "./program";
 import { SIG_DFL, SIG_IGN, SIGNAL_MAX, signalBit } from "./signal-numbers";
+import { signalRecordCount } from "./signal-queue";
 import { currentTask, PROCESS_ID, process, signalAction, taskFind } from "./task";
 import { copyFromUser } from "./user-memory";
 
@@ -215,7 +217,11 @@ export class ProcessView extends ProcessInfo {
     return fdCloexec(descriptor);
   }
 
-  descriptorLimit(): u64 {
-    return fdLimit();
+  resourceLimit(resource: u32, isHard: bool): u64 {
+    return isHard ? resourceLimitMax(resource) : resourceLimit(resource);
+  }
+
+  queuedSignals(): u32 {
+    return signalRecordCount();
   }
 }

@@ -141,13 +141,18 @@ function userInfo(signal: i32, code: i32): SignalInfo {
   return info;
 }
 
+/** Whether an id means the process: its own, or that of one of its threads. */
+function isProcess(pid: i32): bool {
+  return pid == <i32>PROCESS_ID || taskFind(pid) != null;
+}
+
+/**
+ * There is one process, and it is its own group. -1 means all others, of which there are none.
+ */
 export function sys_kill(pid: i32, signal: i32): i64 {
+  if (pid != 0 && pid != -(<i32>PROCESS_ID) && !isProcess(pid)) return -ESRCH;
   if (signal < 0 || signal > SIGNAL_MAX) return -EINVAL;
-  // There is one process; it is its own group, and 0 and -1 mean it too.
-  if (pid != <i32>PROCESS_ID && pid != 0 && pid != -1 && pid != -(<i32>PROCESS_ID)) return -ESRCH;
-  if (signal == 0) return 0;
-  sendSignalToProcess(userInfo(signal, SI_USER));
-  return 0;
+  return signal == 0 ? 0 : sendSignalToProcess(userInfo(signal, SI_USER));
 }
 
 function sendToThread(id: i32, signal: i32): i64 {
@@ -155,8 +160,7 @@ function sendToThread(id: i32, signal: i32): i64 {
   const task = taskFind(id);
   if (!task) return -ESRCH;
   if (signal == 0) return 0;
-  sendSignalToTask(task, userInfo(signal, SI_TKILL));
-  return 0;
+  return sendSignalToTask(task, userInfo(signal, SI_TKILL));
 }
 
 export function sys_tgkill(group: i32, id: i32, signal: i32): i64 {
@@ -171,33 +175,31 @@ export function sys_tkill(id: i32, signal: i32): i64 {
 
 /**
  * The information that the application gives along, for one of the queueinfo calls. 0 or -errno.
+ * Signal 0 is as good as any, up to the sending: it asks whether there is somebody to send to.
  */
 function loadInfo(signal: i32, at: u64): i32 {
-  if (signal < 1 || signal > SIGNAL_MAX) return -EINVAL;
   const info = ownInfo();
   if (loadUser(changetype<usize>(info), at, offsetof<SignalInfo>()) != 0) return -EFAULT;
-  if (info.code >= 0) return -EPERM;
   info.signo = signal;
-  return 0;
+  return signal < 0 || signal > SIGNAL_MAX ? -EINVAL : 0;
 }
 
+/** A process may tell itself anything, what the kernel tells included. */
 export function sys_rt_sigqueueinfo(pid: i32, signal: i32, at: u64): i64 {
-  if (pid != <i32>PROCESS_ID) return -ESRCH;
   const error = loadInfo(signal, at);
-  if (error != 0) return error;
-  sendSignalToProcess(ownInfo());
-  return 0;
+  // A bad signal is noticed only by who would have got it.
+  if (error == -EFAULT) return error;
+  if (!isProcess(pid)) return -ESRCH;
+  return error != 0 || signal == 0 ? error : sendSignalToProcess(ownInfo());
 }
 
 export function sys_rt_tgsigqueueinfo(group: i32, id: i32, signal: i32, at: u64): i64 {
-  if (group != <i32>PROCESS_ID) return -ESRCH;
   const error = loadInfo(signal, at);
-  if (error != 0) return error;
-  // Only now: the thread may end while the copy sleeps.
+  if (error == -EFAULT) return error;
+  if (group <= 0 || id <= 0) return -EINVAL;
   const task = taskFind(id);
-  if (!task) return -ESRCH;
-  sendSignalToTask(task, ownInfo());
-  return 0;
+  if (group != <i32>PROCESS_ID || !task) return -ESRCH;
+  return error != 0 || signal == 0 ? error : sendSignalToTask(task, ownInfo());
 }
 
 export function sys_rt_sigsuspend(mask: u64, size: u64): i64 {

@@ -33,6 +33,8 @@ export const SIGWINCH = 28;
 export const SIGIO = 29;
 export const SIGPWR = 30;
 export const SIGSYS = 31;
+/** The first real-time signal, as the kernel counts; the C libraries keep some for themselves. */
+export const FIRST_REALTIME = 32;
 export const SIGNAL_MAX = 64;
 
 export const SA_SIGINFO: u64 = 0x4;

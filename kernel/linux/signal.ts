@@ -12,12 +12,12 @@
  * ends an interruptible wait.
  */
 
-import { free } from "../runtime/free";
 import { thisCpu, WORK_SIGNAL } from "../sched/cpu";
 import { currentThread } from "../sched/thread";
 import { wakeForSignal } from "../sched/wait-queue";
 import { signalArrived, watchedSignals } from "./signal-file";
 import {
+  FIRST_REALTIME,
   SI_KERNEL,
   SIG_DFL,
   SIG_IGN,
@@ -33,9 +33,16 @@ import {
   SignalInfo,
   signalBit,
 } from "./signal-numbers";
-import { currentTask, PendingSignal, process, signalAction, Task } from "./task";
+import {
+  PendingSignal,
+  queueAdd,
+  queueAddRecord,
+  queueDrop,
+  queueTake,
+  SignalQueue,
+} from "./signal-queue";
+import { currentTask, process, signalAction, Task } from "./task";
 
-const FIRST_REALTIME = 32;
 /** SIGKILL and SIGSTOP can't be blocked. */
 export const UNBLOCKABLE: u64 = ((<u64>1) << (SIGKILL - 1)) | ((<u64>1) << (SIGSTOP - 1));
 
@@ -81,61 +88,78 @@ export function updateAllSignalWork(): void {
   }
 }
 
-/** Appends a copy of the information; ordinary signals keep the first. */
-function enqueue(first: PendingSignal | null, info: SignalInfo): PendingSignal {
-  const pending = new PendingSignal();
-  pending.next = null;
-  pending.info = new SignalInfo();
-  memory.copy(changetype<usize>(pending.info), changetype<usize>(info), offsetof<SignalInfo>());
-  if (!first) return pending;
-  let last: PendingSignal = first;
-  let next = last.next;
-  while (next) {
-    last = next;
-    next = last.next;
-  }
-  last.next = pending;
-  return first;
+/** An ordinary signal is pending once, with the information of the first. */
+function isMerged(queue: SignalQueue, signal: i32): bool {
+  return signal < FIRST_REALTIME && (queue.pending & signalBit(signal)) != 0;
 }
 
-function isMerged(pending: u64, signal: i32): bool {
-  return signal < FIRST_REALTIME && (pending & signalBit(signal)) != 0;
+/** Whether nothing comes of a signal for a thread. What it blocks may be ignored no more later. */
+function isLost(task: Task, signal: i32): bool {
+  return isIgnored(signal) && (task.mask & signalBit(signal)) == 0;
 }
 
-/** Sends a signal to one thread. */
-export function sendSignalToTask(task: Task, info: SignalInfo): void {
-  const signal = info.signo;
-  if (isIgnored(signal) && (task.mask & signalBit(signal)) == 0) return;
-  if (isMerged(task.pending, signal)) return;
-  task.pendingList = enqueue(task.pendingList, info);
-  task.pending |= signalBit(signal);
-  if ((watchedSignals & signalBit(signal)) != 0) signalArrived(signalBit(signal));
+/** A signal has been queued for a thread. */
+function arrivedForTask(task: Task, signal: i32): void {
+  const bit = signalBit(signal);
+  if ((watchedSignals & bit) != 0) signalArrived(bit);
   updateSignalWork(task);
   if ((task.thread.work & WORK_SIGNAL) != 0) wakeForSignal(task.thread);
 }
 
-/** Sends a signal to the process: a thread that does not block it takes it. */
-export function sendSignalToProcess(info: SignalInfo): void {
-  const signal = info.signo;
+/** Sends a signal to one thread. 0, or -EAGAIN (signal-queue.ts). */
+export function sendSignalToTask(task: Task, info: SignalInfo): i32 {
+  if (isLost(task, info.signo) || isMerged(task, info.signo)) return 0;
+  const error = queueAdd(task, info);
+  if (error == 0) arrivedForTask(task, info.signo);
+  return error;
+}
+
+/** As `sendSignalToTask`, of a record of the sender's own. False: it is ignored, and not queued. */
+export function sendRecordToTask(task: Task, record: PendingSignal): bool {
+  if (isLost(task, record.signo)) return false;
+  queueAddRecord(task, record);
+  arrivedForTask(task, record.signo);
+  return true;
+}
+
+/** A thread that does not block a signal; null when all do. */
+function takerOf(signal: i32): Task | null {
   const bit = signalBit(signal);
   let taker: Task | null = null;
-  let blockedByAll = true;
   let task = process.tasks;
   while (task) {
-    if ((task.mask & bit) == 0) {
-      blockedByAll = false;
-      // The list begins with the youngest thread; the first thread is preferred.
-      taker = task;
-    }
+    // The list begins with the youngest thread; the first thread is preferred.
+    if ((task.mask & bit) == 0) taker = task;
     task = task.next;
   }
-  if (isIgnored(signal) && !blockedByAll) return;
-  if (isMerged(process.pending, signal)) return;
-  process.pendingList = enqueue(process.pendingList, info);
-  process.pending |= bit;
+  return taker;
+}
+
+/** A signal has been queued for the process. */
+function arrivedForProcess(signal: i32, taker: Task | null): void {
+  const bit = signalBit(signal);
   if ((watchedSignals & bit) != 0) signalArrived(bit);
   updateAllSignalWork();
   if (taker) wakeForSignal(taker.thread);
+}
+
+/** Sends a signal to the process: a thread that does not block it takes it. 0, or -EAGAIN. */
+export function sendSignalToProcess(info: SignalInfo): i32 {
+  const signal = info.signo;
+  const taker = takerOf(signal);
+  if ((taker && isIgnored(signal)) || isMerged(process, signal)) return 0;
+  const error = queueAdd(process, info);
+  if (error == 0) arrivedForProcess(signal, taker);
+  return error;
+}
+
+/** As `sendSignalToProcess`, of a record of the sender's own. False: it is ignored. */
+export function sendRecordToProcess(record: PendingSignal): bool {
+  const taker = takerOf(record.signo);
+  if (taker && isIgnored(record.signo)) return false;
+  queueAddRecord(process, record);
+  arrivedForProcess(record.signo, taker);
+  return true;
 }
 
 const scratchInfo: SignalInfo = changetype<SignalInfo>(memory.data(32, 8));
@@ -160,8 +184,7 @@ export function forceSignal(info: SignalInfo): void {
     action.handler = SIG_DFL;
     task.mask &= ~bit;
   }
-  task.pendingList = enqueue(task.pendingList, info);
-  task.pending |= bit;
+  queueAdd(task, info);
   updateSignalWork(task);
 }
 
@@ -192,62 +215,21 @@ export function signalMaskRestore(): void {
 }
 
 /**
- * The first pending signal in a list with the lowest number of those that are `wanted`; null when
- * there is none.
- */
-function firstOf(list: PendingSignal | null, wanted: u64): PendingSignal | null {
-  let first: PendingSignal | null = null;
-  let pending = list;
-  while (pending) {
-    const signal = pending.info.signo;
-    const isWanted = (wanted & signalBit(signal)) != 0;
-    if (isWanted && (!first || signal < first.info.signo)) first = pending;
-    pending = pending.next;
-  }
-  return first;
-}
-
-/** Takes `taken` out of a list; returns what is left. */
-function without(list: PendingSignal | null, taken: PendingSignal): PendingSignal | null {
-  if (list == taken) return taken.next;
-  let before = list!;
-  while (before.next != taken) before = before.next!;
-  before.next = taken.next;
-  return list;
-}
-
-/**
  * Takes the next signal of `wanted` that is pending for the running thread into `info`; false when
  * there is none.
  */
 export function takeSignal(wanted: u64, info: SignalInfo): bool {
   const task = currentTask();
-  const own = firstOf(task.pendingList, wanted & task.pending);
-  if (own) {
-    const bit = signalBit(own.info.signo);
-    task.pendingList = without(task.pendingList, own);
-    if (!firstOf(task.pendingList, bit)) task.pending &= ~bit;
-    finishTaken(task, own, info);
+  if (queueTake(task, wanted, info)) {
+    updateSignalWork(task);
     return true;
   }
-  const shared = firstOf(process.pendingList, wanted & process.pending);
-  if (shared) {
-    const bit = signalBit(shared.info.signo);
-    process.pendingList = without(process.pendingList, shared);
-    if (!firstOf(process.pendingList, bit)) process.pending &= ~bit;
+  if (queueTake(process, wanted, info)) {
     updateAllSignalWork();
-    finishTaken(task, shared, info);
     return true;
   }
   updateSignalWork(task);
   return false;
-}
-
-function finishTaken(task: Task, signal: PendingSignal, info: SignalInfo): void {
-  memory.copy(changetype<usize>(info), changetype<usize>(signal.info), offsetof<SignalInfo>());
-  free(signal.info);
-  free(signal);
-  updateSignalWork(task);
 }
 
 /** Takes the next signal to deliver, one that is not blocked, into `info`. */
@@ -255,9 +237,14 @@ export function nextSignal(info: SignalInfo): bool {
   return takeSignal(~currentTask().mask, info);
 }
 
-/** Drops what is pending of a signal that has become ignored. */
+/** Drops what is pending of a signal that has become ignored, in all threads. */
 export function discardSignal(signal: i32): void {
   const bit = signalBit(signal);
-  while ((process.pending & bit) != 0 && takeSignal(bit, scratchInfo)) {}
-  while ((currentTask().pending & bit) != 0 && takeSignal(bit, scratchInfo)) {}
+  queueDrop(process, bit);
+  let task = process.tasks;
+  while (task) {
+    queueDrop(task, bit);
+    task = task.next;
+  }
+  updateAllSignalWork();
 }

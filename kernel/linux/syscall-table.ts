@@ -57,6 +57,7 @@ import {
   sys_uname,
   sys_wait4,
 } from "./identity-calls";
+import { sys_getrlimit, sys_prlimit64, sys_setrlimit } from "./limits";
 import {
   sys_brk,
   sys_madvise,
@@ -76,17 +77,22 @@ import {
   sys_sendto,
 } from "./message-calls";
 import { sys_poll, sys_ppoll, sys_pselect6, sys_select } from "./poll-calls";
+import {
+  sys_timer_create,
+  sys_timer_delete,
+  sys_timer_getoverrun,
+  sys_timer_gettime,
+  sys_timer_settime,
+} from "./posix-timers";
 import { sys_getrandom } from "./random-calls";
 import {
   sys_getcpu,
   sys_getpriority,
-  sys_getrlimit,
   sys_getrusage,
   sys_ioprio_get,
   sys_ioprio_set,
   sys_membarrier,
   sys_mlock,
-  sys_prlimit64,
   sys_sched_get_priority_max,
   sys_sched_get_priority_min,
   sys_sched_getaffinity,
@@ -97,7 +103,6 @@ import {
   sys_sched_setparam,
   sys_sched_setscheduler,
   sys_setpriority,
-  sys_setrlimit,
   sys_sysinfo,
   sys_syslog,
 } from "./resource-calls";
@@ -160,16 +165,7 @@ import {
   sys_time,
   sys_times,
 } from "./time-calls";
-import {
-  sys_alarm,
-  sys_getitimer,
-  sys_setitimer,
-  sys_timer_create,
-  sys_timer_delete,
-  sys_timer_getoverrun,
-  sys_timer_gettime,
-  sys_timer_settime,
-} from "./timer-calls";
+import { sys_alarm, sys_getitimer, sys_setitimer } from "./timer-calls";
 
 /** Fills what no row is for. The last entry is among that: entry.S takes it for larger numbers. */
 function fillUnknown(): void {

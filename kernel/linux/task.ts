@@ -9,20 +9,15 @@
 
 import { free } from "../runtime/free";
 import { currentThread, Thread } from "../sched/thread";
-import { SIGNAL_MAX, SignalAction, SignalInfo, SS_AUTODISARM, SS_DISABLE } from "./signal-numbers";
+import { SIGNAL_MAX, SignalAction, SS_AUTODISARM, SS_DISABLE } from "./signal-numbers";
+import { queueDrop, SignalQueue } from "./signal-queue";
 
 /** The id of the process and of its first thread. */
 export const PROCESS_ID: u32 = 1;
 
-/** A signal that waits for delivery. */
+/** A thread; and the signals that are pending for it. */
 @unmanaged
-export class PendingSignal {
-  next: PendingSignal | null;
-  info!: SignalInfo;
-}
-
-@unmanaged
-export class Task {
+export class Task extends SignalQueue {
   thread!: Thread;
   id: u32;
   /** Blocked signals. */
@@ -33,9 +28,6 @@ export class Task {
    */
   savedMask: u64;
   hasSavedMask: bool;
-  /** Signals for this thread: bits, and what is known of each. */
-  pending: u64;
-  pendingList: PendingSignal | null;
   /** sigaltstack(2). */
   stackBase: u64;
   stackSize: u64;
@@ -47,15 +39,12 @@ export class Task {
   next: Task | null;
 }
 
-/** What the threads share. */
+/** What the threads share; and the signals for whichever thread takes them. */
 @unmanaged
-export class Process {
+export class Process extends SignalQueue {
   tasks: Task | null;
   taskCount: u32;
   nextId: u32;
-  /** Signals for whichever thread takes them. */
-  pending: u64;
-  pendingList: PendingSignal | null;
   exitCode: i32;
   /** A signal ends the process: no thread gets back to the application. */
   isEnding: bool;
@@ -120,12 +109,6 @@ export function taskRemove(task: Task): void {
   }
   process.taskCount--;
   task.thread.task = 0;
-  let pending = task.pendingList;
-  while (pending) {
-    const next = pending.next;
-    free(pending.info);
-    free(pending);
-    pending = next;
-  }
+  queueDrop(task, task.pending);
   free(task);
 }

@@ -1,110 +1,30 @@
 /**
- * System calls about time: reading clocks and sleeping. Timers that send signals are in
- * timer-calls.ts.
+ * System calls about time: reading clocks (clocks.ts) and sleeping. Timers that send signals are in
+ * timer-calls.ts and posix-timers.ts.
  */
 import { EFAULT, EINTR, EINVAL, EOPNOTSUPP, EPERM, ETIMEDOUT } from "../lib/errno";
-import { thisCpu } from "../sched/cpu";
-import { currentThread, Thread, threadScratch } from "../sched/thread";
+import { threadScratch } from "../sched/thread";
 import { WaitQueue } from "../sched/wait-queue";
-import { monotonicNs, realtimeNs, realtimeOffset } from "../time/clock";
-import { process, taskFind } from "./task";
+import { monotonicNs, realtimeNs } from "../time/clock";
+import {
+  CLOCK_THREAD_CPUTIME_ID,
+  clockDeadline,
+  clockNs,
+  clockWaitable,
+  isCpuClock,
+  isOwnCpuClock,
+  processCpuNs,
+} from "./clocks";
 import { deadlineAfter, loadTimespec, storeTimespec, storeTimeval } from "./timespec";
 import { storeUser, storeUser64 } from "./user-memory";
 
-// include/uapi/linux/time.h
-export const CLOCK_REALTIME: i32 = 0;
-export const CLOCK_MONOTONIC: i32 = 1;
-export const CLOCK_PROCESS_CPUTIME_ID: i32 = 2;
-export const CLOCK_THREAD_CPUTIME_ID: i32 = 3;
-const CLOCK_MONOTONIC_RAW: i32 = 4;
-const CLOCK_REALTIME_COARSE: i32 = 5;
-const CLOCK_MONOTONIC_COARSE: i32 = 6;
-export const CLOCK_BOOTTIME: i32 = 7;
-export const CLOCK_REALTIME_ALARM: i32 = 8;
-export const CLOCK_BOOTTIME_ALARM: i32 = 9;
-export const CLOCK_TAI: i32 = 11;
 export const TIMER_ABSTIME: u32 = 1;
-
-/**
- * A negative clock is the CPU time of a thread, ~id << 3 | this (2 without the bit: of a process):
- * pthread_getcpuclockid(3).
- */
-const CPUCLOCK_PERTHREAD: i32 = 4;
-const CPUCLOCK_SCHED: i32 = 2;
-const CPUCLOCK_CLOCK_MASK: i32 = 3;
-
 const NS_PER_SECOND: u64 = 1_000_000_000;
 /** USER_HZ: the ticks of times(2). */
 const NS_PER_TICK: u64 = NS_PER_SECOND / 100;
 
 /** Threads that sleep for a time wait here, where nobody wakes them. */
 let sleepers: WaitQueue = new WaitQueue();
-
-/** How long a thread has run, up to now. */
-export function threadCpuNs(thread: Thread): u64 {
-  const running = thread == currentThread() ? monotonicNs() - thisCpu().runningSince : 0;
-  return thread.totalRuntime + running;
-}
-
-/** How long the threads of the process have run, those that have ended included. */
-export function processCpuNs(): u64 {
-  let total = process.endedRuntime;
-  let task = process.tasks;
-  while (task) {
-    total += threadCpuNs(task.thread);
-    task = task.next;
-  }
-  return total;
-}
-
-function cpuClockNs(clock: i32): i64 {
-  if ((clock & CPUCLOCK_CLOCK_MASK) > CPUCLOCK_SCHED) return -EINVAL;
-  const id = <u32>~(clock >> 3);
-  if ((clock & CPUCLOCK_PERTHREAD) == 0) return <i64>processCpuNs();
-  const task = taskFind(id);
-  if (!task) return id == 0 ? <i64>threadCpuNs(currentThread()) : -EINVAL;
-  return <i64>threadCpuNs(task.thread);
-}
-
-/** What a clock shows, in ns, or -EINVAL when there is no such clock. */
-export function clockNs(clock: i32): i64 {
-  switch (clock) {
-    case CLOCK_REALTIME:
-    case CLOCK_REALTIME_COARSE:
-    case CLOCK_REALTIME_ALARM:
-    case CLOCK_TAI:
-      return <i64>realtimeNs();
-    case CLOCK_MONOTONIC:
-    case CLOCK_MONOTONIC_RAW:
-    case CLOCK_MONOTONIC_COARSE:
-    case CLOCK_BOOTTIME:
-    case CLOCK_BOOTTIME_ALARM:
-      return <i64>monotonicNs();
-    case CLOCK_PROCESS_CPUTIME_ID:
-      return <i64>processCpuNs();
-    case CLOCK_THREAD_CPUTIME_ID:
-      return <i64>threadCpuNs(currentThread());
-    default:
-      return clock < 0 ? cpuClockNs(clock) : -EINVAL;
-  }
-}
-
-/** Whether a clock can be waited for: it runs with the time, and not with the CPU. */
-export function isWaitableClock(clock: i32): bool {
-  return (
-    clock == CLOCK_REALTIME ||
-    clock == CLOCK_MONOTONIC ||
-    clock == CLOCK_TAI ||
-    (clock >= CLOCK_BOOTTIME && clock <= CLOCK_BOOTTIME_ALARM)
-  );
-}
-
-/** The monotonic time at which a waitable clock shows `ns`. */
-export function deadlineOnClock(clock: i32, ns: u64): u64 {
-  if (clock != CLOCK_REALTIME && clock != CLOCK_REALTIME_ALARM && clock != CLOCK_TAI) return ns;
-  const offset = realtimeOffset();
-  return ns > offset ? ns - offset : 0;
-}
 
 export function sys_clock_gettime(clock: i32, to: u64): i64 {
   const ns = clockNs(clock);
@@ -179,10 +99,33 @@ export function sys_nanosleep(time: u64, remaining: u64): i64 {
   return ns < 0 ? ns : sleepFor(ns, remaining);
 }
 
+/** Sleeps until a CPU clock shows `target`. 0 or -EINTR. */
+function sleepOnCpuClock(clock: i32, target: u64): i32 {
+  let error: i32 = 0;
+  let shows = clockNs(clock);
+  while (error == 0 && shows >= 0 && <u64>shows < target) {
+    error = sleepUntil(clockDeadline(clock, target));
+    shows = clockNs(clock);
+  }
+  return error;
+}
+
+function cpuClockNanosleep(clock: i32, isAbsolute: bool, ns: u64, remaining: u64): i64 {
+  if (isOwnCpuClock(clock)) return -EINVAL;
+  const target = isAbsolute ? ns : <u64>clockNs(clock) + ns;
+  const error = sleepOnCpuClock(clock, target);
+  if (error == 0 || isAbsolute || remaining == 0) return error;
+  const shows = <u64>clockNs(clock);
+  const left: i64 = target > shows ? target - shows : 0;
+  return storeTimespec(remaining, left) != 0 ? -EFAULT : error;
+}
+
 export function sys_clock_nanosleep(clock: i32, flags: u32, time: u64, remaining: u64): i64 {
-  if (!isWaitableClock(clock)) return clockNs(clock) < 0 ? -EINVAL : -EOPNOTSUPP;
+  const error = clock == CLOCK_THREAD_CPUTIME_ID ? -EOPNOTSUPP : clockWaitable(clock);
+  if (error != 0) return error;
   const ns = loadTimespec(time);
   if (ns < 0) return ns;
-  if ((flags & TIMER_ABSTIME) == 0) return sleepFor(ns, remaining);
-  return sleepUntil(deadlineOnClock(clock, ns));
+  const isAbsolute = (flags & TIMER_ABSTIME) != 0;
+  if (isCpuClock(clock)) return cpuClockNanosleep(clock, isAbsolute, ns, remaining);
+  return isAbsolute ? sleepUntil(clockDeadline(clock, ns)) : sleepFor(ns, remaining);
 }

@@ -12,6 +12,8 @@ export const WORK_SIGNAL: u32 = 2;
 /** Debug builds: the thread holds locks, which it must not take to the application. */
 export const WORK_LOCKS: u32 = 4;
 
+export const NOBODY_RUNS: u64 = u64.MAX_VALUE;
+
 @unmanaged
 export class Cpu {
   /** Linear address of this object. */
@@ -32,7 +34,7 @@ export class Cpu {
   dead: Thread | null;
   /** FS base in the register. */
   fsBase: u64;
-  /** When the current thread began to run, in ns. */
+  /** When the current thread began to run, in ns; NOBODY_RUNS while it looks for another. */
   runningSince: u64;
   /** When the current thread has to make way for one that is ready. */
   sliceEnd: u64;

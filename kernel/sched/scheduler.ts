@@ -26,7 +26,7 @@ import {
   timersNextDeadline,
   timersRun,
 } from "../time/timer-queue";
-import { Cpu, thisCpu, WORK_RESCHEDULE } from "./cpu";
+import { Cpu, NOBODY_RUNS, thisCpu, WORK_RESCHEDULE } from "./cpu";
 import { flushOutput, idlePoll, outputWaits } from "./idle";
 import { lockFree } from "./lock-order";
 import { accountRun, runQueueLength, runQueuePeek, runQueuePop, runQueuePush } from "./run-queue";
@@ -109,6 +109,7 @@ function isIdle(current: Thread): bool {
 function pickNext(cpu: Cpu, current: Thread): Thread {
   let next = runQueuePop();
   if (next) return next;
+  cpu.runningSince = NOBODY_RUNS;
   while (!next && current.state != STATE_READY) {
     if (cpu.interruptWork != 0) runPendingInterrupts();
     else if (timersNextDeadline() <= monotonicNs()) timersRun(monotonicNs());
@@ -117,7 +118,6 @@ function pickNext(cpu: Cpu, current: Thread): Thread {
     // Woken together with another: `makeReady` left the current thread to us.
     if (next && current.state == STATE_READY) runQueuePush(current, monotonicNs());
   }
-  // The time in here is nobody's run time.
   cpu.runningSince = monotonicNs();
   return next ? next : current;
 }

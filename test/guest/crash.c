@@ -52,6 +52,17 @@ __attribute__((noinline)) static long measure(const char *text) {
 
 static void crash_in_handler(int signal) { zero = read_record(zero) + signal; }
 
+/* A signal whose handler has a stack that it can't be put on. */
+static void bad_stack(int protection) {
+  void *memory = mmap(NULL, 65536, protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  stack_t stack = {.ss_sp = memory, .ss_size = 65536};
+  struct sigaction action = {.sa_handler = crash_in_handler, .sa_flags = SA_ONSTACK};
+  sigaltstack(&stack, NULL);
+  sigaction(SIGHUP, &action, NULL);
+  sigaction(SIGSEGV, &action, NULL);
+  raise(SIGHUP);
+}
+
 static void at_exit_handler(void) { puts("atexit handler"); }
 
 int main(int argc, char **argv) {
@@ -73,6 +84,10 @@ int main(int argc, char **argv) {
     signal(SIGUSR1, crash_in_handler);
     raise(SIGUSR1);
   }
+  else if (!strcmp(how, "read-only-altstack"))
+    bad_stack(PROT_READ);
+  else if (!strcmp(how, "unmapped-altstack"))
+    bad_stack(PROT_NONE);
   else if (!strcmp(how, "stack-overflow"))
     return overflow(zero);
   else if (!strcmp(how, "divide"))

@@ -52,6 +52,8 @@ export const ENDINGS: readonly Ending[] = [
   { way: "blocked-segv", end: dies("SEGV"), says: [/SIGSEGV/] },
   { way: "thread-null", end: dies("SEGV"), says: [/SIGSEGV/] },
   { way: "stack-overflow", end: dies("SEGV"), says: [/SIGSEGV/] },
+  { way: "read-only-altstack", end: dies("SEGV"), says: [/SIGSEGV/] },
+  { way: "unmapped-altstack", end: dies("SEGV"), says: [/SIGSEGV/] },
   { way: "abort", end: dies("ABRT"), says: [/SIGABRT/, frames("abort", "main")] },
   ...(["static", "static-pie", "dynamic", "musl-static", "musl"] as const).flatMap(backtraces),
   { way: "divide", end: dies("FPE"), says: [/SIGFPE/] },

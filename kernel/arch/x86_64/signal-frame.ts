@@ -142,14 +142,17 @@ export function deliverSignals(frame: TrapFrame): void {
       return;
     }
     restartCall(frame, action);
-    if (!pushFrame(frame, action)) {
-      // Without room for its own handler it ends the program.
-      if (info.signo == SIGSEGV) signalAction(SIGSEGV).handler = SIG_DFL;
-      info.set(SIGSEGV, SEGV_MAPERR, frame.rsp);
-      forceSignal(info);
-    } else {
+    if (pushFrame(frame, action)) {
       checkReturn(frame, info);
+      continue;
     }
+    if (info.signo == SIGSEGV) {
+      endBySignal(SIGSEGV, frame, info);
+      return;
+    }
+    // Its handler may have a stack that works.
+    info.set(SIGSEGV, SI_KERNEL, 0);
+    forceSignal(info);
   }
 }
 
@@ -241,10 +244,15 @@ function pushFrame(frame: TrapFrame, action: SignalAction): bool {
   const info = infoRecord();
   const saved = frameRecord();
   let sp = frame.rsp - RED_ZONE;
-  const usesStack = (action.flags & SA_ONSTACK) != 0 && task.stackSize != 0;
-  if (usesStack && !onAlternateStack(task, frame.rsp)) sp = task.stackBase + task.stackSize;
+  let isOnStack = onAlternateStack(task, frame.rsp);
+  if (!isOnStack && (action.flags & SA_ONSTACK) != 0 && task.stackSize != 0) {
+    sp = task.stackBase + task.stackSize;
+    isOnStack = true;
+  }
   const state = (sp - vectorStateSize() - 4) & ~63;
   const at = ((state - offsetof<SignalFrame>() - SIGINFO_SIZE) & ~15) - 8;
+  // What lies below an alternate stack is not to be written over.
+  if (isOnStack && at - task.stackBase >= task.stackSize) return false;
   if (pushVectorState(state) != 0) return false;
   saveRegisters(saved, frame, task);
   saved.vectorState = state;
