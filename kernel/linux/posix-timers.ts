@@ -182,13 +182,7 @@ function timerSignal(signo: i32, id: u32, value: u64): TimerSignal | null {
 }
 
 /** Makes a timer with its signal, if it has one (`signo` 0: none). Null when memory is out. */
-function timerMake(
-  clock: i32,
-  signo: i32,
-  id: u32,
-  value: u64,
-  threadId: u32,
-): PosixTimer | null {
+function timerMake(clock: i32, signo: i32, id: u32, value: u64, threadId: u32): PosixTimer | null {
   const signal = signo != 0 ? timerSignal(signo, id, value) : null;
   if (signo != 0 && !signal) return null;
   const timer = attempt(new PosixTimer(clock, signal, threadId));
