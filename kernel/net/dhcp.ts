@@ -19,10 +19,11 @@
  */
 import { load16, store8 } from "../arch/hw";
 import { randomU32 } from "../lib/random";
-import { arpAnnounce, neighboursFlush } from "./arp";
+import { arpAnnounce } from "./arp";
 import { netNow } from "./clock";
 import { Interface, interfaceSetAddress } from "./interface";
 import { ipv4BroadcastOn, packetLinearize } from "./ipv4";
+import { neighboursFlush } from "./neighbour";
 import { Packet, packetAlloc, packetFree } from "./packet";
 import { NetTimer } from "./timers";
 import { UdpEndpoint, udpBind, udpOutput, udpPrepare, udpReceive } from "./udp";

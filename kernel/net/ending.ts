@@ -8,9 +8,9 @@
 import { pause } from "../arch/hw";
 import { WaitQueue } from "../sched/wait-queue";
 import { monotonicNs } from "../time/clock";
-import { neighboursPending } from "./arp";
 import { netNow } from "./clock";
 import { interfaceAt, interfaceCount } from "./interface";
+import { neighboursPending } from "./neighbour";
 import { netEnter, netFlush, netLeave, netPoll } from "./poll";
 import { ConnectionObserver } from "./tcp/connection";
 import { farewellBegin, farewellEnd, farewellLook } from "./tcp/farewell";

@@ -1,10 +1,10 @@
 import { load8, store8 } from "../arch/hw";
 import { expect, expectEqual, test } from "../lib/testing";
-import { neighbourCount } from "./arp";
 import { netNow, netSetNow } from "./clock";
 import { devicePoll } from "./ethernet";
 import { reassemblyCount } from "./fragments";
 import { Interface } from "./interface";
+import { neighbourCount } from "./neighbour";
 import { Packet, packetAlloc, packetCount, packetFree, packetFreeCount } from "./packet";
 import { Listener } from "./tcp/listener";
 import { timeWaitClear } from "./tcp/time-wait";

@@ -16,11 +16,11 @@
  */
 import { copy, store16, store32, store64 } from "../arch/hw";
 import { EMSGSIZE, ENETUNREACH, ENOBUFS } from "../lib/errno";
-import { neighbourOutput } from "./arp";
 import { checksumAdd, checksumFinish } from "./checksum";
 import { ethernetOutput, ethernetTransmit } from "./ethernet";
 import { fragmentInput } from "./fragments";
 import { Interface, isBroadcastAddress, isLocalAddress } from "./interface";
+import { neighbourOutput } from "./neighbour";
 import {
   PACKET_BROADCAST,
   PACKET_CHECKSUM_PARTIAL,
