@@ -1,6 +1,6 @@
 /*
- * Builds user-network.c (see there) once, and says how to load it. Where that fails QEMU runs without,
- * only worse in what user-network.c says; so a failure is nobody's error.
+ * Builds user-network.c (see there) once, and says how to load it. Where that fails QEMU runs
+ * without, only worse in what user-network.c says; so a failure is nobody's error.
  */
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, renameSync } from "node:fs";
