@@ -3,7 +3,7 @@
  * this table.
  */
 import { recipes } from "../apps/index.ts";
-import { runBench, runSimulation, runTests } from "./modules.ts";
+import { runBench, runMutate, runSimulation, runTests } from "./modules.ts";
 
 export interface Command {
   readonly name: string;
@@ -127,6 +127,20 @@ each access to memory; its failure prints the schedule.
   --schedule S      several CPUs: this run, as a failure printed it
   --mutation NAME   several CPUs: with this fault put in, which must be found`,
     run: runSimulation,
+  },
+  {
+    name: "mutate",
+    summary: "put faults into the kernel, and list those that no test notices",
+    usage: ["mutate [FOLDER|FILE]… [--sample N] [--seed S] [--unit] [--json]"],
+    help: `Each small change of the sources (a wake-up dropped, a comparison swapped, a check skipped, a free left
+out …) meets the tests that come by it: the kernel's unit tests, then the programs of test/guest in
+machines. What survives is a fault that nobody would notice. Default: kernel/fs, sched and linux.
+
+  --sample N   so many changes of each folder, chosen by chance (0: all)
+  --seed S     which ones (1)
+  --unit       unit tests only
+  --json       as JSON`,
+    run: runMutate,
   },
   {
     name: "bench",

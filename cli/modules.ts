@@ -48,3 +48,8 @@ export async function runBench(args: string[]): Promise<number> {
   const { runBench } = await import("../bench/main.ts");
   return await runBench(args);
 }
+
+export async function runMutate(args: string[]): Promise<number> {
+  const { runMutate } = await import("../test/mutate/main.ts");
+  return await runMutate(args);
+}
