@@ -1,6 +1,6 @@
 /**
- * The kernel's unit tests as a module: `kernel/**\/*.test.ts` compiled into one, and fresh instances
- * of it with fake hardware.
+ * The kernel's unit tests as a module: `kernel/**\/*.test.ts` compiled into one, and fresh
+ * instances of it with fake hardware.
  *
  *     const wasm = await compileTests("net/tcp")      files whose path contains the text
  *     const exports = instantiateTests(new WebAssembly.Module(readFileSync(wasm)), fixtures)
@@ -23,7 +23,7 @@ export interface TestExports {
   memory: WebAssembly.Memory;
 }
 
-/** Compiles the test files whose path contains `pattern`; returns the wasm's path, or null for none. */
+/** Compiles the tests of files whose path contains `pattern`. The wasm's path; null: no tests. */
 export async function compileTests(pattern: string): Promise<string | null> {
   const files = listFiles(kernelDirectory, (name) => name.endsWith(".test.ts")).filter((file) =>
     file.includes(pattern),

@@ -113,9 +113,9 @@ function outside(dentry: Dentry): Dentry {
 }
 
 /**
- * Writes the absolute path of a dentry as the process sees it (of one that is in no directory, as a memfd's, its name as
- * if it were in the root) to `to`, zero-terminated. Returns its length without the terminator, or
- * -ENAMETOOLONG.
+ * Writes the absolute path of a dentry as the process sees it (of one that is in no directory, as a
+ * memfd's, its name as if it were in the root) to `to`, zero-terminated. Returns its length without
+ * the terminator, or -ENAMETOOLONG.
  */
 export function dentryPath(dentry: Dentry, to: usize, size: u32): i32 {
   let length: u32 = 0;

@@ -39,7 +39,7 @@ export function startWalk(directory: i32, path: u64, flags: u32): usize {
   return startWalkFrom(directory, path, flags, false);
 }
 
-/** As `startWalk`; with `scoped`, `base` is the directory also of a path that begins with a slash. */
+/** As `startWalk`; with `scoped`, also a path that begins with a slash starts at `directory`. */
 export function startWalkBelow(directory: i32, path: u64, scoped: bool): usize {
   return startWalkFrom(directory, path, 0, scoped);
 }

@@ -1,6 +1,6 @@
 /*
- * Where a kernel file can be changed so that a test should notice: small faults such as people make,
- * found in the syntax tree of the AssemblyScript compiler.
+ * Where a kernel file can be changed so that a test should notice: small faults such as people
+ * make, found in the syntax tree of the AssemblyScript compiler.
  *
  *     findMutants(path, text)      the places, in the order of the file
  *
