@@ -36,16 +36,6 @@ function baseOf(directory: i32, allowFile: bool): usize {
  * for the caller to put back, or -errno. `flags` are AT_* (only AT_EMPTY_PATH is looked at).
  */
 export function startWalk(directory: i32, path: u64, flags: u32): usize {
-  return startWalkFrom(directory, path, flags, false);
-}
-
-/** As `startWalk`; with `scoped`, also a path that begins with a slash starts at `directory`. */
-export function startWalkBelow(directory: i32, path: u64, scoped: bool): usize {
-  return startWalkFrom(directory, path, 0, scoped);
-}
-
-@inline
-function startWalkFrom(directory: i32, path: u64, flags: u32, scoped: bool): usize {
   const walk = walkGet();
   if (!walk) return -ENOMEM;
   const error = walk.loadUser(path);
@@ -53,7 +43,7 @@ function startWalkFrom(directory: i32, path: u64, flags: u32, scoped: bool): usi
     walkPut(walk);
     return error;
   }
-  if (!scoped && walk.isAbsolute()) {
+  if (walk.isAbsolute()) {
     walk.base = rootDirectory();
     return changetype<usize>(walk);
   }
@@ -74,6 +64,20 @@ export function loadText(text: u64): usize {
   if (error == 0) return changetype<usize>(walk);
   walkPut(walk);
   return error;
+}
+
+/** As `startWalk`, but `base` is the directory also for a path that begins with a slash. */
+export function startWalkBelow(directory: i32, path: u64): usize {
+  const result = loadText(path);
+  if (isError(result)) return result;
+  const walk = changetype<Walk>(result);
+  const base = baseOf(directory, false);
+  if (isError(base)) {
+    walkPut(walk);
+    return base;
+  }
+  walk.base = changetype<Dentry>(base);
+  return result;
 }
 
 /** Ends a call: puts the walk back and passes its result on. */

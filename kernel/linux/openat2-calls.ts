@@ -29,7 +29,7 @@ import { vfsOpen } from "../fs/vfs";
 import { E2BIG, EAGAIN, EFAULT, EINVAL, ENOMEM, EXDEV } from "../lib/errno";
 import { attempt } from "../runtime/attempt";
 import { free } from "../runtime/free";
-import { endWalk, startWalkBelow } from "./at-path";
+import { endWalk, startWalk, startWalkBelow } from "./at-path";
 import { fdInstall } from "./descriptors";
 import { loadUser } from "./user-memory";
 
@@ -95,7 +95,7 @@ function checkHow(how: OpenHow): i32 {
 
 function openHow(directory: i32, path: u64, how: OpenHow): i64 {
   const scoped = (how.resolve & (RESOLVE_BENEATH | RESOLVE_IN_ROOT)) != 0;
-  const result = startWalkBelow(directory, path, scoped);
+  const result = scoped ? startWalkBelow(directory, path) : startWalk(directory, path, 0);
   if (isError(result)) return <i32>result;
   const walk = changetype<Walk>(result);
   if (walk.isAbsolute() && scoped) {

@@ -27,19 +27,7 @@ import {
   vfsUnlink,
 } from "../fs/vfs";
 import { directoryOf, FILE_SIZE_MAX } from "../fs/vfs-file";
-import {
-  E2BIG,
-  EAGAIN,
-  EBADF,
-  EFAULT,
-  EFBIG,
-  EINVAL,
-  ENOENT,
-  ENOMEM,
-  ENOTDIR,
-  EPERM,
-  ERANGE,
-} from "../lib/errno";
+import { EBADF, EFAULT, EFBIG, EINVAL, ENOENT, ENOMEM, ENOTDIR, EPERM, ERANGE } from "../lib/errno";
 import { heapAlloc, heapFree } from "../runtime/heap";
 import {
   AT_EMPTY_PATH,
@@ -51,7 +39,7 @@ import {
   startWalk,
 } from "./at-path";
 import { fdFile, fdInstall } from "./descriptors";
-import { loadUser, storeUser } from "./user-memory";
+import { storeUser } from "./user-memory";
 
 // ---- Opening ------------------------------------------------------------------------------------
 
