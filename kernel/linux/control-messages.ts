@@ -6,7 +6,8 @@
  */
 import { File } from "../fs/file";
 import { processInfo } from "../fs/process-info";
-import { EBADF, EFAULT, EINVAL, ENOBUFS, ENOMEM, ESRCH } from "../lib/errno";
+import { EADDRNOTAVAIL, EBADF, EFAULT, EINVAL, ENOBUFS, ENOMEM, ESRCH } from "../lib/errno";
+import { Inet6, inet6Kind } from "../net/socket/address";
 import {
   AF_UNIX,
   IP_PKTINFO,
@@ -18,8 +19,10 @@ import {
   SCM_MAX_FD,
   SCM_RIGHTS,
   SOL_IP,
+  SOL_IPV6,
   SOL_SOCKET,
 } from "../net/socket/constants";
+import { PKTINFO_SIZE as INET6_PKTINFO_SIZE, IPV6_PKTINFO } from "../net/socket/inet6-options";
 import { CMSG_HEADER, Message, Rights } from "../net/socket/message";
 import { UCRED_SIZE } from "../net/socket/unix-ancillary";
 import { attempt } from "../runtime/attempt";
@@ -61,6 +64,7 @@ function parse(message: Message, control: usize, length: u32, family: u32): i32 
     const data = here + <usize>CMSG_HEADER;
     let error = 0;
     if (level == SOL_SOCKET && family == AF_UNIX) error = parseUnix(message, type, data, size);
+    else if (level == SOL_IPV6) error = parseIpv6(message, type, data, size);
     else if (level == SOL_IP) error = parseIp(message, type, data, size);
     if (error != 0) return error;
     at += (CMSG_HEADER + size + 7) & ~7;
@@ -116,6 +120,16 @@ function parseIp(message: Message, type: u32, data: usize, size: u32): i32 {
     message.hasTos = true;
     message.tos = <u8>value;
   }
+  return 0;
+}
+
+/** What asks for a way to send a packet of IPv6 is read and has no effect: there are none. */
+function parseIpv6(message: Message, type: u32, data: usize, size: u32): i32 {
+  if (type != IPV6_PKTINFO) return 0;
+  if (size != INET6_PKTINFO_SIZE) return -EINVAL;
+  const kind = inet6Kind(data);
+  if (kind == Inet6.OTHER) return -EADDRNOTAVAIL;
+  message.localAddress = bswap<u32>(load<u32>(data, 12));
   return 0;
 }
 

@@ -11,6 +11,7 @@ import { EAFNOSUPPORT, EBADF, EFAULT, EINVAL, ENOMEM, ENOTSOCK, EOPNOTSUPP } fro
 import { addressCreate, addressLoad, addressStore } from "../net/socket/address";
 import {
   AF_INET,
+  AF_INET6,
   AF_UNIX,
   SHUT_RDWR,
   SOCK_CLOEXEC,
@@ -63,7 +64,8 @@ export function sys_socket(domain: u32, type: u32, protocol: u32): i64 {
 
 export function sys_socketpair(domain: u32, type: u32, protocol: u32, out: u64): i64 {
   if ((type & ~(SOCK_TYPE_MASK | FLAGS)) != 0) return -EINVAL;
-  if (domain != AF_UNIX) return domain == AF_INET ? -EOPNOTSUPP : -EAFNOSUPPORT;
+  if (domain == AF_INET || domain == AF_INET6) return -EOPNOTSUPP;
+  if (domain != AF_UNIX) return -EAFNOSUPPORT;
   const made = socketCreate(domain, type & SOCK_TYPE_MASK, protocol);
   if (isError(made)) return <i32>made;
   const first = changetype<UnixSocket>(made);

@@ -9,6 +9,7 @@
  */
 import { NetDevice } from "./device";
 import { routesChanged } from "./route";
+import { IN6_LOOPBACK } from "./wire/ipv4";
 
 export const INTERFACES_MAX = 4;
 
@@ -74,11 +75,12 @@ export function interfaceSetAddress(
 }
 
 /**
- * Whether packets to `address` are for this machine: an interface's own address or one of 127/8.
+ * Whether packets to `address` are for this machine: an interface's own address, one of 127/8, or
+ * what stands for ::1.
  */
 export function isLocalAddress(address: u32): bool {
   if (address >> 24 == 127) return true;
-  if (address == 0) return false;
+  if (address <= IN6_LOOPBACK) return address == IN6_LOOPBACK;
   for (let i = 1; i < count; i++) {
     if (interfaces[i]!.address == address) return true;
   }

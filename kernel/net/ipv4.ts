@@ -53,7 +53,7 @@ import {
   ipv4Tos,
   ipv4TotalLength,
   ipv4Ttl,
-  isLoopbackAddress,
+  isInternalAddress,
   isMulticastAddress,
 } from "./wire/ipv4";
 
@@ -307,7 +307,7 @@ function headerIsValid(packet: Packet, header: u64): bool {
   }
   const source = ipv4Source(header);
   // Nobody on the wire has one of these (RFC 1122 3.2.1.3); 0 is a DHCP client's.
-  return !isLoopbackAddress(source) && !isMulticastAddress(source) && source != IPV4_BROADCAST;
+  return !isInternalAddress(source) && !isMulticastAddress(source) && source != IPV4_BROADCAST;
 }
 
 /**
@@ -315,8 +315,8 @@ function headerIsValid(packet: Packet, header: u64): bool {
  * unicast answers.
  */
 function accepts(via: Interface, destination: u32): bool {
+  if (isInternalAddress(destination)) return false;
   if (via.address == 0) return true;
-  if (isLoopbackAddress(destination)) return false;
   return (
     isLocalAddress(destination) ||
     isBroadcastAddress(destination) ||

@@ -29,7 +29,14 @@ import {
 } from "./packet";
 import { netStats } from "./stats";
 import { ICMP_PORT_UNREACHABLE } from "./wire/icmp";
-import { IPPROTO_UDP, IPV4_HEADER, IPV4_MAX, isMulticastAddress } from "./wire/ipv4";
+import {
+  addressesOverlap,
+  IN6_LOOPBACK,
+  IPPROTO_UDP,
+  IPV4_HEADER,
+  IPV4_MAX,
+  isMulticastAddress,
+} from "./wire/ipv4";
 import {
   UDP_CHECKSUM_OFFSET,
   UDP_HEADER,
@@ -61,12 +68,16 @@ export abstract class UdpEndpoint {
   nextEndpoint: UdpEndpoint | null = null;
   localAddress: u32 = 0;
   localPort: u32 = 0;
+  /** `localAddress` follows from the remote end. */
+  localByConnect: bool = false;
   remoteAddress: u32 = 0;
   /** 0: not connected. */
   remotePort: u32 = 0;
   reuseAddress: bool = false;
   reusePort: bool = false;
   broadcast: bool = false;
+  /** Its socket is one of IPv6: only such hear ::1. */
+  isIpv6: bool = false;
   ttl: u8 = 0;
   tos: u8 = 0;
   /** errno that the next call reports. */
@@ -78,6 +89,11 @@ export abstract class UdpEndpoint {
 
   constructor() {
     this.queue.reset();
+  }
+
+  /** The address it was bound to; 0: none in particular. */
+  boundAddress(): u32 {
+    return this.localByConnect ? 0 : this.localAddress;
   }
 
   /** A datagram or an error has arrived. Must not sleep. */
@@ -96,7 +112,7 @@ function isFree(endpoint: UdpEndpoint, address: u32, port: u32): bool {
   while (other) {
     if (
       other.localPort == port &&
-      (other.localAddress == address || other.localAddress == 0 || address == 0) &&
+      addressesOverlap(other.localAddress, other.isIpv6, address, endpoint.isIpv6) &&
       !(other.reusePort && endpoint.reusePort) &&
       !(other.reuseAddress && endpoint.reuseAddress)
     ) {
@@ -141,8 +157,13 @@ export function udpBind(endpoint: UdpEndpoint, address: u32, port: u32): i32 {
   return 0;
 }
 
-/** Fixes the remote end; address 0 and port 0 lift that. 0 or a negative errno. */
+/**
+ * Fixes the remote end, and with it the local address, if that is not bound; address 0 and port 0
+ * lift both. 0 or a negative errno.
+ */
 export function udpConnect(endpoint: UdpEndpoint, address: u32, port: u32): i32 {
+  if (endpoint.localByConnect) endpoint.localAddress = 0;
+  endpoint.localByConnect = false;
   if (port == 0 && address == 0) {
     endpoint.remoteAddress = 0;
     endpoint.remotePort = 0;
@@ -156,7 +177,10 @@ export function udpConnect(endpoint: UdpEndpoint, address: u32, port: u32): i32 
     const error = udpBind(endpoint, 0, 0);
     if (error != 0) return error;
   }
-  if (endpoint.localAddress == 0) endpoint.localAddress = source;
+  if (endpoint.localAddress == 0) {
+    endpoint.localAddress = source;
+    endpoint.localByConnect = true;
+  }
   endpoint.remoteAddress = target;
   endpoint.remotePort = port;
   return 0;
@@ -257,6 +281,8 @@ function matches(endpoint: UdpEndpoint, packet: Packet): i32 {
   if (endpoint.localAddress != 0) {
     if (endpoint.localAddress != packet.destination) return -1;
     score++;
+  } else if (packet.destination == IN6_LOOPBACK && !endpoint.isIpv6) {
+    return -1;
   }
   if (endpoint.remotePort != 0) {
     if (endpoint.remoteAddress != packet.source || endpoint.remotePort != packet.sourcePort) {

@@ -3,10 +3,22 @@
  *
  *     socketCreate(domain, type, protocol)      a pointer to a new Socket, the caller's, or a negative errno (isError)
  */
+
+import { isError } from "../../fs/inode";
 import { EAFNOSUPPORT, ENOBUFS, EPROTONOSUPPORT, ESOCKTNOSUPPORT } from "../../lib/errno";
 import { attempt } from "../../runtime/attempt";
+import { free } from "../../runtime/free";
 import { IPPROTO_TCP, IPPROTO_UDP } from "../wire/ipv4";
-import { AF_INET, AF_UNIX, SOCK_DGRAM, SOCK_RAW, SOCK_SEQPACKET, SOCK_STREAM } from "./constants";
+import {
+  AF_INET,
+  AF_INET6,
+  AF_UNIX,
+  SOCK_DGRAM,
+  SOCK_RAW,
+  SOCK_SEQPACKET,
+  SOCK_STREAM,
+} from "./constants";
+import { Inet6Options } from "./inet6-options";
 import { Socket } from "./socket";
 import { tcpSocketCreate } from "./tcp-socket";
 import { UdpSocket } from "./udp-socket";
@@ -14,6 +26,7 @@ import { UnixSocket } from "./unix-socket";
 
 export function socketCreate(domain: u32, type: u32, protocol: u32): usize {
   if (domain == AF_INET) return createInet(type, protocol);
+  if (domain == AF_INET6) return createInet6(type, protocol);
   if (domain == AF_UNIX) return createUnix(type, protocol);
   return -EAFNOSUPPORT;
 }
@@ -33,6 +46,21 @@ function createInet(type: u32, protocol: u32): usize {
     return made(attempt(new UdpSocket()));
   }
   return type == SOCK_RAW ? -EPROTONOSUPPORT : -ESOCKTNOSUPPORT;
+}
+
+/** The same socket, whose addresses are read and told as IPv6 (inet-address.ts). */
+function createInet6(type: u32, protocol: u32): usize {
+  const options = attempt(new Inet6Options());
+  if (!options) return -ENOBUFS;
+  const created = createInet(type, protocol);
+  if (isError(created)) {
+    free(options);
+    return created;
+  }
+  const socket = changetype<Socket>(created);
+  socket.family = AF_INET6;
+  socket.inet6 = options;
+  return created;
 }
 
 function createUnix(type: u32, protocol: u32): usize {

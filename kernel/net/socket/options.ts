@@ -6,7 +6,6 @@ import { EDOM, EFAULT, EINVAL, ENOENT, ENOPROTOOPT } from "../../lib/errno";
 import { loadUser, storeUser, storeUser32 } from "../../linux/user-memory";
 import { heapAlloc, heapFree } from "../../runtime/heap";
 import {
-  AF_INET,
   AF_UNIX,
   SO_ACCEPTCONN,
   SO_BINDTODEVICE,
@@ -33,6 +32,7 @@ import {
   SO_TYPE,
   SO_ZEROCOPY,
   SOCK_STREAM,
+  SOL_IPV6,
   SOL_SOCKET,
   SOL_TCP,
   TCP_CONGESTION,
@@ -93,11 +93,16 @@ export function socketSetOption(
   if (result == 0) {
     if (level == SOL_SOCKET) result = setCommon(socket, name, value, size);
     else if (level == SOL_TCP && name == TCP_CONGESTION) result = setCongestion(value, size);
-    else if (size < 4 && size != 1) result = -EINVAL;
-    else result = socket.setOption(level, name, load<i32>(value));
+    else if (level == SOL_IPV6) result = setInet6(socket, name, value, size);
+    else result = socket.setOptionData(level, name, value, size);
   }
   heapFree(value);
   return result;
+}
+
+function setInet6(socket: Socket, name: u32, value: usize, size: u32): i32 {
+  const inet6 = socket.inet6;
+  return inet6 ? inet6.set(socket, name, value, size) : -ENOPROTOOPT;
 }
 
 /** There is one algorithm; the others are not there to be chosen. */
@@ -160,7 +165,7 @@ function setTimeout(socket: Socket, name: u32, value: usize, size: u32): i32 {
 
 /** Length of the value written at `out` (VALUE_MAX bytes), or a negative errno. */
 function getValue(socket: Socket, level: u32, name: u32, out: usize): i32 {
-  if (level == SOL_TCP && socket.family == AF_INET && socket.type == SOCK_STREAM) {
+  if (level == SOL_TCP && socket.family != AF_UNIX && socket.type == SOCK_STREAM) {
     if (name == TCP_CONGESTION) {
       for (let i = 0; i < CUBIC.length; i++) store<u8>(out + <usize>i, <u8>CUBIC.charCodeAt(i));
       return 16;
@@ -198,6 +203,10 @@ function getValue(socket: Socket, level: u32, name: u32, out: usize): i32 {
 }
 
 function getNumber(socket: Socket, level: u32, name: u32): i64 {
+  if (level == SOL_IPV6) {
+    const inet6 = socket.inet6;
+    return inet6 ? inet6.get(name) : -ENOPROTOOPT;
+  }
   if (level != SOL_SOCKET) return socket.getOption(level, name);
   switch (name) {
     case SO_TYPE:

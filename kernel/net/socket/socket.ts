@@ -46,6 +46,7 @@ import { NO_DEADLINE, WaitQueue } from "../../sched/wait-queue";
 import { monotonicNs } from "../../time/clock";
 import { SocketAddress } from "./address";
 import { MSG_DONTWAIT, MSG_NOSIGNAL } from "./constants";
+import { Inet6Options } from "./inet6-options";
 import { socketIoctl } from "./ioctl";
 import { Message } from "./message";
 
@@ -58,6 +59,8 @@ export abstract class Socket extends File {
   family: u32 = 0;
   type: u32 = 0;
   protocol: u32 = 0;
+  /** What only sockets of AF_INET6 have. */
+  inet6: Inet6Options | null = null;
   inode: u64 = nextInode++;
   /** SO_RCVTIMEO and SO_SNDTIMEO in ns; 0: none. */
   receiveTimeout: u64 = 0;
@@ -126,6 +129,12 @@ export abstract class Socket extends File {
     return -ENOPROTOOPT;
   }
 
+  /** Sets an option from its `size` bytes at `data`, zeros behind them. Most are numbers. */
+  setOptionData(level: u32, name: u32, data: usize, size: u32): i32 {
+    if (size < 4 && size != 1) return -EINVAL;
+    return this.setOption(level, name, load<i32>(data));
+  }
+
   /** An option whose value is a number >= 0, or a negative errno. */
   getOption(level: u32, name: u32): i64 {
     return -ENOPROTOOPT;
@@ -134,6 +143,11 @@ export abstract class Socket extends File {
   /** SO_ERROR: the pending error as a positive errno, and clears it. */
   takeError(): i32 {
     return 0;
+  }
+
+  /** Whether it has a local port. */
+  isBound(): bool {
+    return false;
   }
 
   isListening(): bool {
@@ -262,5 +276,7 @@ export abstract class Socket extends File {
     if (readers) free(readers);
     const writers = this.writers;
     if (writers) free(writers);
+    const inet6 = this.inet6;
+    if (inet6) free(inet6);
   }
 }

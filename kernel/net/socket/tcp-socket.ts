@@ -10,13 +10,12 @@
  * lock; another thread that comes waits for its turn. Blocking calls poll the network before they
  * sleep.
  */
-import { POLLHUP, POLLIN, POLLOUT, POLLRDNORM } from "../../fs/file";
+import { filePut, POLLHUP, POLLIN, POLLOUT, POLLRDNORM } from "../../fs/file";
 import { isError } from "../../fs/inode";
 import { IoVector } from "../../fs/io-vector";
 import {
   EADDRINUSE,
   EADDRNOTAVAIL,
-  EAFNOSUPPORT,
   EAGAIN,
   EALREADY,
   ECONNABORTED,
@@ -24,6 +23,7 @@ import {
   EINPROGRESS,
   EINVAL,
   EISCONN,
+  ENOBUFS,
   ENOTCONN,
   EPIPE,
 } from "../../lib/errno";
@@ -38,7 +38,7 @@ import { Listener } from "../tcp/listener";
 import { ephemeralPort } from "../tcp/ports";
 import { State } from "../tcp/state";
 import { tablePortInUse } from "../tcp/table";
-import { IPPROTO_TCP, isLoopbackAddress } from "../wire/ipv4";
+import { addressesOverlap, IN6_LOOPBACK, IPPROTO_TCP, isInternalAddress } from "../wire/ipv4";
 import { SocketAddress } from "./address";
 import {
   AF_INET,
@@ -55,6 +55,8 @@ import {
   SOCK_STREAM,
   SOMAXCONN,
 } from "./constants";
+import { inetLocal, inetRemote, inetTell } from "./inet-address";
+import { inet6Inherit, inet6Only } from "./inet6-options";
 import { Message } from "./message";
 import { Socket } from "./socket";
 import { tcpGetOption, tcpSetOption } from "./tcp-options";
@@ -102,8 +104,11 @@ export class TcpSocket extends Socket {
   private addressIsFree(address: u32, port: u32): bool {
     let other = boundSockets;
     while (other) {
-      const overlaps = other.boundAddress == address || other.boundAddress == 0 || address == 0;
-      if (other != this && other.boundPort == port && overlaps) {
+      if (
+        other != this &&
+        other.boundPort == port &&
+        addressesOverlap(other.boundAddress, other.inet6 != null, address, this.inet6 != null)
+      ) {
         const shared = this.reusePort && other.reusePort;
         const reused = this.reuseAddress && other.reuseAddress && other.listener == null;
         if (!shared && !reused) return false;
@@ -115,11 +120,11 @@ export class TcpSocket extends Socket {
   }
 
   bind(address: SocketAddress): i32 {
-    if (address.family != AF_INET && address.family != AF_UNSPEC) return -EAFNOSUPPORT;
     if (this.boundPort != 0 || this.connection.state != State.CLOSED) return -EINVAL;
-    const local = address.address;
-    if (local != 0 && !isLocalAddress(local)) return -EADDRNOTAVAIL;
-    return this.bindTo(local, address.port);
+    const local = inetLocal(this, address);
+    if (local < 0) return <i32>local;
+    if (local != 0 && !isLocalAddress(<u32>local)) return -EADDRNOTAVAIL;
+    return this.bindTo(<u32>local, address.port);
   }
 
   private bindTo(local: u32, wanted: u32): i32 {
@@ -157,21 +162,25 @@ export class TcpSocket extends Socket {
 
   localAddress(out: SocketAddress): i32 {
     const c = this.connection;
-    if (c.ports != 0) out.setInet(c.localAddress, c.localPort());
-    else out.setInet(this.boundAddress, this.boundPort);
+    if (c.ports != 0) inetTell(this, out, c.localAddress, c.localPort());
+    else inetTell(this, out, this.boundAddress, this.boundPort, true);
     return 0;
   }
 
   remoteAddress(out: SocketAddress): i32 {
     const c = this.connection;
     if (!this.isConnected()) return -ENOTCONN;
-    out.setInet(c.remoteAddress, c.remotePort());
+    inetTell(this, out, c.remoteAddress, c.remotePort());
     return 0;
   }
 
   private isConnected(): bool {
     const state = this.connection.state;
     return state != State.CLOSED && state != State.SYN_SENT && this.listener == null;
+  }
+
+  isBound(): bool {
+    return this.boundPort != 0 || this.connection.ports != 0;
   }
 
   // ---- The passive side ----
@@ -189,12 +198,13 @@ export class TcpSocket extends Socket {
     }
     if (this.connection.state != State.CLOSED || this.connection.ports != 0) return -EINVAL;
     if (this.boundPort == 0) {
-      const error = this.bindTo(0, 0);
+      const error = this.bindTo(inet6Only(this) ? IN6_LOOPBACK : 0, 0);
       if (error != 0) return error;
     }
     const listener = new Listener();
     listener.template = this.connection;
     listener.reusePort = this.reusePort;
+    listener.isIpv6 = this.inet6 != null;
     const error = listener.listen(this.boundAddress, this.boundPort, limit);
     if (error != 0) {
       free(listener);
@@ -202,7 +212,7 @@ export class TcpSocket extends Socket {
     }
     listener.observer = this.observer;
     this.listener = listener;
-    if (!isLoopbackAddress(this.boundAddress)) eventListen(<u16>this.boundPort, "tcp");
+    if (!isInternalAddress(this.boundAddress)) eventListen(<u16>this.boundPort, "tcp");
     return 0;
   }
 
@@ -220,6 +230,10 @@ export class TcpSocket extends Socket {
       c = changetype<Connection>(waited);
     }
     const socket = new TcpSocket(c);
+    if (!inet6Inherit(socket, this)) {
+      filePut(socket);
+      return -ENOBUFS;
+    }
     socket.lingerOn = this.lingerOn;
     socket.lingerSeconds = this.lingerSeconds;
     socket.plainOptions = this.plainOptions;
@@ -249,7 +263,8 @@ export class TcpSocket extends Socket {
   connect(address: SocketAddress): i32 {
     if (this.listener) return -EISCONN;
     if (address.family == AF_UNSPEC) return this.disconnect();
-    if (address.family != AF_INET) return -EAFNOSUPPORT;
+    const remote = inetRemote(this, address, this.boundAddress);
+    if (remote < 0) return <i32>remote;
     let c = this.connection;
     if (c.dead) {
       if (this.connecting) {
@@ -267,9 +282,7 @@ export class TcpSocket extends Socket {
       return 0;
     }
     netEnter();
-    // Address 0 is this machine, as on Linux.
-    const remote = address.address == 0 ? <u32>0x7f00_0001 : address.address;
-    const error = c.connect(this.boundAddress, this.boundPort, remote, address.port);
+    const error = c.connect(this.boundAddress, this.boundPort, <u32>remote, address.port);
     if (error != 0) return error;
     this.connecting = true;
     netLeave();

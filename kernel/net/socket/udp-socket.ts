@@ -12,7 +12,6 @@ import {
 } from "../../fs/file";
 import { IoVector } from "../../fs/io-vector";
 import {
-  EAFNOSUPPORT,
   EAGAIN,
   EDESTADDRREQ,
   EINVAL,
@@ -37,7 +36,7 @@ import {
   udpReceive,
   udpSend,
 } from "../udp";
-import { IPPROTO_UDP, isLoopbackAddress } from "../wire/ipv4";
+import { IPPROTO_UDP, isInternalAddress } from "../wire/ipv4";
 import { SocketAddress } from "./address";
 import {
   AF_INET,
@@ -67,6 +66,8 @@ import {
   SOL_IP,
   SOL_SOCKET,
 } from "./constants";
+import { inetLocal, inetRemote, inetTell } from "./inet-address";
+import { inet6TellPacketInfo } from "./inet6-options";
 import { Message } from "./message";
 import { packetPut } from "./packet-io";
 import { Socket } from "./socket";
@@ -103,12 +104,15 @@ export class UdpSocket extends Socket {
   }
 
   bind(address: SocketAddress): i32 {
-    if (address.family != AF_INET && address.family != AF_UNSPEC) return -EAFNOSUPPORT;
-    this.endpoint.reuseAddress = this.reuseAddress;
-    this.endpoint.reusePort = this.reusePort;
-    const error = udpBind(this.endpoint, address.address, address.port);
+    const local = inetLocal(this, address);
+    if (local < 0) return <i32>local;
+    const endpoint = this.endpoint;
+    endpoint.reuseAddress = this.reuseAddress;
+    endpoint.reusePort = this.reusePort;
+    endpoint.isIpv6 = this.inet6 != null;
+    const error = udpBind(endpoint, <u32>local, address.port);
     if (error != 0) return error;
-    if (address.port != 0 && !isLoopbackAddress(address.address)) {
+    if (address.port != 0 && !isInternalAddress(<u32>local)) {
       eventListen(<u16>address.port, "udp");
     }
     return 0;
@@ -116,20 +120,25 @@ export class UdpSocket extends Socket {
 
   connect(address: SocketAddress): i32 {
     if (address.family == AF_UNSPEC) return udpConnect(this.endpoint, 0, 0);
-    if (address.family != AF_INET) return -EAFNOSUPPORT;
+    const remote = inetRemote(this, address, this.endpoint.boundAddress());
+    if (remote < 0) return <i32>remote;
+    this.endpoint.isIpv6 = this.inet6 != null;
     // Port 0 means: not connected, here; nobody listens on it anyway.
-    if (address.port == 0) return udpConnect(this.endpoint, address.address, 1);
-    return udpConnect(this.endpoint, address.address, address.port);
+    return udpConnect(this.endpoint, <u32>remote, address.port == 0 ? 1 : address.port);
+  }
+
+  isBound(): bool {
+    return this.endpoint.localPort != 0;
   }
 
   localAddress(out: SocketAddress): i32 {
-    out.setInet(this.endpoint.localAddress, this.endpoint.localPort);
+    inetTell(this, out, this.endpoint.localAddress, this.endpoint.localPort, true);
     return 0;
   }
 
   remoteAddress(out: SocketAddress): i32 {
     if (this.endpoint.remotePort == 0) return -ENOTCONN;
-    out.setInet(this.endpoint.remoteAddress, this.endpoint.remotePort);
+    inetTell(this, out, this.endpoint.remoteAddress, this.endpoint.remotePort);
     return 0;
   }
 
@@ -176,9 +185,11 @@ export class UdpSocket extends Socket {
 
   private deliver(packet: Packet, io: IoVector, flags: u32, message: Message | null): i64 {
     if (message) {
-      message.address.setInet(packet.source, packet.sourcePort);
+      inetTell(this, message.address, packet.source, packet.sourcePort);
       message.hasAddress = true;
       if (this.packetInfo) tellPacketInfo(message, packet.destination);
+      const inet6 = this.inet6;
+      if (inet6 && inet6.packetInfo) inet6TellPacketInfo(message, packet.destination);
     }
     const length = packet.totalLength();
     const done = packetPut(packet, io);
@@ -194,9 +205,11 @@ export class UdpSocket extends Socket {
     let address = endpoint.remoteAddress;
     let port = endpoint.remotePort;
     if (message && message.hasAddress) {
-      if (message.address.family != AF_INET) return -EAFNOSUPPORT;
-      address = message.address.address;
+      const remote = inetRemote(this, message.address, endpoint.boundAddress());
+      if (remote < 0) return remote;
+      address = <u32>remote;
       port = message.address.port;
+      endpoint.isIpv6 = this.inet6 != null;
       if (port == 0) return -EINVAL;
     } else if (port == 0) {
       return -EDESTADDRREQ;

@@ -11,6 +11,7 @@
  * SYN+ACK is repeated.
  */
 import { EADDRINUSE } from "../../lib/errno";
+import { addressesOverlap, IN6_LOOPBACK } from "../wire/ipv4";
 import { reset } from "./close";
 import { Connection, ConnectionObserver } from "./connection";
 
@@ -23,6 +24,8 @@ export class Listener {
   backlog: u32 = 0;
   /** Other listeners may have the same address and port (SO_REUSEPORT). */
   reusePort: bool = false;
+  /** Its socket is one of IPv6: only such hear ::1. */
+  isIpv6: bool = false;
   observer: ConnectionObserver | null = null;
   /** Where connections take their options from; the socket's, it stays the socket's. */
   template: Connection | null = null;
@@ -43,7 +46,7 @@ export class Listener {
     let other = chain(port);
     while (other) {
       const same =
-        other.port == port && (other.address == address || other.address == 0 || address == 0);
+        other.port == port && addressesOverlap(other.address, other.isIpv6, address, this.isIpv6);
       if (same && !(other.reusePort && this.reusePort)) return -EADDRINUSE;
       other = other.next;
     }
@@ -171,6 +174,12 @@ function setChain(port: u32, listener: Listener | null): void {
   store<usize>(chains + ((<usize>(port & (CHAINS - 1))) << 2), changetype<usize>(listener));
 }
 
+/** Whether a listener takes connections to an address: all of IPv4 does not hold ::1. */
+function hears(listener: Listener, address: u32): bool {
+  if (listener.address != 0) return listener.address == address;
+  return listener.isIpv6 || address != IN6_LOOPBACK;
+}
+
 /**
  * The listener for an address and port: one for the very address before one for any. Of several
  * (SO_REUSEPORT) the `hash` of the connection decides.
@@ -181,7 +190,7 @@ export function listenerFind(address: u32, port: u32, hash: u32): Listener | nul
   let found: Listener | null = null;
   let at = chain(port);
   while (at) {
-    if (at.port == port && (at.address == address || at.address == 0)) {
+    if (at.port == port && hears(at, address)) {
       found = at;
       if (at.address == 0) any++;
       else exact++;
@@ -193,7 +202,7 @@ export function listenerFind(address: u32, port: u32, hash: u32): Listener | nul
   let skip = hash % (exact > 0 ? exact : any);
   at = chain(port);
   while (at) {
-    if (at.port == port && at.address == wanted) {
+    if (at.port == port && at.address == wanted && hears(at, address)) {
       if (skip == 0) return at;
       skip--;
     }

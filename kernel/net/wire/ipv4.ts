@@ -118,6 +118,27 @@ export function ipv4FragmentStore(header: u64, length: u32, totalLength: u32, fr
   store16(header + 10, checksumFinish(checksumAdd(0, header, length)));
 }
 
+/**
+ * How the stack carries ::1, for IPv6 sockets (socket/inet-address.ts): an address that no host of
+ * IPv4 has.
+ */
+export const IN6_LOOPBACK: u32 = 1;
+
+/**
+ * Whether two sockets' addresses are in each other's way on one port: the same one, or one of them
+ * is all addresses (0). All of IPv4 does not hold ::1; all of IPv6 holds IPv4, too.
+ */
+export function addressesOverlap(a: u32, aIsIpv6: bool, b: u32, bIsIpv6: bool): bool {
+  if (a == b) return true;
+  if (a == 0) return aIsIpv6 || b != IN6_LOOPBACK;
+  return b == 0 && (bIsIpv6 || a != IN6_LOOPBACK);
+}
+
+/** Whether an address never leaves this machine, nor comes in from a wire. */
+export function isInternalAddress(address: u32): bool {
+  return isLoopbackAddress(address) || address == IN6_LOOPBACK;
+}
+
 /** Whether an address is loopback (127/8), multicast (224/4), or no host's at all. */
 export function isLoopbackAddress(address: u32): bool {
   return address >> 24 == 127;
