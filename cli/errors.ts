@@ -111,10 +111,7 @@ export class ToolFailedError extends VirgaError {
 
 export class MachineVanishedError extends VirgaError {
   constructor(name: string, detail: string) {
-    super(
-      "machine-vanished",
-      `${name} ended without saying why: the machine was reset, or QEMU failed (${detail})`,
-    );
+    super("machine-vanished", `${name} ended without a word of the program: ${detail}`);
   }
 }
 

@@ -102,7 +102,12 @@ test("a signal, a panic and an unexplained end have their own statuses", async (
   const cases: [options: FakeKernel, status: number, message: RegExp][] = [
     [{ events: [START, crash], ending: "reset" }, 139, /ended by SIGSEGV/],
     [{ events: [{ event: "panic", reason: "bad list" }], ending: "reset" }, 70, /panic.*bad list/],
-    [{ ending: "reset" }, 125, /without saying why/],
+    [
+      { events: [{ event: "fork" }, { event: "exit", code: 1 }], ending: "reset" },
+      1,
+      /ended with status 1 before it was reachable; it tried to fork.*foreground/,
+    ],
+    [{ ending: "reset" }, 125, /the machine was reset: the kernel failed/],
   ];
   for (const [options, status, message] of cases) {
     const result = await virga("run", "--kernel", kernel("end", options), "/bin/true");
@@ -158,6 +163,28 @@ test("a program that does not mind an interrupt is ended by the second one", asy
   assert.match(stderr, /true still runs; Ctrl-C again ends it at once\n.*true stopped/);
 });
 
+test("an attached machine that is stopped from elsewhere has not vanished", async () => {
+  const file = kernel("elsewhere", { events: [START], ending: "halt" });
+  const runner = start(["run", "--kernel", file, "--name", "elsewhere", "/bin/true"]);
+  const end = finish(runner);
+  await new Promise((resolve) => runner.stderr?.once("data", resolve));
+  assert.equal((await virga("stop", "--timeout", "0", "elsewhere")).status, 0);
+  const { status, stderr } = await end;
+  assert.equal(status, 137, stderr);
+  assert.match(stderr, /elsewhere stopped/);
+});
+
+test("a QEMU that fails is told with its last words, in the background too", async () => {
+  const file = kernel("refused", { events: [START], ending: "halt" });
+  for (const options of [[], ["--detach"]]) {
+    const { status, stderr } = await virga(
+      ...["run", "--kernel", file, ...options, "--memory", "100000G", "/bin/true"],
+    );
+    assert.equal(status, 125, stderr);
+    assert.match(stderr, /QEMU failed with status 1: .*memory/);
+  }
+});
+
 test("a machine that can't be asked ends at once", async () => {
   const file = kernel("deaf", { events: [START], ending: "halt" });
   const options = ["--kernel", file, "--name", "deaf", "--detach"];
@@ -208,7 +235,9 @@ test("what cannot run is refused in one line", async () => {
 
 test("QEMU missing is said with the package that has it", async () => {
   const file = kernel("none", { ending: "reset" });
-  const result = await finish(start(["run", "--kernel", file, "/bin/true"], { PATH: folder }));
+  const result = await finish(
+    start(["run", "--name", "none", "--kernel", file, "/bin/true"], { PATH: folder }),
+  );
   assert.equal(result.status, 125);
   assert.match(result.stderr, /(qemu-system-x86_64|mkfs\.erofs) is missing; install it/);
 });

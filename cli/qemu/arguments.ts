@@ -45,6 +45,9 @@ export function qemuArguments(options: QemuOptions): string[] {
   if (options.qmpSocket !== undefined) {
     args.push("-qmp", `unix:${quote(options.qmpSocket)},server=on,wait=off`);
   }
+  if (options.monitor !== undefined) {
+    args.push(...channel("monitor", options.monitor), "-mon", "chardev=monitor,mode=control");
+  }
   if (options.gdb !== undefined) args.push("-gdb", options.gdb);
   if (options.startStopped) args.push("-S");
   return [...args, ...(options.extra ?? [])];

@@ -10,6 +10,7 @@ export type MachineEvent =
   | { readonly event: "listen"; readonly port: number; readonly protocol: Protocol }
   | { readonly event: "address"; readonly ip: string }
   | { readonly event: "stdin" }
+  | { readonly event: "fork" }
   | { readonly event: "exit"; readonly code: number }
   | { readonly event: "signal"; readonly signal: number; readonly name: string }
   | { readonly event: "panic"; readonly reason: string };
@@ -41,6 +42,8 @@ export function parseEvent(line: string): MachineEvent | null {
       return { event: "address", ip: text("ip") };
     case "stdin":
       return { event: "stdin" };
+    case "fork":
+      return { event: "fork" };
     case "exit":
       return { event: "exit", code: number("code") & 0xff };
     case "signal":

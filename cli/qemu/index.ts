@@ -10,13 +10,13 @@ export {
   type StandardOutput,
 } from "./command-line.ts";
 export { sendSignal } from "./control.ts";
+export type { MachineEnd } from "./ending.ts";
 export { EventParser, type MachineEvent, parseEvent } from "./events.ts";
 export {
   CONSOLE_LOG,
   CONTROL_SOCKET,
   EVENTS_LOG,
   type Machine,
-  type MachineEnd,
   QEMU_LOG,
   QMP_SOCKET,
   type StartOptions,

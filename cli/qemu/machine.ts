@@ -12,27 +12,20 @@
  * machine in the background does not stop at a terminal that it never reads.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, openSync, rmSync } from "node:fs";
-import { createServer, type Server, Socket } from "node:net";
+import { closeSync, openSync, readFileSync } from "node:fs";
+import { Socket } from "node:net";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { ToolFailedError } from "../errors.ts";
 import { processStart, requireTool } from "../process.ts";
 import { QEMU, qemuArguments } from "./arguments.ts";
 import { sendSignal } from "./control.ts";
+import { endOf, type MachineEnd, ShutdownMonitor } from "./ending.ts";
+import { listenForEvents } from "./event-listener.ts";
 import { EventParser, type MachineEvent } from "./events.ts";
 import type { QemuOptions } from "./options.ts";
 import { qmp } from "./qmp.ts";
 import { userNetworkEnvironment } from "./user-network.ts";
-
-export type MachineEnd =
-  | { readonly kind: "exit"; readonly code: number }
-  | { readonly kind: "signal"; readonly signal: number; readonly name: string }
-  | { readonly kind: "panic"; readonly reason: string }
-  /** We ended it. */
-  | { readonly kind: "stopped" }
-  /** QEMU ended and nobody said why: a triple fault, or QEMU was killed or refused to start. */
-  | { readonly kind: "vanished"; readonly detail: string };
 
 export interface StartOptions {
   /** A folder for sockets and logs; its path is to be short (UNIX sockets take 107 bytes). */
@@ -73,10 +66,14 @@ export const QMP_SOCKET = "qmp.sock";
 export const CONTROL_SOCKET = "control.sock";
 const EVENTS_SOCKET = "events.sock";
 
-/** Of QEMU: what feeds standard input, the serial port, and what takes standard output. */
+/**
+ * Of QEMU: what feeds standard input, the serial port, what takes standard output, and the monitor
+ * that tells us why QEMU ends.
+ */
 const INPUT_FD = 3;
 const SERIAL_FD = 4;
 const OUTPUT_FD = 5;
+const MONITOR_FD = 6;
 
 const QEMU_PACKAGE = "qemu-system-x86";
 
@@ -118,6 +115,8 @@ export async function startMachine(options: StartOptions): Promise<Machine> {
   const ends: readonly unknown[] = child.stdio; // Node's type knows of five
   take(ends[SERIAL_FD], options.onConsole);
   take(ends[OUTPUT_FD], options.onOutput);
+  const control = ends[MONITOR_FD];
+  const monitor = control instanceof Socket ? new ShutdownMonitor(control) : null;
   onLast = () => setTimeout(() => child.kill("SIGTERM"), POWER_OFF_MS).unref();
 
   const { input } = options;
@@ -132,7 +131,9 @@ export async function startMachine(options: StartOptions): Promise<Machine> {
       input?.destroy();
       await events.drained();
       events.close();
-      resolve(endOf(last, isStopping, complaint || (signal ?? `status ${code}`)));
+      if (options.detached) complaint = readFileSync(join(folder, QEMU_LOG), "utf8");
+      const shutdown = monitor?.reason ?? null;
+      resolve(endOf({ last, isStopping, code, signal, complaint, shutdown }));
     });
   });
   return {
@@ -146,6 +147,7 @@ export async function startMachine(options: StartOptions): Promise<Machine> {
     },
     release() {
       events.close();
+      monitor?.close();
       child.unref();
     },
   };
@@ -194,6 +196,7 @@ async function spawnQemu(
         : {}),
     },
     qmpSocket: join(folder, QMP_SOCKET),
+    monitor: { kind: "inherited", fd: MONITOR_FD },
   });
   const log = detached ? openSync(join(folder, QEMU_LOG), "w") : null;
   const output = log ?? "pipe";
@@ -207,6 +210,7 @@ async function spawnQemu(
       options.input ? "pipe" : "ignore",
       detached ? "ignore" : "pipe",
       options.onOutput ? "pipe" : "ignore",
+      "pipe",
     ],
     detached: detached || shielded,
   });
@@ -246,57 +250,4 @@ function pass(input: Readable, feed: Socket): void {
   input.once("error", () => feed.end());
   feed.resume();
   input.pipe(feed);
-}
-
-function endOf(last: MachineEvent | null, isStopping: boolean, detail: string): MachineEnd {
-  switch (last?.event) {
-    case "exit":
-      return { kind: "exit", code: last.code };
-    case "signal":
-      return { kind: "signal", signal: last.signal, name: last.name };
-    case "panic":
-      return { kind: "panic", reason: last.reason };
-    default:
-      return isStopping ? { kind: "stopped" } : { kind: "vanished", detail: detail.trim() };
-  }
-}
-
-interface EventListener {
-  /** When all that QEMU sent has been seen. */
-  drained(): Promise<void>;
-  close(): void;
-}
-
-async function listenForEvents(
-  path: string,
-  onText: (text: string) => void,
-): Promise<EventListener> {
-  rmSync(path, { force: true });
-  let connection: Socket | null = null;
-  let isClosed = false;
-  const server: Server = createServer((socket) => {
-    connection = socket;
-    socket.setEncoding("utf8");
-    socket.on("data", onText);
-    socket.on("error", () => {}); // QEMU was killed; `close` follows
-    socket.once("close", () => {
-      isClosed = true;
-    });
-    server.close();
-  });
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(path, resolve);
-  });
-  return {
-    async drained() {
-      const socket = connection;
-      if (socket === null || isClosed) return;
-      await new Promise<void>((resolve) => socket.once("close", resolve));
-    },
-    close() {
-      connection?.destroy();
-      server.close();
-    },
-  };
 }

@@ -67,6 +67,8 @@ export interface QemuOptions {
   };
   /** Path of a UNIX socket that QEMU is to make for QMP. */
   readonly qmpSocket?: string;
+  /** A further QMP monitor, on a socket that somebody has already. */
+  readonly monitor?: Channel;
   /** What QEMU's gdb server is to listen on, e.g. `tcp:127.0.0.1:1234`. */
   readonly gdb?: string;
   /** Holds the CPU before its first instruction. */

@@ -30,6 +30,7 @@ const KERNEL_CPUS = 1;
 
 /** signal(7): what a program gets that writes where nobody reads. */
 const SIGPIPE = 13;
+const SIGKILL = 9;
 
 /** How long `--detach` waits for the program to be reachable. */
 const DETACH_WAIT_MS = 60_000;
@@ -212,8 +213,9 @@ function statusOf(end: MachineEnd, signal: number, reporter: Reporter): number {
     case "panic":
       return EXIT_PANIC;
     case "stopped":
-      return 128 + signal;
+      // Not by a signal of ours: by `virga stop`, as if by SIGKILL.
+      return 128 + (signal || SIGKILL);
     case "vanished":
-      throw new MachineVanishedError(reporter.name, end.detail.split("\n").at(-1) ?? "");
+      throw new MachineVanishedError(reporter.name, end.detail);
   }
 }

@@ -13,6 +13,7 @@ export class Reporter {
   readonly #awaited: Set<number>;
   readonly #hinted = new Set<number>();
   #isReady = false;
+  #hasForked = false;
 
   constructor(
     name: string,
@@ -29,6 +30,7 @@ export class Reporter {
       this.#awaited.delete(event.port);
       this.#hint(event.port);
     }
+    if (event.event === "fork") this.#hasForked = true;
     const isSign = event.event === "listen" || event.event === "start";
     if (this.#isReady || !isSign || this.#awaited.size > 0) return false;
     this.#isReady = true;
@@ -41,12 +43,22 @@ export class Reporter {
       this.#json({ event: "end", name: this.name, ...end });
       return;
     }
-    if (end.kind === "exit" && !this.#isReady) {
-      note(`${this.name} ended with status ${end.code} before it was reachable`);
-    }
+    if (end.kind === "exit") this.#exit(end.code);
     if (end.kind === "signal") note(`${this.name} was ended by ${end.name}`);
     if (end.kind === "panic") note(`kernel panic in ${this.name}: ${end.reason}`);
     if (end.kind === "stopped") note(`${this.name} stopped`);
+  }
+
+  /**
+   * A program that is refused a process most often is a server that goes into the background, and
+   * has an option against that.
+   */
+  #exit(code: number): void {
+    const tried = "it tried to fork, and a machine runs one process: start it in the foreground";
+    const hasFailed = this.#hasForked && code !== 0;
+    if (this.#isReady && !hasFailed) return;
+    const when = this.#isReady ? "" : " before it was reachable";
+    note(`${this.name} ended with status ${code}${when}${hasFailed ? `; ${tried}` : ""}`);
   }
 
   #ready(atMs: number): void {

@@ -78,6 +78,11 @@ export function eventStdin(): void {
   if (hasChannel()) text('{"event":"stdin"}\n');
 }
 
+/** The program has tried to make another process. */
+export function eventFork(): void {
+  if (hasChannel()) text('{"event":"fork"}\n');
+}
+
 export function eventExit(code: u32): void {
   if (!hasChannel()) return;
   text('{"event":"exit","code":');

@@ -14,6 +14,7 @@ import {
   vectorStateSize,
 } from "../arch/x86_64/vector-state";
 import { EAGAIN, EFAULT, EINVAL, ENOSYS, EPERM } from "../lib/errno";
+import { eventFork } from "../lib/events";
 import { thisCpu } from "../sched/cpu";
 import { threadStart, yieldNow } from "../sched/scheduler";
 import {
@@ -82,8 +83,17 @@ function frameOf(thread: Thread): TrapFrame {
   return changetype<TrapFrame>(<usize>(thread.stackTop - addressOf(0)) - offsetof<TrapFrame>());
 }
 
+let hasForked = false;
+
+/** The host is told, once: a server that wants to go into the background ends with this. */
+function refuseProcess(): i64 {
+  if (!hasForked) eventFork();
+  hasForked = true;
+  return -ENOSYS;
+}
+
 function cloneThread(flags: u64, stack: u64, parentTid: u64, childTid: u64, tls: u64): i64 {
-  if ((flags & CLONE_THREAD_FLAGS) != CLONE_THREAD_FLAGS) return -ENOSYS;
+  if ((flags & CLONE_THREAD_FLAGS) != CLONE_THREAD_FLAGS) return refuseProcess();
   // entry.S tells the application from the kernel by the stack pointer.
   if (stack == 0 || stack > USER_END) return -EINVAL;
   if ((flags & CLONE_SETTLS) != 0 && tls >= USER_END) return -EPERM;
@@ -123,7 +133,7 @@ export function sys_clone3(args: u64, size: u64): i64 {
   const flags = load<u64>(cloneArgs);
   const stack = load<u64>(cloneArgs, 40);
   const stackSize = load<u64>(cloneArgs, 48);
-  if ((flags & CLONE_THREAD_FLAGS) != CLONE_THREAD_FLAGS) return -ENOSYS;
+  if ((flags & CLONE_THREAD_FLAGS) != CLONE_THREAD_FLAGS) return refuseProcess();
   if (stack == 0 || stackSize == 0 || !userRange(stack, stackSize)) return -EINVAL;
   return cloneThread(
     flags,
@@ -135,7 +145,7 @@ export function sys_clone3(args: u64, size: u64): i64 {
 }
 
 export function sys_fork(): i64 {
-  return -ENOSYS;
+  return refuseProcess();
 }
 
 export function sys_exit(code: i32): i64 {
