@@ -11,7 +11,6 @@ import { netNow } from "./clock";
 import { isBroadcastAddress, isLocalAddress } from "./interface";
 import { ipv4Output, packetLinearize } from "./ipv4";
 import { PACKET_BROADCAST, PACKET_CHECKSUM_VALID, Packet, packetAlloc, packetFree } from "./packet";
-import { routeSetPathMtu } from "./route";
 import { netStats } from "./stats";
 import { transportError, transportPathMtu, unreachableErrno } from "./transport";
 import {
@@ -186,9 +185,7 @@ function errorInput(packet: Packet, type: u32): void {
     let mtu = icmpNextHopMtu(message);
     // Routers before RFC 1191 don't say: the next plateau below the packet's size (its section 7).
     if (mtu == 0) mtu = plateauBelow(ipv4TotalLength(quoted));
-    if (routeSetPathMtu(destination, mtu)) {
-      transportPathMtu(protocol, source, destination, header, mtu);
-    }
+    transportPathMtu(protocol, source, destination, header, mtu);
     return;
   }
   const hard = type == ICMP_UNREACHABLE && code >= 2 && code <= 4;

@@ -29,7 +29,15 @@ import { Listener } from "./tcp/listener";
 import { bufferPages } from "./tcp/send-buffer";
 import { tcpStats } from "./tcp/stats";
 import { tableCount } from "./tcp/table";
-import { tcpFlush, tcpIcmpError, tcpInit, tcpInput, tcpPathMtu, tcpShrink } from "./tcp/tcp";
+import {
+  tcpFlush,
+  tcpIcmpError,
+  tcpInit,
+  tcpInput,
+  tcpIsSent,
+  tcpPathMtu,
+  tcpShrink,
+} from "./tcp/tcp";
 import { timeWaitClear, timeWaitCount } from "./tcp/time-wait";
 import { verifyAll } from "./tcp/verify";
 import { setWireTap, WireTap } from "./tcp/wire";
@@ -320,7 +328,7 @@ export function simPathMtu(
   remotePort: u32,
   sequence: u32,
 ): void {
-  tcpPathMtu(local, remote, localPort, remotePort, sequence);
+  if (tcpIsSent(local, remote, localPort, remotePort, sequence)) tcpPathMtu(remote);
 }
 
 export function simIcmpError(

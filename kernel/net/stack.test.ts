@@ -15,6 +15,7 @@ import {
   packetFreeCount,
 } from "./packet";
 import { netStats } from "./stats";
+import { Connection } from "./tcp/connection";
 import {
   dropSent,
   OUR_ADDRESS,
@@ -41,6 +42,7 @@ import {
   arpStore,
   arpTarget,
 } from "./wire/arp";
+import { storeBe32 } from "./wire/bytes";
 import { ETHERTYPE_ARP, ETHERTYPE_IPV4, ethernetSource, ethernetType } from "./wire/ethernet";
 import {
   ICMP_ECHO,
@@ -366,16 +368,63 @@ test("fragments: a large datagram is cut to the MTU, on 8-byte boundaries", () =
   expect(!takeSent(via), "no more");
 });
 
-test("path mtu: fragmentation needed lowers it for that destination", () => {
-  const via = testInterfaceUp();
+const FAR: u32 = 0x0808_0808;
+
+/** "Fragmentation needed", quoting a packet to FAR that began with these words. */
+function fragmentationNeeded(
+  via: Interface,
+  mtu: u32,
+  protocol: u32,
+  ports: u32,
+  second: u32,
+): void {
   const error = packetAlloc()!;
   const message = error.append(ICMP_HEADER + IPV4_HEADER + 8);
-  icmpHeaderStore(message, ICMP_UNREACHABLE, ICMP_FRAGMENTATION_NEEDED, 1280);
-  ipv4HeaderStore(message + 8, 1500, 0, IPV4_DF, 0, 64, IPPROTO_TCP, OUR_ADDRESS, 0x08080808);
+  icmpHeaderStore(message, ICMP_UNREACHABLE, ICMP_FRAGMENTATION_NEEDED, mtu);
+  ipv4HeaderStore(message + 8, 1500, 0, IPV4_DF, 0, 64, protocol, OUR_ADDRESS, FAR);
+  storeBe32(message + 28, ports);
+  storeBe32(message + 32, second);
   icmpChecksumStore(message, checksumFold(checksumAdd(0, message, error.length)) ^ 0xffff);
   receiveFrom(via, error, PEER_ADDRESS, IPPROTO_ICMP);
-  expectEqual(ipv4MtuFor(0x08080808), 1280, "lower");
-  expectEqual(ipv4MtuFor(0x08080809), 1500, "only there");
+}
+
+test("path mtu: fragmentation needed lowers it for that destination", () => {
+  const via = testInterfaceUp();
+  const endpoint = new TestEndpoint();
+  udpBind(endpoint, 0, 53);
+  fragmentationNeeded(via, 1280, IPPROTO_UDP, (53 << 16) | 9000, 0);
+  expectEqual(ipv4MtuFor(FAR), 1280, "lower");
+  expectEqual(ipv4MtuFor(FAR + 1), 1500, "only there");
+  fragmentationNeeded(via, 1400, IPPROTO_UDP, (53 << 16) | 9000, 0);
+  expectEqual(ipv4MtuFor(FAR), 1280, "never higher");
+  fragmentationNeeded(via, 68, IPPROTO_UDP, (53 << 16) | 9000, 0);
+  expectEqual(ipv4MtuFor(FAR), 552, "nor lower than any path is");
+});
+
+test("path mtu: a message about what we have not sent changes nothing (RFC 5927)", () => {
+  const via = testInterfaceUp();
+  fragmentationNeeded(via, 1280, IPPROTO_UDP, (53 << 16) | 9000, 0);
+  fragmentationNeeded(via, 1280, IPPROTO_ICMP, 0, 0);
+  expectEqual(ipv4MtuFor(FAR), 1500, "nobody has that port");
+  const c = new Connection();
+  expectEqual(c.connect(0, 4000, FAR, 80), 0, "connect");
+  const other = new Connection();
+  expectEqual(other.connect(0, 4001, FAR, 80), 0, "another");
+  fragmentationNeeded(via, 1280, IPPROTO_TCP, (4002 << 16) | 80, c.initialSend);
+  fragmentationNeeded(via, 1280, IPPROTO_TCP, (4000 << 16) | 81, c.initialSend);
+  fragmentationNeeded(via, 1280, IPPROTO_TCP, (4000 << 16) | 80, c.initialSend + 1);
+  fragmentationNeeded(via, 1280, IPPROTO_TCP, (4000 << 16) | 80, c.initialSend - 1);
+  expectEqual(ipv4MtuFor(FAR), 1500, "no such connection, or not on its way");
+  c.peerMss = 1460;
+  c.mss = 1460;
+  other.peerMss = 1460;
+  other.mss = 1460;
+  fragmentationNeeded(via, 1280, IPPROTO_TCP, (4000 << 16) | 80, c.initialSend);
+  expectEqual(ipv4MtuFor(FAR), 1280, "what is on its way");
+  expectEqual(c.mss, 1240, "smaller segments");
+  expectEqual(other.mss, 1240, "of all connections there: IPv4 sends no others");
+  c.close();
+  other.close();
 });
 
 test("ipv4: padding is cut off, wrong versions and lengths are dropped", () => {

@@ -6,10 +6,19 @@ import { ECONNREFUSED, EHOSTUNREACH, EMSGSIZE, ENETUNREACH, ENOPROTOOPT } from "
 import { randomU64 } from "../lib/random";
 import { icmpInput, icmpUnreachable } from "./icmp";
 import { Packet, packetFree, packetsAreShort } from "./packet";
+import { routeSetPathMtu } from "./route";
 import { netStats } from "./stats";
 import { TCP_HEADER_MAX } from "./tcp/header";
-import { tcpFlush, tcpIcmpError, tcpInit, tcpInput, tcpPathMtu, tcpPending } from "./tcp/tcp";
-import { udpError, udpInput } from "./udp";
+import {
+  tcpFlush,
+  tcpIcmpError,
+  tcpInit,
+  tcpInput,
+  tcpIsSent,
+  tcpPathMtu,
+  tcpPending,
+} from "./tcp/tcp";
+import { udpError, udpHasPort, udpInput } from "./udp";
 import { loadBe16, loadBe32 } from "./wire/bytes";
 import {
   ICMP_FRAGMENTATION_NEEDED,
@@ -98,8 +107,9 @@ export function transportUnreachable(packet: Packet, errno: i32): void {
 }
 
 /**
- * The path to a destination takes smaller packets than was thought; `header` as in
- * `transportError`.
+ * Somebody says that the path to a destination takes packets of `mtu` bytes only; `header` as in
+ * `transportError`. Believed when a packet of ours is quoted, as far as the transport can tell:
+ * anybody may send such a message (RFC 5927 section 7).
  */
 export function transportPathMtu(
   protocol: u32,
@@ -111,9 +121,11 @@ export function transportPathMtu(
   const local = loadBe16(header);
   const remote = loadBe16(header + 2);
   if (protocol == IPPROTO_UDP) {
+    if (!udpHasPort(source, local) || !routeSetPathMtu(destination, mtu)) return;
     udpError(source, local, destination, remote, EMSGSIZE);
   } else if (protocol == IPPROTO_TCP) {
-    tcpPathMtu(source, destination, local, remote, loadBe32(header + 4));
+    if (!tcpIsSent(source, destination, local, remote, loadBe32(header + 4))) return;
+    if (routeSetPathMtu(destination, mtu)) tcpPathMtu(destination);
   }
 }
 

@@ -368,6 +368,17 @@ export function udpReceive(endpoint: UdpEndpoint): Packet | null {
   return packet;
 }
 
+/** Whether a socket of ours has the port, and may have sent from `local`. */
+export function udpHasPort(local: u32, localPort: u32): bool {
+  let endpoint = buckets[bucketOf(localPort)];
+  while (endpoint) {
+    const sends = endpoint.localAddress == 0 || endpoint.localAddress == local;
+    if (endpoint.localPort == localPort && sends) return true;
+    endpoint = endpoint.nextEndpoint;
+  }
+  return false;
+}
+
 /** A datagram of ours was not delivered: only connected endpoints hear of it, as on Linux. */
 export function udpError(
   local: u32,

@@ -24,7 +24,9 @@ import {
   SOCK_SEQPACKET,
   SOCK_STREAM,
   SOL_TCP,
+  TCP_MAXSEG,
   TCP_NODELAY,
+  TCP_SYNCNT,
 } from "./constants";
 import { messageCreate, messageDestroy, Rights } from "./message";
 import { TcpSocket, tcpSocketCreate } from "./tcp-socket";
@@ -307,4 +309,23 @@ test("unix: descriptors travel with the bytes, and are released when nobody take
   expectEqual(file.references, 1, "with the queue");
   filePut(file);
   nothingHeld();
+});
+
+test("tcp: TCP_MAXSEG and TCP_SYNCNT before connect", () => {
+  testInterfaceUp();
+  const server = listener(80);
+  const client = nonBlocking(tcpSocketCreate());
+  expectEqual(client.getOption(SOL_TCP, TCP_MAXSEG), 536, "the default");
+  expectEqual(client.setOption(SOL_TCP, TCP_MAXSEG, 87), -EINVAL, "too small");
+  expectEqual(client.setOption(SOL_TCP, TCP_MAXSEG, 1000), 0, "set");
+  expectEqual(client.getOption(SOL_TCP, TCP_MAXSEG), 1000, "told");
+  expectEqual(client.getOption(SOL_TCP, TCP_SYNCNT), 6, "the default");
+  expectEqual(client.setOption(SOL_TCP, TCP_SYNCNT, 0), -EINVAL, "none");
+  expectEqual(client.setOption(SOL_TCP, TCP_SYNCNT, 128), -EINVAL, "too many");
+  expectEqual(client.setOption(SOL_TCP, TCP_SYNCNT, 3), 0, "set");
+  expectEqual(client.getOption(SOL_TCP, TCP_SYNCNT), 3, "told");
+  client.connect(inet(LOOPBACK, 80));
+  const peer = accepted(server);
+  expectEqual(client.getOption(SOL_TCP, TCP_MAXSEG), 988, "less the timestamps");
+  expectEqual(peer.getOption(SOL_TCP, TCP_MAXSEG), 988, "as announced to the peer");
 });

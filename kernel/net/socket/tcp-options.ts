@@ -5,6 +5,7 @@ import { EINVAL, ENOPROTOOPT, EOPNOTSUPP } from "../../lib/errno";
 import { netNow } from "../clock";
 import { ipv4MtuFor } from "../ipv4";
 import { Connection } from "../tcp/connection";
+import { State } from "../tcp/state";
 import {
   IP_BIND_ADDRESS_NO_PORT,
   IP_FREEBIND,
@@ -45,6 +46,8 @@ const MILLISECOND: u64 = 1_000_000;
 /** Linux's MAX_TCP_KEEPIDLE, MAX_TCP_KEEPINTVL and MAX_TCP_KEEPCNT. */
 const KEEPALIVE_SECONDS_MAX: i32 = 32767;
 const KEEPALIVE_COUNT_MAX: i32 = 127;
+/** MAX_TCP_SYNCNT. */
+const SYNCNT_MAX: i32 = 127;
 const MAXSEG_MIN: i32 = 88;
 const MAXSEG_MAX: i32 = 32767;
 
@@ -120,6 +123,10 @@ function setTcp(socket: TcpSocket, c: Connection, name: u32, value: i32): i32 {
       if (value < 1 || value > KEEPALIVE_COUNT_MAX) return -EINVAL;
       c.keepaliveCount = <u32>value;
       return 0;
+    case TCP_SYNCNT:
+      if (value < 1 || value > SYNCNT_MAX) return -EINVAL;
+      c.synRetries = <u32>value;
+      return 0;
     case TCP_USER_TIMEOUT:
       if (value < 0) return -EINVAL;
       c.userTimeout = <u64>value * MILLISECOND;
@@ -130,7 +137,6 @@ function setTcp(socket: TcpSocket, c: Connection, name: u32, value: i32): i32 {
     // Hints that change nothing here.
     case TCP_DEFER_ACCEPT:
     case TCP_QUICKACK:
-    case TCP_SYNCNT:
     case TCP_LINGER2:
     case TCP_WINDOW_CLAMP:
     case TCP_NOTSENT_LOWAT:
@@ -164,7 +170,7 @@ export function tcpGetOption(socket: TcpSocket, level: u32, name: u32): i64 {
     case TCP_CORK:
       return c.cork ? 1 : 0;
     case TCP_MAXSEG:
-      return c.mss;
+      return c.state == State.CLOSED && c.mssLimit != 0 ? c.mssLimit : c.mss;
     case TCP_KEEPIDLE:
       return <i64>(c.keepaliveIdle / SECOND);
     case TCP_KEEPINTVL:
@@ -174,7 +180,7 @@ export function tcpGetOption(socket: TcpSocket, level: u32, name: u32): i64 {
     case TCP_USER_TIMEOUT:
       return <i64>(c.userTimeout / MILLISECOND);
     case TCP_SYNCNT:
-      return 6;
+      return c.synRetries;
     case TCP_LINGER2:
       return 60;
     case TCP_QUICKACK:

@@ -169,9 +169,9 @@ export class TcpSocket extends Socket {
 
   remoteAddress(out: SocketAddress): i32 {
     const c = this.connection;
-    if (!this.isConnected()) return -ENOTCONN;
+    // Of one that has ended, too: accept tells whose it was.
     inetTell(this, out, c.remoteAddress, c.remotePort());
-    return 0;
+    return this.isConnected() ? 0 : -ENOTCONN;
   }
 
   private isConnected(): bool {

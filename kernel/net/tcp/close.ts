@@ -46,7 +46,11 @@ export function finish(c: Connection): void {
   if (c.dead) return;
   c.dead = true;
   const listener = c.listener;
-  if (listener) listener.forget(c);
+  // One that nobody has accepted yet stays to be accepted: the end is the caller's to find.
+  if (listener && !c.established) {
+    listener.forget(c);
+    c.detached = true;
+  }
   if (c.inTable) tableRemove(c);
   if (c.established) tcpStats.currentEstablished--;
   c.setState(State.CLOSED);

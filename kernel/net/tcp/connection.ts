@@ -49,6 +49,7 @@ import {
   RTO_INITIAL,
   SEND_LIMIT_DEFAULT,
   SEND_LIMIT_MAX,
+  SYN_RETRIES,
 } from "./config";
 import { channelDrain } from "./connection-channel";
 import { Listener } from "./listener";
@@ -128,6 +129,8 @@ export class Connection extends Endpoint {
   keepaliveCount: u32 = KEEPALIVE_COUNT;
   /** Nanoseconds; 0: the default number of retransmissions. */
   userTimeout: u64 = 0;
+  /** TCP_SYNCNT: how often a SYN is sent again. */
+  synRetries: u32 = SYN_RETRIES;
   /** SO_LINGER's time in nanoseconds, when it is closed with one; 0: none. */
   lingerNs: u64 = 0;
   /** When the machine began to end, data was on its way (farewell.ts). */
@@ -208,6 +211,11 @@ export class Connection extends Endpoint {
   outOfOrder: Packet | null = null;
   outOfOrderLast: Packet | null = null;
   outOfOrderCount: u32 = 0;
+  /** A range that came twice, to be reported (RFC 2883); empty: none. */
+  duplicateStart: u32 = 0;
+  duplicateEnd: u32 = 0;
+  /** Acknowledgments carry SACK blocks: there is such a range, or segments out of order. */
+  reportsRanges: bool = false;
   recent0: u32 = 0;
   recent1: u32 = 0;
   recent2: u32 = 0;
@@ -466,7 +474,15 @@ export class Connection extends Endpoint {
   /** TCP_NODELAY and TCP_CORK: what they held back goes out when they change. */
   setNoDelay(value: bool): void {
     this.noDelay = value;
-    if (value) output(this);
+    if (value) this.push();
+  }
+
+  /** Sends what is held back, a cork's as well (tcp(7), TCP_NODELAY: "an explicit flush"). */
+  private push(): void {
+    const cork = this.cork;
+    this.cork = false;
+    output(this);
+    this.cork = cork;
   }
 
   setCork(value: bool): void {
@@ -503,6 +519,7 @@ export class Connection extends Endpoint {
     this.keepaliveCount = from.keepaliveCount;
     this.userTimeout = from.userTimeout;
     this.mssLimit = from.mssLimit;
+    this.synRetries = from.synRetries;
     this.sendLimit = from.sendLimit;
     this.sendLimitFixed = from.sendLimitFixed;
     this.receiveLimit = from.receiveLimit;

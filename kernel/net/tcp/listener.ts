@@ -8,7 +8,7 @@
  *
  * Half-open connections are bounded by the backlog; beyond it SYN cookies are sent (passive.ts). A
  * connection whose handshake completes while the accept queue is full stays half-open, and its
- * SYN+ACK is repeated.
+ * SYN+ACK is repeated. One that ends before it is accepted is accepted all the same, as on Linux.
  */
 import { EADDRINUSE } from "../../lib/errno";
 import { addressesOverlap, IN6_LOOPBACK } from "../wire/ipv4";
@@ -120,17 +120,13 @@ export class Listener {
     this.acceptCount--;
   }
 
-  /**
-   * A child is accepted, or has ended; a half-open one, and one that nobody accepted, belongs to
-   * nobody then.
-   */
+  /** A child is accepted, or a half-open one has ended. */
   forget(c: Connection): void {
     if (c.established) this.unlinkAccept(c);
     else this.unlinkHalfOpen(c);
     c.listener = null;
     c.siblingNext = null;
     c.siblingPrevious = null;
-    if (c.dead) c.detached = true;
   }
 
   close(): void {
@@ -144,7 +140,8 @@ export class Listener {
     for (;;) {
       const c = this.acceptFirst;
       if (!c) break;
-      reset(c);
+      this.forget(c);
+      c.abort();
     }
   }
 

@@ -1,8 +1,10 @@
-import { POLLIN, POLLOUT } from "../../fs/file";
-import { ECONNREFUSED, EHOSTUNREACH, ETIMEDOUT } from "../../lib/errno";
+import { POLLERR, POLLHUP, POLLIN, POLLOUT } from "../../fs/file";
+import { ECONNREFUSED, ECONNRESET, EHOSTUNREACH, ETIMEDOUT } from "../../lib/errno";
 import { expect, expectEqual, test } from "../../lib/testing";
+import { heapBytesInUse } from "../../runtime/heap";
 import { PACKET_CHECKSUM_VALID, packetAlloc } from "../packet";
 import { SECOND } from "./config";
+import { Connection } from "./connection";
 import { ACK, FIN, headerWrite, PSH, RST, SYN } from "./header";
 import { tcpInput } from "./input";
 import { writeTimestamp } from "./options";
@@ -211,6 +213,78 @@ test("tcp syn-sent: both at once (RFC 9293 3.5, figure 7)", () => {
   expectSegment(ACK, 0, 0, 0, "the peer's SYN+ACK is acknowledged");
   peer(ACK, 0, 0, 0);
   expectState(State.ESTABLISHED, "established");
+});
+
+test("tcp syn-sent: both at once, and the second SYN acknowledges ours", () => {
+  start();
+  openSynSent();
+  peer(SYN, <u32>-1, 0, 0);
+  takeSyn(SYN | ACK);
+  peer(SYN | ACK, <u32>-1, 0, 0);
+  expectSegment(ACK, 0, 0, 0, "acknowledged");
+  expectState(State.ESTABLISHED, "established");
+  peer(ACK, 0, 0, 0);
+  nothingSent("their last acknowledgment");
+});
+
+test("tcp syn-sent: both at once, and the second SYN acknowledges something else", () => {
+  start();
+  openSynSent();
+  peer(SYN, <u32>-1, 0, 0);
+  takeSyn(SYN | ACK);
+  peer(SYN | ACK, <u32>-1, 77, 0);
+  expectSegment(RST, 77, 0, 0, "reset (RFC 9293 3.10.7.4)");
+  expectState(State.SYN_RECEIVED, "as before");
+  peer(ACK, 0, 78, 0);
+  expectSegment(RST, 78, 0, 0, "a bare one, too");
+  expectState(State.SYN_RECEIVED, "as before");
+});
+
+test("tcp syn-sent: TCP_SYNCNT bounds the attempts", () => {
+  start();
+  setConnection(new Connection(), 0);
+  conn.observer = observer;
+  conn.synRetries = 2;
+  conn.connect(0, OUR_PORT, PEER_ADDRESS, PEER_PORT);
+  let syns = 0;
+  for (let i = 0; i < 20; i++) {
+    pass(SECOND);
+    while (takeSegment()) syns++;
+  }
+  expectEqual(syns, 3, "one, and two more");
+  expectEqual(conn.takeError(), -ETIMEDOUT, "given up");
+});
+
+test("tcp listen: a connection that is reset before it is accepted is accepted all the same", () => {
+  start();
+  openHalf();
+  peer(ACK, 0, 0, 0);
+  peer(ACK | PSH, 0, 0, 5);
+  peer(RST, 5, 0, 0);
+  const c = listener.accept();
+  expect(c != null, "it is there");
+  setConnection(c!, 0);
+  expectEqual(conn.poll() & (POLLIN | POLLERR | POLLHUP), POLLIN | POLLERR | POLLHUP, "poll");
+  expectEqual(read(10, 0), 5, "what came before");
+  expectEqual(read(10, 0), -ECONNRESET, "and how it ended");
+  conn.close();
+  tcpFlush();
+  expectEqual(tableCount(), 0, "nothing is left");
+});
+
+test("tcp listen: what was reset and never accepted goes with its listener", () => {
+  start();
+  const heap = heapBytesInUse();
+  openHalf();
+  peer(ACK, 0, 0, 0);
+  peer(RST, 0, 0, 0);
+  const c = listener.acceptFirst;
+  expect(c != null && c.dead, "it waits");
+  listener.close();
+  tcpFlush();
+  nothingSent("its peer knows");
+  expect(listener.acceptFirst == null, "gone");
+  expect(heapBytesInUse() < heap + 4096, "and freed");
 });
 
 test("tcp syn-sent: no answer at all is a time out", () => {

@@ -1,7 +1,7 @@
 import { POLLOUT } from "../../fs/file";
 import { EAGAIN } from "../../lib/errno";
 import { expect, expectEqual, test } from "../../lib/testing";
-import { CORK_LIMIT, RTO_MIN, SECOND } from "./config";
+import { CORK_LIMIT, RTO_MIN, SECOND, SEND_LIMIT_DEFAULT, SEND_LIMIT_MAX } from "./config";
 import { ACK, PSH } from "./header";
 import { State } from "./state";
 import { pathMtuChanged } from "./tcp";
@@ -13,6 +13,7 @@ import {
   MSS,
   nothingSent,
   observer,
+  offer,
   openPassive,
   pass,
   peer,
@@ -154,4 +155,42 @@ test("tcp output: a narrower path means smaller segments, at once", () => {
   expect(takeSegment(), "again");
   expectEqual(sentLength, 600, "in the new size");
   expectEqual(conn.mss, 600, "from now on");
+});
+
+test("tcp output: TCP_NODELAY flushes what a cork holds, once (tcp(7))", () => {
+  open(65535);
+  conn.setCork(true);
+  write(10);
+  nothingSent("held");
+  conn.setNoDelay(true);
+  expectSegment(ACK | PSH, 0, 0, 10, "flushed");
+  write(10);
+  nothingSent("the cork holds again");
+});
+
+test("tcp output: the send buffer follows the congestion window, unless SO_SNDBUF has set it", () => {
+  offer(false, false, 7);
+  open(65535);
+  const before = conn.sendLimit;
+  for (let i = 0; i < 100 && conn.sendLimit < SEND_LIMIT_MAX; i++) {
+    while (write(60000) > 0) {}
+    dropSent();
+    peer(ACK, 0, conn.sndNxt - conn.initialSend - 1, 0);
+  }
+  expectEqual(before, SEND_LIMIT_DEFAULT, "at first");
+  expectEqual(conn.sendLimit, SEND_LIMIT_MAX, "on a long fast path");
+  while (write(60000) > 0) {}
+  expectEqual(conn.bufferCapacity, SEND_LIMIT_MAX, "with memory behind it");
+});
+
+test("tcp output: SO_SNDBUF holds the send buffer where it is set", () => {
+  offer(false, false, 7);
+  open(65535);
+  conn.setSendLimit(100000);
+  for (let i = 0; i < 20; i++) {
+    while (write(60000) > 0) {}
+    dropSent();
+    peer(ACK, 0, conn.sndNxt - conn.initialSend - 1, 0);
+  }
+  expectEqual(conn.sendLimit, 100000, "as asked for");
 });

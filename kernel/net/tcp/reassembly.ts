@@ -7,7 +7,8 @@
  * buffer. What does not fit is dropped, as if the network had lost it.
  *
  * It also knows what to report in SACK options (RFC 2018 section 4): first the range that holds the
- * latest arrival, then those reported before it, for which a few recent arrivals are kept.
+ * latest arrival, then those reported before it, for which a few recent arrivals are kept. What has
+ * come twice goes in front of them, once (RFC 2883).
  */
 import { Packet, packetFree } from "../packet";
 import { Connection } from "./connection";
@@ -53,6 +54,24 @@ function noteRecent(c: Connection, sequence: u32): void {
   c.recent0 = sequence;
 }
 
+/** [start, end) has come before. */
+export function noteDuplicate(c: Connection, start: u32, end: u32): void {
+  if (!c.sack || start == end) return;
+  c.duplicateStart = start;
+  c.duplicateEnd = end;
+  c.reportsRanges = true;
+}
+
+/** The blocks that were collected are on their way. */
+export function duplicateReported(c: Connection): void {
+  c.duplicateStart = c.duplicateEnd;
+  noteRanges(c);
+}
+
+function noteRanges(c: Connection): void {
+  c.reportsRanges = c.sack && (c.outOfOrder != null || c.duplicateStart != c.duplicateEnd);
+}
+
 /**
  * Keeps a segment [sequence, sequence + length) that is beyond rcvNxt. Takes the packet. What
  * overlaps with kept segments is cut off: earlier bytes win.
@@ -61,6 +80,7 @@ export function reassemblyInsert(c: Connection, packet: Packet, sequence: u32, l
   let start = sequence;
   let end = sequence + length;
   noteRecent(c, sequence);
+  if (c.sack) c.reportsRanges = true;
   let previous: Packet | null = null;
   let next = c.outOfOrder;
   // Most arrivals go to the end of the list.
@@ -75,9 +95,11 @@ export function reassemblyInsert(c: Connection, packet: Packet, sequence: u32, l
   }
   if (next && seqLessEqual(next.sequence, start)) {
     if (seqLessEqual(end, next.sequenceEnd)) {
+      noteDuplicate(c, start, end);
       packetFree(packet);
       return;
     }
+    noteDuplicate(c, start, next.sequenceEnd);
     trimFront(packet, next.sequenceEnd - start);
     start = next.sequenceEnd;
     previous = next;
@@ -86,11 +108,13 @@ export function reassemblyInsert(c: Connection, packet: Packet, sequence: u32, l
   // Those that lie within the new segment go; the one that sticks out at its end shortens it.
   while (next && seqLessEqual(next.sequenceEnd, end)) {
     const following: Packet | null = next.next;
+    noteDuplicate(c, next.sequence, next.sequenceEnd);
     packetFree(next);
     c.outOfOrderCount--;
     next = following;
   }
   if (next && seqLess(next.sequence, end)) {
+    noteDuplicate(c, next.sequence, end);
     trimEnd(packet, end - next.sequence);
     end = next.sequence;
   }
@@ -99,6 +123,7 @@ export function reassemblyInsert(c: Connection, packet: Packet, sequence: u32, l
     else c.outOfOrder = next;
     if (!next) c.outOfOrderLast = previous;
     packetFree(packet);
+    noteRanges(c);
     return;
   }
   packet.sequence = start;
@@ -127,6 +152,7 @@ export function reassemblyAdvance(c: Connection): void {
   }
   c.outOfOrder = packet;
   if (!packet) c.outOfOrderLast = null;
+  noteRanges(c);
 }
 
 export function reassemblyClear(c: Connection): void {
@@ -139,6 +165,7 @@ export function reassemblyClear(c: Connection): void {
   c.outOfOrder = null;
   c.outOfOrderLast = null;
   c.outOfOrderCount = 0;
+  noteRanges(c);
 }
 
 /**
@@ -185,15 +212,22 @@ function recentAt(c: Connection, index: u32): u32 {
 }
 
 /**
- * Collects up to `limit` SACK blocks, the latest arrival's first; returns how many. See
- * `sackBlockStart`.
+ * Collects up to `limit` SACK blocks, a duplicate first and then the latest arrival's; returns how
+ * many. See `sackBlockStart`.
  */
 export function collectSackBlocks(c: Connection, limit: u32): u32 {
   let count: u32 = 0;
+  if (c.duplicateStart != c.duplicateEnd) {
+    store<u32>(blocks, c.duplicateStart);
+    store<u32>(blocks, c.duplicateEnd, 4);
+    count = 1;
+  }
+  // The duplicate may be part of a block, or one: that is reported all the same (RFC 2883 4).
+  const first = count;
   for (let i: u32 = 0; i < RECENT_MAX && count < limit; i++) {
     if (!blockAt(c, recentAt(c, i))) continue;
     let known = false;
-    for (let k: u32 = 0; k < count; k++) {
+    for (let k = first; k < count; k++) {
       if (sackBlockStart(k) == foundStart) known = true;
     }
     if (known) continue;

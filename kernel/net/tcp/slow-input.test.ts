@@ -10,6 +10,7 @@ import { State } from "./state";
 import { tcpStats } from "./stats";
 import {
   conn,
+  dropSent,
   expectSegment,
   expectState,
   MSS,
@@ -28,8 +29,10 @@ import {
   peerUnflushed,
   read,
   sent,
+  sentAck,
   setPeerTsValue,
   start,
+  takeSegment,
   withSack,
   write,
 } from "./testing";
@@ -263,4 +266,97 @@ test("tcp input: bad lengths and checksums are dropped", () => {
   tcpFlush();
   expectEqual(tcpStats.inErrors, errors + 4, "errors");
   expect(addressOf(0) != 0 && conn.queuedBytes == 0, "no data");
+});
+
+/** The last segment taken reports [from, to) as received twice, in front of `others` blocks. */
+function expectDuplicate(from: u32, to: u32, others: u32, why: string): void {
+  expectEqual(sent.sackCount, others + 1, why + ": blocks");
+  expectEqual(sent.sackStart(0) - PEER_ISS - 1, from, why + ": from");
+  expectEqual(sent.sackEnd(0) - PEER_ISS - 1, to, why + ": to");
+}
+
+test("tcp duplicates: a segment that came twice is reported once (RFC 2883 4.1)", () => {
+  offer(false, true, -1);
+  open();
+  peer(ACK, 0, 0, 100);
+  dropSent();
+  peer(ACK, 0, 0, 100);
+  expectSegment(ACK, 0, 100, 0, "again");
+  expectDuplicate(0, 100, 0, "all of it");
+  peer(ACK, 50, 0, 100);
+  expectSegment(ACK, 0, 150, 0, "half of it is new");
+  expectDuplicate(50, 100, 0, "the other half");
+  peer(ACK, 200, 0, 10);
+  expectSegment(ACK, 0, 150, 0, "a hole");
+  expectEqual(sent.sackCount, 1, "nothing came twice");
+});
+
+test("tcp duplicates: of a segment out of order, in front of the range it is part of", () => {
+  offer(false, true, -1);
+  open();
+  peer(ACK, 100, 0, 100);
+  dropSent();
+  peer(ACK, 120, 0, 30);
+  expectSegment(ACK, 0, 0, 0, "the hole is still there");
+  expectDuplicate(120, 150, 1, "a part of it");
+  expectEqual(sent.sackStart(1) - PEER_ISS - 1, 100, "of this");
+  peer(ACK, 150, 0, 100);
+  expectSegment(ACK, 0, 0, 0, "longer now");
+  expectDuplicate(150, 200, 1, "what overlaps");
+  expectEqual(sent.sackEnd(1) - PEER_ISS - 1, 250, "to its new end");
+});
+
+test("tcp duplicates: nothing is said of them to a peer without SACK", () => {
+  open();
+  peer(ACK, 0, 0, 100);
+  dropSent();
+  peer(ACK, 0, 0, 100);
+  expectSegment(ACK, 0, 100, 0, "again");
+  expectEqual(sent.sackCount, 0, "no blocks");
+});
+
+test("tcp duplicates: a report of one starts no recovery", () => {
+  offer(false, true, -1);
+  open();
+  write(10 * MSS);
+  dropSent();
+  for (let i = 0; i < 5; i++) {
+    withSack(<u32>-100, 0);
+    peer(ACK, 0, 0, 0);
+  }
+  nothingSent("what was received twice is not lost");
+});
+
+/** The peer fills the window but for less than a segment; returns how much it has sent. */
+function fillWindow(): u32 {
+  let sequence: u32 = 0;
+  while (conn.rcvAdvertised - conn.rcvNxt >= 1400) {
+    peer(ACK, sequence, 0, 1400);
+    sequence += 1400;
+  }
+  while (takeSegment()) {}
+  return sequence;
+}
+
+test("tcp established: a FIN beyond the window is not taken, nor acknowledged", () => {
+  open();
+  const sequence = fillWindow();
+  const left = conn.rcvAdvertised - conn.rcvNxt;
+  peer(ACK | FIN, sequence, 0, left + 1);
+  expectState(State.ESTABLISHED, "the end has not come");
+  expect(!conn.finSeen, "nor is it remembered");
+  pass(DELAYED_ACK + DELAYED_ACK_STEP);
+  expect(takeSegment(), "what fits is acknowledged");
+  expectEqual(sentAck, sequence + left, "no more");
+  expectEqual(conn.queuedBytes, sequence + left, "and there to be read");
+});
+
+test("tcp established: a FIN behind a hole and beyond the window is not taken either", () => {
+  open();
+  const sequence = fillWindow();
+  const left = conn.rcvAdvertised - conn.rcvNxt;
+  peer(ACK | FIN, sequence + 10, 0, left);
+  peer(ACK, sequence, 0, 10);
+  expectState(State.ESTABLISHED, "the end has not come");
+  expectEqual(conn.rcvNxt - PEER_ISS - 1, sequence + left, "up to the window's edge");
 });

@@ -24,6 +24,7 @@ import { Connection, Recovery } from "./connection";
 import { ACK, FIN, PSH, RST, SYN } from "./header";
 import { applySyn, establish } from "./open";
 import {
+  noteDuplicate,
   OUT_OF_ORDER_MAX,
   reassemblyAdvance,
   reassemblyClear,
@@ -48,6 +49,11 @@ import { schedule, WORK_ACK, WORK_OUTPUT } from "./work";
 export function processSegment(c: Connection, packet: Packet): void {
   if (c.state == State.SYN_SENT) {
     synSentInput(c);
+    packetFree(packet);
+    return;
+  }
+  if (isSimultaneousAnswer(c)) {
+    simultaneousAnswer(c);
     packetFree(packet);
     return;
   }
@@ -117,6 +123,13 @@ function inWindow(c: Connection): bool {
   return start < window || segment.sequence + length - 1 - c.rcvNxt < window;
 }
 
+/** All of the segment's data has come before: the peer hears that (RFC 2883). */
+function noteOldData(c: Connection): void {
+  const end = segment.sequence + segment.length;
+  const isOurs = seqLess(c.initialReceive, segment.sequence) && seqLessEqual(end, c.rcvNxt);
+  if (segment.length > 0 && isOurs) noteDuplicate(c, segment.sequence, end);
+}
+
 /** Steps 2 to 5. False: the segment is done with. */
 function check(c: Connection): bool {
   const flags = segment.flags;
@@ -129,6 +142,7 @@ function check(c: Connection): bool {
   }
   if (!inWindow(c)) {
     if (flags & RST) return false;
+    noteOldData(c);
     challenge(c);
     // The peer may go on acknowledging while our window is closed.
     return segment.sequence == c.rcvNxt && (flags & (ACK | SYN)) == ACK;
@@ -164,6 +178,7 @@ function trimToWindow(c: Connection, packet: Packet): void {
   const before = c.rcvNxt - segment.sequence;
   if (<i32>before > 0) {
     const cut = min(before, segment.length);
+    noteDuplicate(c, segment.sequence, segment.sequence + cut);
     trimFront(packet, cut);
     segment.length -= cut;
     // A FIN received before is found again by its sequence number; nothing is left in front of
@@ -189,6 +204,24 @@ function noteTimestamp(c: Connection): void {
     c.tsRecent = segment.tsValue;
     c.tsRecentTime = netNow();
   }
+}
+
+/** Both ends have sent a SYN, and the peer's second one acknowledges ours (RFC 9293 3.5, figure 7). */
+function isSimultaneousAnswer(c: Connection): bool {
+  return (
+    c.state == State.SYN_RECEIVED &&
+    !c.listener &&
+    (segment.flags & (SYN | ACK | RST)) == (SYN | ACK) &&
+    segment.sequence == c.initialReceive
+  );
+}
+
+function simultaneousAnswer(c: Connection): void {
+  if (!completeHandshake(c)) return;
+  // The window of a SYN is not scaled.
+  c.sndWindow = segment.window;
+  c.lastReceiveTime = netNow();
+  sendAcknowledgment(c);
 }
 
 /** The final acknowledgment of a handshake. False: the segment is done with. */

@@ -5,7 +5,8 @@
  *     tcpInput(packet, source, destination)             from IPv4 (input.ts); or channelPut (connection-channel.ts), from
  *                                                       the classifier. Then, per burst,
  *     tcpFlush()                                        (work.ts) drains the channels, sends and frees what is noted
- *     tcpIcmpError(…), tcpPathMtu(…)                    from ICMP, with the ports and sequence number it quotes
+ *     tcpIcmpError(…), tcpIsSent(…)                     from ICMP, with the ports and sequence number it quotes
+ *     tcpPathMtu(remote)                                IPv4 has learnt a smaller one
  *
  * The time comes from net/clock.ts, timers run by net/timers.ts. All in thread context, one thread
  * at a time.
@@ -91,18 +92,33 @@ export function tcpIcmpError(
 }
 
 /**
- * The path takes IP packets of `mtu` bytes only (RFC 1191). IPv4 has remembered it: smaller
- * segments from now on.
+ * Whether what an ICMP error quotes is a segment of ours that is on its way: what nobody can say
+ * who does not see our traffic (RFC 5927 section 4.1).
  */
-export function tcpPathMtu(
+export function tcpIsSent(
   local: u32,
   remote: u32,
   localPort: u32,
   remotePort: u32,
   sequence: u32,
-): void {
-  const c = quoted(local, remote, (localPort << 16) | remotePort, sequence);
-  if (c && !c.lockHeld) pathMtuChanged(c);
+): bool {
+  return quoted(local, remote, (localPort << 16) | remotePort, sequence) != null;
+}
+
+/**
+ * The path to `remote` takes smaller IP packets than before (RFC 1191), as IPv4 has noted: smaller
+ * segments from now on, of all connections there. IPv4 would not send the others'.
+ */
+export function tcpPathMtu(remote: u32): void {
+  for (let i: u32 = 0; i < tableChainCount(); i++) {
+    let endpoint = tableChain(i);
+    while (endpoint) {
+      if (endpoint.remoteAddress == remote && !endpoint.isTimeWait()) {
+        pathMtuChanged(changetype<Connection>(endpoint));
+      }
+      endpoint = endpoint.hashNext;
+    }
+  }
 }
 
 /** Takes over the route's MTU; what was sent in larger segments is lost, but not for congestion. */

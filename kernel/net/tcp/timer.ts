@@ -19,7 +19,6 @@ import {
   RTO_MAX,
   RTO_MIN,
   SYN_ACK_RETRIES,
-  SYN_RETRIES,
 } from "./config";
 import { Connection } from "./connection";
 import { channelDrain } from "./connection-channel";
@@ -155,7 +154,7 @@ function hasStalled(c: Connection): bool {
 }
 
 function synTimeout(c: Connection): void {
-  const retries = c.state == State.SYN_SENT ? SYN_RETRIES : SYN_ACK_RETRIES;
+  const retries = c.state == State.SYN_SENT ? c.synRetries : SYN_ACK_RETRIES;
   const now = netNow();
   if (c.backoff == 0) c.stalledSince = now - min(now, currentRto(c));
   const over =

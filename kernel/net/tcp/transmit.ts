@@ -15,7 +15,7 @@ import {
   writeSynOptions,
   writeTimestamp,
 } from "./options";
-import { collectSackBlocks, sackBlockEnd, sackBlockStart } from "./reassembly";
+import { collectSackBlocks, duplicateReported, sackBlockEnd, sackBlockStart } from "./reassembly";
 import { selectWindow } from "./receive-window";
 import { Segment } from "./segment";
 import { bufferRead } from "./send-buffer";
@@ -54,6 +54,15 @@ function noteAnswer(c: Connection): void {
   c.quickAcks = 0;
 }
 
+/** Collects the SACK blocks that a segment of `length` bytes has room for; returns how many. */
+function sackBlocksFor(c: Connection, length: u32): u32 {
+  const blocks = collectSackBlocks(c, c.timestamps ? 3 : 4);
+  // A full segment of data has no room for blocks: an acknowledgment of its own will carry them.
+  if (length > 0 && length + 4 + blocks * 8 > c.mss) return 0;
+  duplicateReported(c);
+  return blocks;
+}
+
 /**
  * Sends `length` bytes of the send buffer from `sequence` on, with `flags`; length 0 for a segment
  * without data. More than one segment's worth is cut by the device.
@@ -68,10 +77,8 @@ export function transmit(c: Connection, sequence: u32, length: u32, flags: u32):
   let size = TCP_HEADER_SIZE + (timestamps ? TIMESTAMP_OPTION_SIZE : 0);
   const sackAt = size;
   let blocks: u32 = 0;
-  if (c.outOfOrder && c.sack) {
-    blocks = collectSackBlocks(c, timestamps ? 3 : 4);
-    // A full segment of data has no room for blocks: an acknowledgment of its own will carry them.
-    if (length > 0 && length + 4 + blocks * 8 > c.mss) blocks = 0;
+  if (c.reportsRanges) {
+    blocks = sackBlocksFor(c, length);
     if (blocks > 0) size += 4 + blocks * 8;
   }
   if (length > 0) {

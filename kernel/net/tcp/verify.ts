@@ -61,6 +61,8 @@ function verifyReceiving(c: Connection): void {
     packet = packet.next;
   }
   assert(c.outOfOrderLast == last, "the last kept segment");
+  const ranges = c.outOfOrder != null || c.duplicateStart != c.duplicateEnd;
+  assert(c.reportsRanges == (c.sack && ranges), "acknowledgments carry what there is to report");
   assert(count == c.outOfOrderCount, "their count");
   if (count > 0) assert(previousEnd - c.rcvNxt <= windowLeft(c), "kept segments are in the window");
 }
