@@ -206,7 +206,9 @@ function noteTimestamp(c: Connection): void {
   }
 }
 
-/** Both ends have sent a SYN, and the peer's second one acknowledges ours (RFC 9293 3.5, figure 7). */
+/**
+ * Both ends have sent a SYN, and the peer's second one acknowledges ours (RFC 9293 3.5, figure 7).
+ */
 function isSimultaneousAnswer(c: Connection): bool {
   return (
     c.state == State.SYN_RECEIVED &&
