@@ -78,8 +78,8 @@ export class UserSink extends DirectorySink {
     copy(addressOf(record) + HEADER, name, length);
     const end = record + <usize>HEADER + <usize>length;
     memory.fill(end, 0, record + <usize>size - end);
-    const done = io.put(addressOf(record), size);
-    if (done != <i64>size) {
+    const done = io.putAll(addressOf(record), size);
+    if (done < 0) {
       this.error = -EFAULT;
       return false;
     }

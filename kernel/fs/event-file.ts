@@ -47,7 +47,7 @@ export class EventFile extends File {
     this.writers.wakeOne();
     this.notify(POLLOUT | POLLWRNORM);
     store<u64>(threadScratch(), value);
-    return io.put(addressOf(threadScratch()), VALUE_SIZE);
+    return io.putAll(addressOf(threadScratch()), VALUE_SIZE);
   }
 
   private waitForEvent(): i64 {
@@ -61,8 +61,8 @@ export class EventFile extends File {
 
   write(io: IoVector): i64 {
     if (io.remaining < VALUE_SIZE) return -EINVAL;
-    const taken = io.take(addressOf(threadScratch()), VALUE_SIZE);
-    if (taken != <i64>VALUE_SIZE) return taken < 0 ? taken : -EINVAL;
+    const taken = io.takeAll(addressOf(threadScratch()), VALUE_SIZE);
+    if (taken < 0) return taken;
     const value = load<u64>(threadScratch());
     if (value == COUNTER_LIMIT) return -EINVAL;
     if (value >= COUNTER_LIMIT - this.counter) {

@@ -7,6 +7,7 @@
  *     io.setKernel(address, length)       one buffer of the kernel
  *     io.put(address, n)                  kernel → buffers, as far as they have room; returns bytes or -EFAULT
  *     io.take(address, n)                 buffers → kernel
+ *     io.putAll(address, n), io.takeAll   the same for a record: all n bytes or -EFAULT
  *     io.remaining                        bytes still to be moved
  *     io.release()                        gives back what `setVector` has allocated, before the object is freed
  *
@@ -144,6 +145,16 @@ export class IoVector {
       if (failed != 0) return done > 0 ? <i64>done : -EFAULT;
     }
     return <i64>done;
+  }
+
+  /** As `put`, of a record that counts as a whole: n or -EFAULT. */
+  putAll(from: u64, n: u64): i64 {
+    return this.put(from, n) == <i64>n ? <i64>n : -EFAULT;
+  }
+
+  /** As `take`, of a record that counts as a whole: n or -EFAULT. */
+  takeAll(to: u64, n: u64): i64 {
+    return this.take(to, n) == <i64>n ? <i64>n : -EFAULT;
   }
 }
 if (offsetof<IoVector>("base") != 0 || offsetof<IoVector>("length") != IOVEC_LENGTH) {

@@ -124,7 +124,7 @@ export class TimerFile extends File {
     this.expirations = 0;
     if (expirations == 0) return error;
     store<u64>(threadScratch(), expirations);
-    return io.put(addressOf(threadScratch()), VALUE_SIZE);
+    return io.putAll(addressOf(threadScratch()), VALUE_SIZE);
   }
 
   poll(): u32 {

@@ -93,6 +93,14 @@ function isAligned(address: u64): bool {
   return (address & (PAGE_SIZE - 1)) == 0;
 }
 
+/**
+ * Bytes of the whole pages that hold `length` bytes. A length beyond anything stays so: rounded up
+ * it would become a small one.
+ */
+function pagesOf(length: u64): u64 {
+  return length <= MAP_END ? pageAlign(length) : ~(PAGE_SIZE - 1);
+}
+
 /** Whether a range of whole pages lies in what may be mapped. */
 function validRange(address: u64, bytes: u64): bool {
   return bytes <= MAP_END && address <= MAP_END - bytes;
@@ -131,7 +139,7 @@ export function sys_mmap(
   fd: i32,
   offset: u64,
 ): i64 {
-  const bytes = pageAlign(length);
+  const bytes = pagesOf(length);
   const type = flags & MAP_TYPE;
   if (length == 0 || !isAligned(offset)) return -EINVAL;
   if (bytes == 0 || bytes > MAP_END) return -ENOMEM;
@@ -194,7 +202,7 @@ function populate(address: u64, bytes: u64): void {
 
 export function sys_munmap(address: u64, length: u64): i64 {
   if (!isAligned(address) || length == 0) return -EINVAL;
-  const bytes = pageAlign(length);
+  const bytes = pagesOf(length);
   if (!validRange(address, bytes)) return -EINVAL;
   return unmapRegion(address, bytes);
 }
@@ -202,7 +210,7 @@ export function sys_munmap(address: u64, length: u64): i64 {
 export function sys_mprotect(address: u64, length: u64, protection: u64): i64 {
   if (!isAligned(address) || (protection & ~(PROT_ALL | PROT_IGNORED)) != 0) return -EINVAL;
   if (length == 0) return 0;
-  const bytes = pageAlign(length);
+  const bytes = pagesOf(length);
   if (bytes == 0 || !validRange(address, bytes)) return -ENOMEM;
   return protectRegion(address, bytes, <u32>(protection & PROT_ALL));
 }
@@ -210,10 +218,10 @@ export function sys_mprotect(address: u64, length: u64, protection: u64): i64 {
 export function sys_mremap(old: u64, oldLength: u64, newLength: u64, flags: u64, place: u64): i64 {
   if (!isAligned(old) || newLength == 0) return -EINVAL;
   if ((flags & ~(MREMAP_MAYMOVE | MREMAP_FIXED)) != 0 || flags == MREMAP_FIXED) return -EINVAL;
-  const oldBytes = pageAlign(oldLength);
-  const newBytes = pageAlign(newLength);
+  const oldBytes = pagesOf(oldLength);
+  const newBytes = pagesOf(newLength);
   const area = vmaFind(old);
-  if (!area || oldBytes == 0 || old + oldBytes > area.end) return -EFAULT;
+  if (!area || oldBytes == 0 || oldBytes > area.end - old) return -EFAULT;
   if (newBytes > MAP_END) return -ENOMEM;
   if ((flags & MREMAP_FIXED) != 0) {
     if (!isAligned(place) || !validRange(place, newBytes)) return -EINVAL;
@@ -242,7 +250,7 @@ export function sys_mremap(old: u64, oldLength: u64, newLength: u64, flags: u64,
 
 export function sys_madvise(address: u64, length: u64, advice: i32): i64 {
   if (!isAligned(address)) return -EINVAL;
-  const bytes = pageAlign(length);
+  const bytes = pagesOf(length);
   if (!validRange(address, bytes)) return -EINVAL;
   if (bytes == 0) return 0;
   switch (advice) {
@@ -270,7 +278,7 @@ export function sys_madvise(address: u64, length: u64, advice: i32): i64 {
 }
 
 export function sys_brk(wanted: u64): i64 {
-  if (wanted < heapStart) return <i64>heapEnd;
+  if (wanted < heapStart || wanted > MAP_END) return <i64>heapEnd;
   const oldEnd = pageAlign(heapEnd);
   const newEnd = pageAlign(wanted);
   if (newEnd > oldEnd) {
@@ -294,13 +302,14 @@ export function sys_brk(wanted: u64): i64 {
  */
 export function sys_msync(address: u64, length: u64, _flags: u64): i64 {
   if (!isAligned(address)) return -EINVAL;
-  return isMapped(address, pageAlign(length)) ? 0 : -ENOMEM;
+  const bytes = pagesOf(length);
+  return validRange(address, bytes) && isMapped(address, bytes) ? 0 : -ENOMEM;
 }
 
 export function sys_mincore(address: u64, length: u64, vector: u64): i64 {
   if (!isAligned(address)) return -EINVAL;
-  const bytes = pageAlign(length);
-  if (!isMapped(address, bytes)) return -ENOMEM;
+  const bytes = pagesOf(length);
+  if (!validRange(address, bytes) || !isMapped(address, bytes)) return -ENOMEM;
   for (let offset: u64 = 0; offset < bytes; offset += PAGE_SIZE) {
     const entry = entryOf(address + offset);
     store<u8>(threadScratch(), entry != 0 && load64(entry) != 0 ? 1 : 0);

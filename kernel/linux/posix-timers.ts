@@ -28,8 +28,8 @@ import { loadUser, storeUser32 } from "./user-memory";
 const SIGEV_SIGNAL: i32 = 0;
 const SIGEV_NONE: i32 = 1;
 const SIGEV_THREAD_ID: i32 = 4;
-/** struct sigevent, as far as it is read: value, signal, kind, thread id. */
-const SIGEVENT_SIZE: u64 = 20;
+/** struct sigevent: 0 value   8 signal   12 kind   16 thread id; the rest is not used. */
+const SIGEVENT_SIZE: u64 = 64;
 /** A timer that is due and has not fired yet is not told as stopped, not even in microseconds. */
 const LEFT_MIN_NS: u64 = 1000;
 const TIMERS_MAX: u32 = 1024;

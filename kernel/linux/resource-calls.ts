@@ -86,8 +86,15 @@ function isPolicy(policy: u32): bool {
   return policy <= SCHED_BATCH || policy == SCHED_IDLE;
 }
 
+/** Reads struct sched_param. Its priority is not used. 0 or -errno. */
+function loadParameter(from: u64): i64 {
+  return from != 0 ? loadUser(threadScratch(), from, 4) : -EINVAL;
+}
+
 /** Accepted, without effect: the scheduler is fair to all. */
 export function sys_sched_setscheduler(id: u32, policy: u32, parameter: u64): i64 {
+  const error = loadParameter(parameter);
+  if (error != 0) return error;
   if (!isThread(id)) return -ESRCH;
   return isPolicy(policy & 0xff) ? 0 : -EINVAL;
 }
@@ -97,6 +104,8 @@ export function sys_sched_getparam(id: u32, to: u64): i64 {
 }
 
 export function sys_sched_setparam(id: u32, from: u64): i64 {
+  const error = loadParameter(from);
+  if (error != 0) return error;
   return isThread(id) ? 0 : -ESRCH;
 }
 

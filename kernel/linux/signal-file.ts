@@ -93,7 +93,7 @@ class SignalFile extends File {
     while (io.remaining >= RECORD_SIZE) {
       if (takeSignal(this.mask, info)) {
         fillRecord(record, info);
-        const copied = io.put(addressOf(record), RECORD_SIZE);
+        const copied = io.putAll(addressOf(record), RECORD_SIZE);
         if (copied < 0) return done != 0 ? done : copied;
         done += copied;
         continue;

@@ -379,7 +379,9 @@ export function sys_utimensat(directory: i32, path: u64, times: u64, flags: u32)
 export function sys_futimesat(directory: i32, path: u64, times: u64): i64 {
   const change = timeChange(times, 1000);
   if (isError(change)) return <i32>change;
-  if (path == 0) return changeOpen(directory, changetype<Attributes>(change));
+  if (path == 0 && directory != AT_FDCWD) {
+    return changeOpen(directory, changetype<Attributes>(change));
+  }
   return changeAt(directory, path, 0, changetype<Attributes>(change));
 }
 

@@ -13,15 +13,16 @@
 /* The end of the application's half, and of what Linux lets a program map. */
 #define HALF_END 0x800000000000ul
 
-/* Ours, in the first and the last of which nothing may be done: hole, page, page, hole. */
+/*
+ * Two pages with holes around them. A hole is a mapping without rights, so that nothing else comes
+ * to lie there.
+ */
 static UNUSED char *island(int protection) {
-  char *at = mmap(0, 4 * PAGE, protection | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  char *at = mmap(0, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (at == MAP_FAILED)
     _exit(98);
   memset(at, 'i', 4 * PAGE);
-  if (munmap(at, PAGE) != 0 || munmap(at + 3 * PAGE, PAGE) != 0)
-    _exit(98);
-  if (mprotect(at + PAGE, 2 * PAGE, protection) != 0)
+  if (mprotect(at, 4 * PAGE, PROT_NONE) != 0 || mprotect(at + PAGE, 2 * PAGE, protection) != 0)
     _exit(98);
   return at + PAGE;
 }
@@ -72,7 +73,8 @@ static UNUSED const struct place *hostile_places(void) {
       {"not canonical, high end", 0xffff7ffffffffff8ul},
       {"end of the half", 0x00007ffffffff000ul},
       {"across the end of the half", 0x00007ffffffffffcul},
-      {"unmapped", 0},
+      {"no access", 0},
+      {"unmapped", 0x1000},
       {"null", 0},
       {0, 0},
   };

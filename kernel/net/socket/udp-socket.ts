@@ -223,10 +223,10 @@ export class UdpSocket extends Socket {
     if (n > UDP_PAYLOAD_MAX) return -EMSGSIZE;
     const packet = packetAllocLarge(<u32>n);
     if (!packet) return -ENOBUFS;
-    const taken = io.take(packet.append(<u32>n), n);
-    if (taken != <i64>n) {
+    const taken = io.takeAll(packet.append(<u32>n), n);
+    if (taken < 0) {
       packetFree(packet);
-      return taken < 0 ? taken : -EINVAL;
+      return taken;
     }
     netEnter();
     const source: u32 = message ? message.localAddress : 0;
