@@ -77,7 +77,9 @@ function walkedCalls(): Map<string, number> {
   const walked = new Map<string, number>();
   for (const match of text.matchAll(/\{(\d+),\s*"(\w+)[^"]*",\s*(?=\{)/g)) {
     const given = itemCount(braced(text, match.index + match[0].length));
-    walked.set(`${match[1]} ${match[2]}`, given);
+    // One call may have several rows; the one that tells most counts.
+    const key = `${match[1]} ${match[2]}`;
+    walked.set(key, Math.max(given, walked.get(key) ?? 0));
   }
   return walked;
 }

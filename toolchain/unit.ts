@@ -1,6 +1,6 @@
 /**
- * Runs the kernel's unit tests: each in a fresh instance of the module that unit-module.ts compiles,
- * reported through node:test.
+ * Runs the kernel's unit tests: each in a fresh instance of the module that unit-module.ts
+ * compiles, reported through node:test.
  *
  *     node --import tsx toolchain/unit.ts [pattern]      only files whose path contains the pattern
  */
