@@ -13,7 +13,9 @@ import { WaitQueue, wakeForSignal } from "../sched/wait-queue";
 import { threadCpuNs } from "./clocks";
 import { reportCrash } from "./crash-report";
 import { fdClose, fdNext } from "./descriptors";
-import { futexWakeAddress, robustListExit } from "./futex";
+import { futexWakeAddress } from "./futex";
+import { piExit } from "./futex-pi";
+import { robustListExit } from "./futex-robust";
 import { updateAllSignalWork } from "./signal";
 import {
   SIGABRT,
@@ -42,6 +44,7 @@ export function exitThread(code: i32): void {
     storeUser32(task.clearChildTid, 0);
     futexWakeAddress(task.clearChildTid, 1);
   }
+  piExit(task.id);
   // That may have slept, and the other threads have ended.
   if (process.taskCount == 1) exitProcess(code);
   process.endedRuntime += threadCpuNs(task.thread);

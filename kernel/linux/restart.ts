@@ -12,13 +12,22 @@ const SYS_CONNECT: u64 = 42;
 const SYS_RT_SIGTIMEDWAIT: u64 = 128;
 const SYS_RT_SIGSUSPEND: u64 = 130;
 const SYS_CLOCK_NANOSLEEP: u64 = 230;
+const SYS_FUTEX: u64 = 202;
 const SYS_EPOLL_WAIT: u64 = 232;
 const SYS_PSELECT6: u64 = 270;
 const SYS_PPOLL: u64 = 271;
 const SYS_EPOLL_PWAIT: u64 = 281;
 const SYS_EPOLL_PWAIT2: u64 = 441;
 
-export function isRestartable(number: u64): bool {
+/**
+ * Inside of the kernel alone: a signal has ended the wait, and the call goes on after its handler
+ * whether the handler wants that or not.
+ */
+export const ERESTARTNOINTR: i64 = 513;
+
+/** `timeout`: the call's fourth argument, which futex(2) may wait for. */
+export function isRestartable(number: u64, timeout: u64): bool {
+  if (number == SYS_FUTEX) return timeout == 0;
   return !(
     number == SYS_POLL ||
     number == SYS_RT_SIGRETURN ||

@@ -36,6 +36,8 @@ import {
   sys_timerfd_settime,
 } from "./event-calls";
 import { sys_futex } from "./futex";
+import { sys_get_robust_list, sys_set_robust_list } from "./futex-robust";
+import { sys_futex_waitv } from "./futex-vector";
 import {
   sys_capget,
   sys_capset,
@@ -145,11 +147,9 @@ import {
   sys_exit,
   sys_exit_group,
   sys_fork,
-  sys_get_robust_list,
   sys_rseq,
   sys_rt_sigreturn,
   sys_sched_yield,
-  sys_set_robust_list,
   sys_set_tid_address,
 } from "./thread-calls";
 import {
@@ -215,6 +215,7 @@ export function syscallTableInit(): void {
   row(231, "exit_group", sys_exit_group);
   row(273, "set_robust_list", sys_set_robust_list);
   row(274, "get_robust_list", sys_get_robust_list);
+  row(449, "futex_waitv", sys_futex_waitv);
   row(334, "rseq", sys_rseq);
   rowWithFrame(435, "clone3", sys_clone3);
 

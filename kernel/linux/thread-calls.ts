@@ -1,6 +1,6 @@
 /**
  * System calls on threads: clone(2) and clone3(2) for threads, exit(2), exit_group(2),
- * set_tid_address(2), set_robust_list(2), arch_prctl(2), sched_yield(2), rt_sigreturn(2).
+ * set_tid_address(2), arch_prctl(2), sched_yield(2), rt_sigreturn(2).
  *
  * A clone that would make a process (fork, vfork) returns -ENOSYS: one machine runs one process.
  */
@@ -42,7 +42,6 @@ const ARCH_SET_FS: u32 = 0x1002;
 const ARCH_GET_FS: u32 = 0x1003;
 const ARCH_GET_GS: u32 = 0x1004;
 
-const ROBUST_LIST_HEAD_SIZE: u64 = 24;
 const CLONE_ARGS_SIZE_MIN: u64 = 64;
 const CLONE_ARGS_SIZE: u64 = 88;
 
@@ -171,17 +170,6 @@ export function sys_set_tid_address(address: u64): i64 {
   const task = currentTask();
   task.clearChildTid = address;
   return task.id;
-}
-
-export function sys_set_robust_list(head: u64, size: u64): i64 {
-  if (size != ROBUST_LIST_HEAD_SIZE) return -EINVAL;
-  currentTask().robustList = head;
-  return 0;
-}
-
-export function sys_get_robust_list(_id: i32, head: u64, size: u64): i64 {
-  if (storeUser64(head, currentTask().robustList) != 0) return -EFAULT;
-  return storeUser64(size, ROBUST_LIST_HEAD_SIZE);
 }
 
 /**

@@ -77,7 +77,7 @@ export function handleFault(address: u64, error: u64): i32 {
   if ((error & FAULT_PRESENT) != 0) return copyOnWrite(area, page, error);
   const source = area.source;
   if (!source) return fillAnonymous(area, page);
-  return fillFromSource(area, source, page, (error & FAULT_WRITE) != 0);
+  return fillFromSource(area, source, page, error);
 }
 
 /** Whether the 2 MiB region around `page` should be one large page. */
@@ -149,7 +149,7 @@ function fillWindow(area: Vma, page: u64, window: u32, flags: u64): i32 {
   return FAULT_RESOLVED;
 }
 
-function fillFromSource(area: Vma, source: PageSource, page: u64, isWrite: bool): i32 {
+function fillFromSource(area: Vma, source: PageSource, page: u64, error: u64): i32 {
   const index = indexIn(area, page);
   if (index << PAGE_SHIFT >= source.size()) return FAULT_BUS;
   // While this sleeps other threads may map something else here, and with the last mapping and the
@@ -161,6 +161,7 @@ function fillFromSource(area: Vma, source: PageSource, page: u64, isWrite: bool)
   let still: Vma | null = area;
   if (generation != vmaGeneration()) {
     still = cuts == source.cuts ? areaShowing(source, index, page) : null;
+    if (still && !allowed(still, error)) still = null;
   }
   if (--source.references == 0) source.release();
   if (still && frame < 0) return frame == -ENOMEM ? FAULT_MEMORY : FAULT_BUS;
@@ -171,7 +172,7 @@ function fillFromSource(area: Vma, source: PageSource, page: u64, isWrite: bool)
     return FAULT_RESOLVED;
   }
   const isShared = (still.flags & VMA_SHARED) != 0;
-  if (isWrite && !isShared) return mapCopy(page, frame, still.protection);
+  if ((error & FAULT_WRITE) != 0 && !isShared) return mapCopy(page, frame, still.protection);
   if (!mapPage(page, frame, entryFlags(still.protection, isShared))) {
     pagePut(frame);
     return FAULT_MEMORY;

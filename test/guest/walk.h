@@ -153,6 +153,7 @@ static const struct call calls[] = {
     {202, "futex: wait", {IN(4), N(128), N(1), OPTIONAL_IN_OF(no_time)}, EINVAL},
     {202, "futex: wake", {LAZY, N(129), N(1)}, 0},
     {202, "futex: cmp_requeue", {IN(4), N(132), N(1), N(1), LAZY, N(1)}, EINVAL},
+    {449, "futex_waitv", {IN(24), N(1), N(0), OPTIONAL_IN_OF(no_time), N(1)}, EINVAL},
     {202, "futex: wake_op", {LAZY, N(133), N(1), N(1), {.kind = BOTH, .value = 4}, N(0)}, EINVAL},
     {218, "set_tid_address", {LAZY}, 0},
     {273, "set_robust_list", {LAZY, N(24)}, 0},

@@ -10,7 +10,7 @@
 
 import { EINTR } from "../../lib/errno";
 import { endBySignal, waitForEnd } from "../../linux/exit";
-import { isRestartable } from "../../linux/restart";
+import { ERESTARTNOINTR, isRestartable } from "../../linux/restart";
 import { forceSignal, ignoredByDefault, nextSignal, signalMaskSwap } from "../../linux/signal";
 import {
   SA_NODEFER,
@@ -130,6 +130,7 @@ function actionRecord(): SignalAction {
 export function deliverSignals(frame: TrapFrame): void {
   if (process.isEnding) waitForEnd();
   leaveEntry(frame);
+  if (frame.vector == VECTOR_SYSCALL && <i64>frame.rax == -ERESTARTNOINTR) restart(frame);
   const info = infoRecord();
   while (nextSignal(info)) {
     const action = actionRecord();
@@ -186,7 +187,11 @@ function checkReturn(frame: TrapFrame, info: SignalInfo): void {
  */
 function restartCall(frame: TrapFrame, action: SignalAction): void {
   if (frame.vector != VECTOR_SYSCALL || <i64>frame.rax != -EINTR) return;
-  if ((action.flags & SA_RESTART) == 0 || !isRestartable(frame.error)) return;
+  if ((action.flags & SA_RESTART) != 0 && isRestartable(frame.error, frame.r10)) restart(frame);
+}
+
+/** Makes the frame's call again. */
+function restart(frame: TrapFrame): void {
   frame.rax = frame.error;
   // Back to the `syscall` instruction, which a patched site still has in front of its return
   // address.
