@@ -1,5 +1,5 @@
 /**
- * A transform for the AssemblyScript compiler, with the two things that the kernel's runtime
+ * A transform for the AssemblyScript compiler, with the three things that the kernel's runtime
  * (kernel/runtime/) needs from it.
  *
  * A custom runtime is taken for one with the incremental collector, which keeps a shadow stack of
@@ -12,8 +12,12 @@
  *     __attempt() ? attempt(new X(a, b)) : null
  *
  * and neither the constructor nor the arguments run when the answer is no.
+ *
+ * A plain `new` is refused where a program could meet it with memory out: in a function of the
+ * kernel that is no constructor, no module-level initializer, no test, and not in plain-new.mjs.
  */
 import { Compiler, DiagnosticCode, NodeKind } from "assemblyscript";
+import { PLAIN_NEW } from "./plain-new.mjs";
 
 const RUNTIME_STUB = 0;
 const ATTEMPT = "attempt";
@@ -24,9 +28,35 @@ function isAttempt(call) {
   return call.expression.kind === NodeKind.Identifier && call.expression.text === ATTEMPT;
 }
 
+/** What of the compiled program is the kernel's own, and not a test's. */
+const KERNEL = /^kernel\/(?!.*(\.test|\/testing|\/sim-exports|\/fixture)\/)/;
+
+/** The `new` expressions that are arguments of `attempt`. */
+const attempted = new WeakSet();
+
+/** Whether a plain `new` may stand in a function of the program. */
+export function mayBePlain({ name, internalName }) {
+  if (name === "constructor" || !KERNEL.test(internalName)) return true;
+  return PLAIN_NEW.some((allowed) => internalName.startsWith(allowed.name));
+}
+
+const compileNew = Compiler.prototype.compileNewExpression;
+
+function compileCheckedNew(expression, contextualType, constraints) {
+  const { sourceFunction } = this.currentFlow;
+  if (!attempted.has(expression) && !mayBePlain(sourceFunction)) {
+    const why = `a plain new in ${sourceFunction.internalName}: use attempt (docs/contributing.md)`;
+    this.error(DiagnosticCode.User_defined_0, expression.range, why);
+  }
+  return compileNew.call(this, expression, contextualType, constraints);
+}
+
+Compiler.prototype.compileNewExpression = compileCheckedNew;
+
 const compileCall = Compiler.prototype.compileCallExpression;
 
 function compileCallOrAttempt(call, contextualType, constraints) {
+  if (isAttempt(call)) attempted.add(call.args[0]);
   const made = compileCall.call(this, call, contextualType, constraints);
   if (!isAttempt(call)) return made;
   if (call.args.length !== 1 || call.args[0].kind !== NodeKind.New) {

@@ -1,11 +1,12 @@
 /*
- * What the compiler says about a wrong `attempt`. That a right one does what it should is
+ * What the compiler says about a wrong `attempt`, and a missing one. That a right one does what it should is
  * kernel/runtime/attempt.test.ts.
  */
 import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
+import { mayBePlain } from "./assemblyscript-runtime.mjs";
 import { compileWasm } from "./compile-wasm.ts";
 import { buildDirectory } from "./paths.ts";
 
@@ -41,4 +42,15 @@ test("attempt: whatever is no `new` expression is refused", async () => {
 test("attempt: a checked object compiles", async () => {
   const errors = await compileErrors("const t = attempt(new Thing()); return t ? t.value : 0;");
   assert.equal(errors, "");
+});
+
+test("new: may be plain in constructors, in tests and at boot, and nowhere else in the kernel", () => {
+  const allowed = (internalName: string, name = "f") => mayBePlain({ name, internalName });
+  assert.ok(!allowed("kernel/linux/event-calls/sys_eventfd2"));
+  assert.ok(!allowed("kernel/fs/pipe/pipeCreate"));
+  assert.ok(allowed("kernel/fs/pipe/Pipe#constructor", "constructor"));
+  assert.ok(allowed("kernel/fs/init/fsInit"));
+  assert.ok(allowed("kernel/fs/pipe.test/make"));
+  assert.ok(allowed("kernel/net/testing/make"));
+  assert.ok(allowed("start:kernel/fs/pipe"));
 });

@@ -44,7 +44,7 @@ let inputTail: u32 = 0;
 /** Where input comes from, if neither from the virtio console nor from the serial port. */
 let hostInput: InputPort | null = null;
 let listening = false;
-let waiters: WaitQueue = changetype<WaitQueue>(0);
+const waiters: WaitQueue = new WaitQueue();
 let notifyInput: () => void = () => {};
 
 /** Takes a byte of the log. */
@@ -131,7 +131,6 @@ function inputCame(): void {
 function listen(): void {
   if (listening) return;
   listening = true;
-  waiters = new WaitQueue();
   const port = hostInput;
   if (port) port.open(inputCame);
   else if (virtioConsoleHasInput()) virtioConsoleListen(inputCame);

@@ -6,17 +6,19 @@
  * /dev/null and /dev/zero are what benchmarks call in a loop: their methods do nothing they need
  * not.
  */
+
 import { addressOf } from "../arch/hw";
 import { consoleOutput } from "../dev/console";
 import { controlPort, standardInput, standardOutput } from "../dev/virtio/host-ports";
 import { ENOSPC, ENXIO } from "../lib/errno";
 import { randomBytes } from "../lib/random";
 import { directMap, PAGE_SIZE } from "../mem/page-allocator";
+import { attempt } from "../runtime/attempt";
 import { heapAlloc, heapFree } from "../runtime/heap";
 import { ConsoleFile } from "./console-file";
 import { Dentry } from "./dentry";
 import { deviceNumber, setNodeOpener } from "./device-node";
-import { Inode } from "./inode";
+import { Inode, resultOf } from "./inode";
 import { IoVector } from "./io-vector";
 import { PageSource } from "./page-source";
 import { StandardInputFile } from "./standard-input-file";
@@ -134,38 +136,38 @@ function openDevice(inode: Inode, dentry: Dentry, flags: u32): usize {
   const rdev = <u32>inode.rdev;
   const port = standardInput();
   if (port && inode.rdev == deviceNumber(MAJOR_PORT, MINOR_STANDARD_INPUT)) {
-    return changetype<usize>(new StandardInputFile(dentry, inode, flags, port));
+    return resultOf(attempt(new StandardInputFile(dentry, inode, flags, port)));
   }
   if (inode.rdev == deviceNumber(MAJOR_PORT, MINOR_CONSOLE_OUTPUT)) {
-    return changetype<usize>(new StandardOutputFile(dentry, inode, flags, consoleOutput()));
+    return resultOf(attempt(new StandardOutputFile(dentry, inode, flags, consoleOutput())));
   }
   const output = standardOutput();
   if (output && inode.rdev == deviceNumber(MAJOR_PORT, MINOR_STANDARD_OUTPUT)) {
-    return changetype<usize>(new StandardOutputFile(dentry, inode, flags, output));
+    return resultOf(attempt(new StandardOutputFile(dentry, inode, flags, output)));
   }
   if (output && inode.rdev == deviceNumber(MAJOR_VIRTIO_TERMINAL, 0)) {
-    return changetype<usize>(new ConsoleFile(dentry, inode, flags, output));
+    return resultOf(attempt(new ConsoleFile(dentry, inode, flags, output)));
   }
   if ((inode.mode & S_IFMT) != S_IFCHR) return -ENXIO;
   if (rdev >> 8 == MAJOR_MEMORY) {
     switch (rdev & 0xff) {
       case MINOR_NULL:
-        return changetype<usize>(new NullFile(dentry, inode, flags));
+        return resultOf(attempt(new NullFile(dentry, inode, flags)));
       case MINOR_ZERO:
-        return changetype<usize>(new ZeroFile(dentry, inode, flags));
+        return resultOf(attempt(new ZeroFile(dentry, inode, flags)));
       case MINOR_FULL:
-        return changetype<usize>(new FullFile(dentry, inode, flags));
+        return resultOf(attempt(new FullFile(dentry, inode, flags)));
       case MINOR_RANDOM:
       case MINOR_URANDOM:
-        return changetype<usize>(new RandomFile(dentry, inode, flags));
+        return resultOf(attempt(new RandomFile(dentry, inode, flags)));
       case MINOR_KMSG:
-        return changetype<usize>(new ConsoleFile(dentry, inode, flags, consoleOutput()));
+        return resultOf(attempt(new ConsoleFile(dentry, inode, flags, consoleOutput())));
       default:
         return -ENXIO;
     }
   }
   if (rdev >> 8 == MAJOR_TTY)
-    return changetype<usize>(new ConsoleFile(dentry, inode, flags, consoleOutput()));
+    return resultOf(attempt(new ConsoleFile(dentry, inode, flags, consoleOutput())));
   return -ENXIO;
 }
 

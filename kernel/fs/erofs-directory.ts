@@ -7,8 +7,10 @@
  * The offset of the first name tells how many entries there are; a name ends where the next begins.
  * A position for getdents64 is the block and the entry: DIRECTORY_START + (block << 9 | entry).
  */
+
 import { load8 } from "../arch/hw";
-import { EIO, ENOTDIR, EUCLEAN } from "../lib/errno";
+import { EIO, ENOMEM, ENOTDIR, EUCLEAN } from "../lib/errno";
+import { attempt } from "../runtime/attempt";
 import { free } from "../runtime/free";
 import { Dentry } from "./dentry";
 import {
@@ -107,7 +109,12 @@ class EntryBlock {
 function readBlock(directory: ErofsInode, index: u64): usize {
   const view = directory.dataView(index);
   if (isError(view)) return view;
-  const block = new EntryBlock(changetype<MetaView>(view), directory.dataBytes(index));
+  const bytes = directory.dataBytes(index);
+  const block = attempt(new EntryBlock(changetype<MetaView>(view), bytes));
+  if (!block) {
+    changetype<MetaView>(view).done();
+    return -ENOMEM;
+  }
   if (block.count != 0) return changetype<usize>(block);
   block.done();
   return -EUCLEAN;

@@ -27,7 +27,7 @@ import { erofsList, erofsLookup } from "./erofs-directory";
 import * as format from "./erofs-format";
 import { ErofsFields } from "./erofs-format";
 import { ErofsPages } from "./erofs-pages";
-import { FileSystem, FileSystemUse, Inode, isError } from "./inode";
+import { FileSystem, FileSystemUse, Inode, isError, resultOf } from "./inode";
 import { IoVector } from "./io-vector";
 import { PageCache, ReadAhead } from "./page-cache";
 import { PageSource } from "./page-source";
@@ -153,9 +153,13 @@ export class ErofsFileSystem extends FileSystem {
   inode(nid: u64): usize {
     if (nid >= NID_MAX) return -EUCLEAN;
     const offset = this.metaStart + nid * format.EROFS_SLOT_SIZE;
+    const fields = attempt(new ErofsFields());
+    if (!fields) return -ENOMEM;
     const raw = heapAlloc(<usize>format.EROFS_INODE_EXTENDED_SIZE);
-    if (raw == 0) return -ENOMEM;
-    const fields = new ErofsFields();
+    if (raw == 0) {
+      free(fields);
+      return -ENOMEM;
+    }
     let error = this.readSlot(offset, raw);
     // An extended inode may reach into the next block.
     if (error == 0 && (load<u8>(raw) & 1) != 0) {
@@ -164,18 +168,13 @@ export class ErofsFileSystem extends FileSystem {
     if (error == 0 && !format.parseInode(addressOf(raw), fields)) error = -EUCLEAN;
     if (error == 0 && format.isCompressed(fields.layout)) error = this.refuseCompressed(nid);
     heapFree(raw);
-    let result: usize = error;
-    if (error == 0) {
-      const inode = new ErofsInode(this, nid, fields, offset);
-      error = inode.checkLayout();
-      result = changetype<usize>(inode);
-      if (error != 0) {
-        free(inode);
-        result = error;
-      }
-    }
+    const inode = error == 0 ? attempt(new ErofsInode(this, nid, fields, offset)) : null;
     free(fields);
-    return result;
+    if (!inode) return error != 0 ? error : -ENOMEM;
+    error = inode.checkLayout();
+    if (error == 0) return changetype<usize>(inode);
+    free(inode);
+    return error;
   }
 
   private refuseCompressed(nid: u64): i32 {
@@ -353,13 +352,13 @@ export class ErofsInode extends Inode {
 
   pages(): PageSource | null {
     if (!this.isRegular()) return null;
-    if (!this.source) this.source = new ErofsPages(this);
+    if (!this.source) this.source = attempt(new ErofsPages(this));
     return this.source;
   }
 
   open(dentry: Dentry, flags: u32): usize {
-    if (this.isRegular()) return changetype<usize>(new RegularFile(dentry, this, flags));
-    if (this.isDirectory()) return changetype<usize>(new DirectoryFile(dentry, this, flags));
+    if (this.isRegular()) return resultOf(attempt(new RegularFile(dentry, this, flags)));
+    if (this.isDirectory()) return resultOf(attempt(new DirectoryFile(dentry, this, flags)));
     return openNode(this, dentry, flags);
   }
 

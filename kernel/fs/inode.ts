@@ -11,7 +11,7 @@
  * Locks: on one CPU nothing here is preempted, so what doesn't sleep needs none. With more CPUs a
  * directory's changes are guarded by a Mutex per directory.
  */
-import { EINVAL, EISDIR, ENOTDIR, EPERM, EROFS } from "../lib/errno";
+import { EINVAL, EISDIR, ENOMEM, ENOTDIR, EPERM, EROFS } from "../lib/errno";
 import { directMap, PAGE_SIZE, pagePut } from "../mem/page-allocator";
 import { free } from "../runtime/free";
 import { Dentry } from "./dentry";
@@ -219,7 +219,8 @@ export abstract class Inode {
 
   readAt(io: IoVector, offset: u64): i64 {
     const source = this.pages();
-    return source ? readPages(source, io, offset) : -EINVAL;
+    if (source) return readPages(source, io, offset);
+    return this.isRegular() ? -ENOMEM : -EINVAL;
   }
 
   writeAt(io: IoVector, offset: u64): i64 {
@@ -308,6 +309,12 @@ export function inodePut(inode: Inode): void {
 export function inodeSourceReleased(inode: Inode): void {
   assert(inode.references == 0, "an inode in use holds its pages");
   inode.destroy();
+}
+
+/** What `attempt` has made as a pointer, or -ENOMEM. */
+export function resultOf<T>(object: T): usize {
+  const pointer = changetype<usize>(object);
+  return pointer != 0 ? pointer : <usize>-ENOMEM;
 }
 
 /** An errno in place of a pointer, and how to tell: pointers are below 1 GiB. */

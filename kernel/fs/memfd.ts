@@ -1,8 +1,10 @@
 /**
  * Files in memory without a name: memfd_create(2).
  */
+
 import { ENOMEM } from "../lib/errno";
 import { totalPageCount } from "../mem/page-allocator";
+import { attempt } from "../runtime/attempt";
 import { dentryCreate, dentryDrop, dentryPut, NAME_HASH_START } from "./dentry";
 import { O_RDWR } from "./file";
 import { S_IFREG } from "./stat";
@@ -11,12 +13,9 @@ import { TmpFileSystem } from "./tmpfs-inode";
 
 let fileSystem: TmpFileSystem | null = null;
 
-function memoryFiles(): TmpFileSystem {
-  const made = fileSystem;
-  if (made) return made;
-  const created = new TmpFileSystem("tmpfs", totalPageCount() / 2);
-  fileSystem = created;
-  return created;
+function memoryFiles(): TmpFileSystem | null {
+  if (!fileSystem) fileSystem = attempt(new TmpFileSystem("tmpfs", totalPageCount() / 2));
+  return fileSystem;
 }
 
 /**
@@ -24,9 +23,15 @@ function memoryFiles(): TmpFileSystem {
  * "memfd:".
  */
 export function memfdCreate(name: usize, length: u32): usize {
+  const files = memoryFiles();
+  if (!files) return -ENOMEM;
   const dentry = dentryCreate(null, NAME_HASH_START, name, length);
   if (!dentry) return -ENOMEM;
-  const inode = new TmpFile(memoryFiles(), S_IFREG | 0o777);
+  const inode = attempt(new TmpFile(files, S_IFREG | 0o777));
+  if (!inode) {
+    dentryPut(dentry);
+    return -ENOMEM;
+  }
   inode.nlink = 0;
   dentry.inode = inode;
   dentryDrop(dentry);

@@ -18,12 +18,14 @@
  * A copy may sleep, when it faults on the application's memory; the pipe's lock (1 in the order)
  * keeps all others out of the ring meanwhile. With more CPUs it becomes a Mutex.
  */
+
 import { copy } from "../arch/hw";
 import { EAGAIN, EBADF, EBUSY, EINTR, EINVAL, ENOMEM, ENOTTY, EPERM, EPIPE } from "../lib/errno";
 import { sendSignalToCurrent } from "../linux/signal";
 import { SIGPIPE } from "../linux/signal-numbers";
 import { storeUser32 } from "../linux/user-memory";
 import { allocPages, directMap, freePages } from "../mem/page-allocator";
+import { attempt } from "../runtime/attempt";
 import { free } from "../runtime/free";
 import { LOCK_PIPE } from "../sched/lock-order";
 import { SleepLock } from "../sched/sleep-lock";
@@ -361,9 +363,19 @@ export class PipeWriter extends PipeEnd {
 export function pipeCreate(flags: u32): Pipe | null {
   const memory = allocPages(0);
   if (memory == 0) return null;
-  const pipe = new Pipe(directMap(memory));
-  const reader = new PipeReader(pipe);
-  const writer = new PipeWriter(pipe);
+  const pipe = attempt(new Pipe(directMap(memory)));
+  if (!pipe) {
+    freePages(memory, 0);
+    return null;
+  }
+  const reader = attempt(new PipeReader(pipe));
+  const writer = attempt(new PipeWriter(pipe));
+  if (!reader || !writer) {
+    if (reader) free(reader);
+    if (writer) free(writer);
+    pipe.dropEnd();
+    return null;
+  }
   reader.flags = O_RDONLY | flags;
   writer.flags = O_WRONLY | flags;
   pipe.reader = reader;

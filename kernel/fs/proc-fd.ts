@@ -1,15 +1,17 @@
 /**
  * /proc/self/fd, /proc/self/exe, cwd and root: links that lead straight to an open file's place.
  */
+
 import { addressOf } from "../arch/hw";
-import { ENOENT } from "../lib/errno";
+import { ENOENT, ENOMEM } from "../lib/errno";
 import { TextBuffer } from "../lib/text-buffer";
+import { attempt } from "../runtime/attempt";
 import { free } from "../runtime/free";
 import { heapAlloc, heapFree } from "../runtime/heap";
 import { Dentry } from "./dentry";
 import { DIRECTORY_START, DirectorySink, DT_LNK } from "./directory-sink";
 import { File } from "./file";
-import { FileSystem, Inode } from "./inode";
+import { FileSystem, Inode, resultOf } from "./inode";
 import { dentryPath, PATH_MAX, rootDirectory } from "./mount";
 import { ProcLink } from "./proc-node";
 import { processInfo } from "./process-info";
@@ -23,7 +25,10 @@ const FD_NUMBERS: u64 = 0x10000;
 /** The path of a dentry, as /proc shows it. */
 export function putPath(out: TextBuffer, dentry: Dentry): void {
   const path = heapAlloc(PATH_MAX);
-  if (path == 0) return;
+  if (path == 0) {
+    out.cut = true;
+    return;
+  }
   const length = dentryPath(dentry, path, PATH_MAX);
   if (length > 0) out.bytes(path, length);
   heapFree(path);
@@ -36,7 +41,11 @@ function putFile(out: TextBuffer, file: File): void {
     putPath(out, place.dentry);
     return;
   }
-  const stat = new Stat();
+  const stat = attempt(new Stat());
+  if (!stat) {
+    out.cut = true;
+    return;
+  }
   stat.reset(0);
   file.stat(stat);
   const type = stat.mode & S_IFMT;
@@ -114,7 +123,8 @@ export function parseNumber(name: usize, length: u32): i32 {
 
 /** Puts a number as a directory entry. */
 export function putNumber(sink: DirectorySink, value: u32, inode: u64, type: u32, next: u64): bool {
-  const text = new TextBuffer();
+  const text = attempt(new TextBuffer());
+  if (!text) return false;
   text.decimal(value);
   const taken = sink.put(addressOf(text.data), text.length, inode, type, next);
   text.destroy();
@@ -130,14 +140,14 @@ export class FdDirectory extends Inode {
   }
 
   open(dentry: Dentry, flags: u32): usize {
-    return changetype<usize>(new DirectoryFile(dentry, this, flags));
+    return resultOf(attempt(new DirectoryFile(dentry, this, flags)));
   }
 
   lookup(dentry: Dentry): i32 {
     const descriptor = parseNumber(dentry.name, dentry.nameLength);
     if (descriptor < 0 || !processInfo().file(descriptor)) return -ENOENT;
-    dentry.inode = new FdLink(this.fileSystem, descriptor);
-    return 0;
+    dentry.inode = attempt(new FdLink(this.fileSystem, descriptor));
+    return dentry.inode ? 0 : -ENOMEM;
   }
 
   list(position: u64, sink: DirectorySink): i64 {

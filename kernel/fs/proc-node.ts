@@ -2,13 +2,15 @@
  * The kinds of files in /proc and /sys: texts that a function writes when they are read, and links
  * that lead to what the kernel knows and not to a path.
  */
+
 import { addressOf } from "../arch/hw";
 import { EACCES, EINVAL, ENOENT, ENOMEM } from "../lib/errno";
 import { TextBuffer } from "../lib/text-buffer";
+import { attempt } from "../runtime/attempt";
 import { free } from "../runtime/free";
 import { Dentry } from "./dentry";
 import { O_ACCMODE, O_RDONLY } from "./file";
-import { FileSystem, Inode } from "./inode";
+import { FileSystem, Inode, resultOf } from "./inode";
 import { IoVector } from "./io-vector";
 import { processInfo } from "./process-info";
 import { S_IFLNK, S_IFREG, Stat } from "./stat";
@@ -89,7 +91,7 @@ export class ProcText extends Inode {
 
   open(dentry: Dentry, flags: u32): usize {
     if ((flags & O_ACCMODE) != O_RDONLY && (this.mode & 0o222) == 0) return -EACCES;
-    return changetype<usize>(new ProcFile(dentry, this, flags));
+    return resultOf(attempt(new ProcFile(dentry, this, flags)));
   }
 
   truncate(size: u64): i32 {
@@ -109,7 +111,8 @@ export class NameServersText extends ProcText {
   }
 
   size(): u64 {
-    const text = new TextBuffer();
+    const text = attempt(new TextBuffer());
+    if (!text) return 0;
     this.write(text);
     const size = text.length;
     text.destroy();
@@ -136,14 +139,16 @@ export class ProcLink extends Inode {
   }
 
   readLink(to: usize, size: u32): i32 {
-    const text = new TextBuffer();
+    const text = attempt(new TextBuffer());
+    if (!text) return -ENOMEM;
     this.generator(text, this.subject);
     const n = min(size, text.length);
     memory.copy(to, text.data, n);
-    const missing = text.length == 0;
+    let result = text.length == 0 ? -ENOENT : <i32>n;
+    if (text.cut) result = -ENOMEM;
     text.destroy();
     free(text);
-    return missing ? -ENOENT : n;
+    return result;
   }
 
   open(dentry: Dentry, flags: u32): usize {

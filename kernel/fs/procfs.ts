@@ -7,11 +7,14 @@
  * Descriptors and threads come and go: their directories look them up each time (proc-fd.ts,
  * ProcTasks).
  */
-import { ENOENT } from "../lib/errno";
+
+import { ENOENT, ENOMEM } from "../lib/errno";
 import { TextBuffer } from "../lib/text-buffer";
+import { attempt } from "../runtime/attempt";
+import { heapHasRoom } from "../runtime/heap";
 import { Dentry } from "./dentry";
 import { DIRECTORY_START, DirectorySink, DT_DIR } from "./directory-sink";
-import { FileSystem, Inode } from "./inode";
+import { FileSystem, Inode, resultOf } from "./inode";
 import {
   FdDirectory,
   PLACE_CURRENT,
@@ -34,6 +37,8 @@ import { DirectoryFile } from "./vfs-file";
 const PROC_SUPER_MAGIC: u64 = 0x9fa0;
 const SYSFS_MAGIC: u64 = 0x62656572;
 const SLASH = 47;
+/** More than the files of one thread take. */
+const THREAD_ROOM: usize = 16 << 10;
 
 /** The directory named by characters [start, end) of a path in `parent`, made if need be. */
 function subdirectory(parent: TmpDirectory, path: string, start: i32, end: i32): TmpDirectory {
@@ -218,12 +223,13 @@ class ProcTasks extends Inode {
   }
 
   open(dentry: Dentry, flags: u32): usize {
-    return changetype<usize>(new DirectoryFile(dentry, this, flags));
+    return resultOf(attempt(new DirectoryFile(dentry, this, flags)));
   }
 
   lookup(dentry: Dentry): i32 {
     const id = parseNumber(dentry.name, dentry.nameLength);
     if (id <= 0 || processInfo().nextThread(id - 1) != <u32>id) return -ENOENT;
+    if (!heapHasRoom(THREAD_ROOM)) return -ENOMEM;
     const directory = new TmpDirectory(<TmpFileSystem>this.fileSystem, 0o555);
     addThreadFiles(directory, id);
     dentry.inode = directory;

@@ -4,8 +4,9 @@
  */
 
 import { addressOf, copy } from "../arch/hw";
-import { ENOTEMPTY } from "../lib/errno";
+import { ENOMEM, ENOTEMPTY } from "../lib/errno";
 import { HashNode, HashTable } from "../lib/hash-table";
+import { attempt } from "../runtime/attempt";
 import { free } from "../runtime/free";
 import { heapAlloc, heapFree } from "../runtime/heap";
 import { nameHash } from "./dentry";
@@ -127,7 +128,8 @@ class EmptySink extends DirectorySink {
 
 /** 0 when nothing of `lower` shows through `directory`, else -ENOTEMPTY or an error. May sleep. */
 export function emptyDirectory(lower: Inode, directory: TmpDirectory): i32 {
-  const sink = new EmptySink(directory);
+  const sink = attempt(new EmptySink(directory));
+  if (!sink) return -ENOMEM;
   const error = lower.list(DIRECTORY_START, sink);
   const found = sink.found;
   free(sink);

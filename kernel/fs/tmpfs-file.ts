@@ -6,13 +6,15 @@
  * sleep: the page is held by another reference meanwhile, since a truncation may take it out of the
  * map.
  */
+
 import { copy, fill } from "../arch/hw";
 import { EFBIG, EINVAL, ENOMEM, ENOSPC, EOPNOTSUPP } from "../lib/errno";
 import { discardSource } from "../mem/address-space";
 import { allocPages, directMap, PAGE_SIZE, pageGet, pagePut } from "../mem/page-allocator";
+import { attempt } from "../runtime/attempt";
 import { free } from "../runtime/free";
 import { Dentry } from "./dentry";
-import { Inode, inodeSourceReleased } from "./inode";
+import { Inode, inodeSourceReleased, resultOf } from "./inode";
 import { IoVector } from "./io-vector";
 import { entryOf, entryPage, PageMap } from "./page-map";
 import { PageSource } from "./page-source";
@@ -42,11 +44,11 @@ export class TmpFile extends TmpInode {
   }
 
   open(dentry: Dentry, flags: u32): usize {
-    return changetype<usize>(new RegularFile(dentry, this, flags));
+    return resultOf(attempt(new RegularFile(dentry, this, flags)));
   }
 
   pages(): PageSource | null {
-    if (!this.source) this.source = new TmpPages(this);
+    if (!this.source) this.source = attempt(new TmpPages(this));
     return this.source;
   }
 

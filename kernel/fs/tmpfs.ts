@@ -17,14 +17,16 @@
  * own in the order of their positions, for listing. Nothing here sleeps but what asks the lower
  * file system; after that, a lookup is made again.
  */
+
 import { addressOf } from "../arch/hw";
 import { EEXIST, ENOENT, ENOMEM, ENOTEMPTY } from "../lib/errno";
+import { attempt } from "../runtime/attempt";
 import { free } from "../runtime/free";
-import { heapAlloc, heapFree } from "../runtime/heap";
+import { heapAlloc, heapFree, heapHasRoom } from "../runtime/heap";
 import { realtimeNs } from "../time/clock";
 import { Dentry, nameHash } from "./dentry";
 import { DirectorySink, directoryType } from "./directory-sink";
-import { Inode, inodeGet, inodePut } from "./inode";
+import { Inode, inodeGet, inodePut, resultOf } from "./inode";
 import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from "./stat";
 import { emptyDirectory, MergeSink, TmpEntry } from "./tmpfs-entry";
 import { TmpFile } from "./tmpfs-file";
@@ -44,6 +46,9 @@ function asciiName(text: string, start: i32, end: i32): usize {
   }
   return NAME_BUFFER;
 }
+
+/** More than the entries of /proc or /sys take, which are made at once. */
+const FILL_ROOM: usize = 64 << 10;
 
 export class TmpDirectory extends TmpInode {
   private first: TmpEntry | null = null;
@@ -160,11 +165,14 @@ export class TmpDirectory extends TmpInode {
     this.filler = fill;
   }
 
-  private fillNow(): void {
+  /** Whether the entries are there: false when memory is short. */
+  private isFilled(): bool {
     const fill = this.filler;
-    if (!fill) return;
+    if (!fill) return true;
+    if (!heapHasRoom(FILL_ROOM)) return false;
     this.filler = null;
     fill(this);
+    return true;
   }
 
   // ---- Inode ------------------------------------------------------------------------------------
@@ -178,11 +186,11 @@ export class TmpDirectory extends TmpInode {
   }
 
   open(dentry: Dentry, flags: u32): usize {
-    return changetype<usize>(new DirectoryFile(dentry, this, flags));
+    return resultOf(attempt(new DirectoryFile(dentry, this, flags)));
   }
 
   lookup(dentry: Dentry): i32 {
-    if (this.filler) this.fillNow();
+    if (this.filler && !this.isFilled()) return -ENOMEM;
     const entry = this.find(dentry.name, dentry.nameLength);
     if (entry) {
       const inode = entry.inode;
@@ -207,7 +215,12 @@ export class TmpDirectory extends TmpInode {
       return 0;
     }
     if (!below.isDirectory()) return 0;
-    const directory = new TmpDirectory(this.tmpfs, 0, below);
+    const directory = attempt(new TmpDirectory(this.tmpfs, 0, below));
+    if (!directory) {
+      dentry.inode = null;
+      inodePut(below);
+      return -ENOMEM;
+    }
     directory.nlink = below.nlink;
     if (!this.enter(dentry.name, dentry.nameLength, directory, true)) {
       dentry.inode = null;
@@ -220,10 +233,11 @@ export class TmpDirectory extends TmpInode {
   }
 
   /**
-   * Gives a negative dentry its new inode, which has one reference. 0 or -errno, and then the inode
-   * is gone.
+   * Gives a negative dentry its new inode, which has one reference; null: there was no memory for
+   * it. 0 or -errno, and then the inode is gone.
    */
-  private give(dentry: Dentry, inode: Inode): i32 {
+  private give(dentry: Dentry, inode: Inode | null): i32 {
+    if (!inode) return -ENOMEM;
     let error = 0;
     // The directory was removed, or somebody else made the name meanwhile.
     if (this.nlink == 0) error = -ENOENT;
@@ -241,29 +255,31 @@ export class TmpDirectory extends TmpInode {
 
   create(dentry: Dentry, mode: u32, rdev: u64): i32 {
     if (this.tmpfs.readOnly) return super.create(dentry, mode, rdev);
-    if ((mode & S_IFMT) == S_IFREG) return this.give(dentry, new TmpFile(this.tmpfs, mode));
-    const node = new TmpNode(this.tmpfs, mode);
-    node.rdev = rdev;
+    if ((mode & S_IFMT) == S_IFREG)
+      return this.give(dentry, attempt(new TmpFile(this.tmpfs, mode)));
+    const node = attempt(new TmpNode(this.tmpfs, mode));
+    if (node) node.rdev = rdev;
     return this.give(dentry, node);
   }
 
   createUnnamed(mode: u32): Inode | null {
     if (this.tmpfs.readOnly || this.nlink == 0) return null;
-    const file = new TmpFile(this.tmpfs, mode);
-    file.nlink = 0;
+    const file = attempt(new TmpFile(this.tmpfs, mode));
+    if (file) file.nlink = 0;
     return file;
   }
 
   makeDirectory(dentry: Dentry, mode: u32): i32 {
     if (this.tmpfs.readOnly) return super.makeDirectory(dentry, mode);
-    const error = this.give(dentry, new TmpDirectory(this.tmpfs, mode));
+    const error = this.give(dentry, attempt(new TmpDirectory(this.tmpfs, mode)));
     if (error == 0) this.nlink++;
     return error;
   }
 
   symlink(dentry: Dentry, target: usize, length: u32): i32 {
     if (this.tmpfs.readOnly) return super.symlink(dentry, target, length);
-    const link = new TmpLink(this.tmpfs, S_IFLNK | 0o777);
+    const link = attempt(new TmpLink(this.tmpfs, S_IFLNK | 0o777));
+    if (!link) return -ENOMEM;
     if (!link.setTarget(target, length)) {
       inodePut(link);
       return -ENOMEM;
@@ -395,11 +411,12 @@ export class TmpDirectory extends TmpInode {
    * short.
    */
   private copyUp(inode: Inode, keepData: bool): TmpInode | null {
-    let made: TmpInode;
+    let made: TmpInode | null = null;
     if (inode.isRegular()) {
-      made = new TmpFile(this.tmpfs, inode.mode);
+      made = attempt(new TmpFile(this.tmpfs, inode.mode));
     } else if (inode.isLink()) {
-      const link = new TmpLink(this.tmpfs, inode.mode);
+      const link = attempt(new TmpLink(this.tmpfs, inode.mode));
+      if (!link) return null;
       made = link;
       const length = <u32>inode.size();
       const target = heapAlloc(max(length, 1));
@@ -411,19 +428,20 @@ export class TmpDirectory extends TmpInode {
         return null;
       }
     } else {
-      made = new TmpNode(this.tmpfs, inode.mode);
-      made.rdev = inode.rdev;
+      made = attempt(new TmpNode(this.tmpfs, inode.mode));
+      if (made) made.rdev = inode.rdev;
     }
-    made.copyAttributes(inode);
+    if (made) made.copyAttributes(inode);
     return made;
   }
 
   list(position: u64, sink: DirectorySink): i64 {
-    if (this.filler) this.fillNow();
+    if (this.filler && !this.isFilled()) return -ENOMEM;
     let at = position;
     const lower = this.lower;
     if (lower && at < OWN_POSITIONS) {
-      const merge = new MergeSink(sink, this);
+      const merge = attempt(new MergeSink(sink, this));
+      if (!merge) return -ENOMEM;
       const next = lower.list(at, merge);
       const full = merge.full;
       free(merge);

@@ -10,7 +10,8 @@
  */
 
 import { addressOf } from "../arch/hw";
-import { EBADF, EFBIG, EINVAL, EISDIR, ENOTDIR, ENXIO } from "../lib/errno";
+import { EBADF, EFBIG, EINVAL, EISDIR, ENOMEM, ENOTDIR, ENXIO } from "../lib/errno";
+import { attempt } from "../runtime/attempt";
 import { Dentry, dentryGet, dentryPut } from "./dentry";
 import { DIRECTORY_START, DT_DIR, UserSink } from "./directory-sink";
 import { File, O_APPEND } from "./file";
@@ -176,7 +177,8 @@ export class DirectoryFile extends VfsFile {
   }
 
   readDirectory(io: IoVector): i64 {
-    const sink = new UserSink();
+    const sink = attempt(new UserSink());
+    if (!sink) return -ENOMEM;
     sink.start(io);
     const error = this.fill(sink);
     const filled = sink.filled;

@@ -13,6 +13,7 @@
  * All return 0 or a value, or -errno, and may sleep. There are no permissions to check: the
  * application is root.
  */
+
 import {
   EBUSY,
   EEXIST,
@@ -28,6 +29,7 @@ import {
   EROFS,
   EXDEV,
 } from "../lib/errno";
+import { attempt } from "../runtime/attempt";
 import { Dentry, dentryCreate, dentryDrop, dentryGet, dentryMove, dentryPut } from "./dentry";
 import {
   File,
@@ -42,7 +44,7 @@ import {
   O_TRUNC,
   O_UNNAMED,
 } from "./file";
-import { Attributes, Inode, inodePut, isError } from "./inode";
+import { Attributes, Inode, inodePut, isError, resultOf } from "./inode";
 import { directoryAbove, rootDirectory, setRootDirectory } from "./mount";
 import {
   LAST_DOT,
@@ -191,7 +193,7 @@ function openDentry(dentry: Dentry, flags: u32, truncate: bool): usize {
   const inode = dentry.inode!;
   if ((flags & O_DIRECTORY) != 0 && !inode.isDirectory()) return -ENOTDIR;
   if ((flags & O_PATH) != 0) {
-    return changetype<usize>(new PathFile(dentry, inode, flags & (O_PATH | O_DIRECTORY)));
+    return resultOf(attempt(new PathFile(dentry, inode, flags & (O_PATH | O_DIRECTORY))));
   }
   if (inode.isLink()) return -ELOOP;
   const writes = (flags & O_ACCMODE) != O_RDONLY || truncate;

@@ -1,21 +1,20 @@
 /**
  * What a mapping of /dev/zero sees: a page of zeros of its own for each page touched.
  */
+
 import { fill } from "../arch/hw";
 import { ENOMEM } from "../lib/errno";
 import { allocPages, directMap, PAGE_SIZE } from "../mem/page-allocator";
+import { attempt } from "../runtime/attempt";
 import { PageSource } from "./page-source";
 
 let instance: ZeroSource | null = null;
 
 export class ZeroSource extends PageSource {
-  /** The one there is; it stays. */
-  static instance(): ZeroSource {
-    const made = instance;
-    if (made) return made;
-    const source = new ZeroSource();
-    instance = source;
-    return source;
+  /** The one there is; it stays. Null when memory is short. */
+  static instance(): ZeroSource | null {
+    if (!instance) instance = attempt(new ZeroSource());
+    return instance;
   }
 
   size(): u64 {

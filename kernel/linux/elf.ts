@@ -9,6 +9,7 @@
  * segment's file data in its last page is zeroed, the rest of its memory is anonymous. Everything
  * in the headers is a claim and is checked.
  */
+
 import { addressOf } from "../arch/hw";
 import { File } from "../fs/file";
 import { IoVector } from "../fs/io-vector";
@@ -17,6 +18,8 @@ import { EIO, ENOEXEC, ENOMEM } from "../lib/errno";
 import { findFree, isFree, mapRegion, pageAlign } from "../mem/address-space";
 import { PAGE_SHIFT, PAGE_SIZE } from "../mem/page-allocator";
 import { PROT_EXEC, PROT_READ, PROT_WRITE, VMA_MAY_WRITE } from "../mem/vma";
+import { attempt } from "../runtime/attempt";
+import { free } from "../runtime/free";
 import { loadUser, storeUser, USER_END } from "./user-memory";
 
 const ELF_MAGIC: u32 = 0x464c457f;
@@ -134,10 +137,11 @@ function programHeader(index: u16): ProgramHeader {
 
 /** Reads exactly n bytes at an offset of the file. */
 function readExactly(file: File, to: usize, n: u64, offset: u64): bool {
-  const io = new IoVector();
+  const io = attempt(new IoVector());
+  if (!io) return false;
   io.setKernel(addressOf(to), n);
   const result = file.readAt(io, <i64>offset);
-  heap.free(changetype<usize>(io));
+  free(io);
   return result == <i64>n;
 }
 

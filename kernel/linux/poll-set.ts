@@ -13,8 +13,9 @@
  */
 
 import { File, fileGet, filePut, POLLERR, POLLHUP, POLLNVAL, PollObserver } from "../fs/file";
-import { ETIMEDOUT } from "../lib/errno";
+import { ENOMEM, ETIMEDOUT } from "../lib/errno";
 import { netPoll } from "../net/poll";
+import { attempt } from "../runtime/attempt";
 import { free } from "../runtime/free";
 import { heapAlloc, heapFree } from "../runtime/heap";
 import { WaitQueue } from "../sched/wait-queue";
@@ -143,21 +144,23 @@ export class PollSet {
     return ready;
   }
 
-  /** Observes all files. */
-  private observe(n: u32): void {
+  /** Observes all files. False when memory is short: those before that are observed. */
+  private observe(n: u32): bool {
     for (let i: u32 = 0; i < n; i++) {
       const fd = this.fd(i);
       const file = fd >= 0 ? fdFile(fd) : null;
       if (!file) continue;
       let waiter = this.waiterAt(i);
       if (!waiter) {
-        waiter = new PollWaiter(this.queue);
+        waiter = attempt(new PollWaiter(this.queue));
+        if (!waiter) return false;
         store<PollWaiter>(this.waiters + ((<usize>i) << 2), waiter);
       }
       waiter.wanted = this.wanted(i);
       fileGet(file);
       file.addObserver(waiter);
     }
+    return true;
   }
 
   /** Looks at the observed files, which may have other descriptors by now, or none. */
@@ -184,11 +187,12 @@ export class PollSet {
     }
   }
 
-  /** Sleeps until one of n entries is ready: how many are, 0 at the deadline, or -EINTR. */
+  /**
+   * Sleeps until one of n entries is ready: how many are, 0 at the deadline, -EINTR or -ENOMEM.
+   */
   sleep(n: u32, deadline: u64): i32 {
-    this.observe(n);
     let ready = 0;
-    let error = 0;
+    let error = this.observe(n) ? 0 : -ENOMEM;
     while (ready == 0 && error == 0) {
       error = this.queue.wait(deadline);
       ready = this.lookAgain(n);
@@ -209,7 +213,8 @@ export function pollSetTake(): PollSet | null {
     pooled--;
     return set;
   }
-  const fresh = new PollSet();
+  const fresh = attempt(new PollSet());
+  if (!fresh) return null;
   if (fresh.reserve(POOLED_ENTRIES)) return fresh;
   fresh.destroy();
   return null;

@@ -1,6 +1,7 @@
 /**
  * What /proc/self shows of the process: the parts that the scheduler, memory and this folder know.
  */
+
 import { addressOf, load8 } from "../arch/hw";
 import { Dentry } from "../fs/dentry";
 import { File } from "../fs/file";
@@ -21,6 +22,7 @@ import {
   vmaFirstFrom,
 } from "../mem/vma";
 import { nameServersChangedNs, nameServersText } from "../net/name-servers";
+import { heapAlloc, heapFree } from "../runtime/heap";
 import {
   currentThread,
   SCRATCH_SIZE,
@@ -143,10 +145,14 @@ export class ProcessView extends ProcessInfo {
   private putName(out: TextBuffer, file: File): void {
     const place = placeOf(file);
     if (!place) return;
-    const path = heap.alloc(PATH_MAX);
+    const path = heapAlloc(PATH_MAX);
+    if (path == 0) {
+      out.cut = true;
+      return;
+    }
     const length = dentryPath(place.dentry, path, PATH_MAX);
     for (let i = 0; i < length && load<u8>(path + i) != 0; i++) out.byte(load<u8>(path + i));
-    heap.free(path);
+    heapFree(path);
   }
 
   virtualPages(): u64 {

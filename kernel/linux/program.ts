@@ -235,7 +235,9 @@ export function programStart(path: string, args: string[], environment: string[]
   if (sp == 0 || !thread) return -ENOMEM;
   nameThread(thread, path);
   // The host may have sent a signal already.
-  updateSignalWork(taskCreate(thread));
+  const task = taskCreate(thread);
+  if (!task) return -ENOMEM;
+  updateSignalWork(task);
   const frame = changetype<TrapFrame>(
     <usize>(thread.stackTop - addressOf(0)) - offsetof<TrapFrame>(),
   );

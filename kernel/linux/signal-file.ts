@@ -5,11 +5,13 @@
  *     sys_signalfd4(fd, mask, size, flags)
  *     signalArrived(bit)          from linux/signal.ts, when a signal of `watchedSignals` has become pending
  */
+
 import { addressOf } from "../arch/hw";
 import { File, O_CLOEXEC, O_NONBLOCK, O_RDWR, POLLIN, POLLRDNORM } from "../fs/file";
 import { IoVector } from "../fs/io-vector";
 import { Stat } from "../fs/stat";
-import { EAGAIN, EBADF, EFAULT, EINVAL } from "../lib/errno";
+import { EAGAIN, EBADF, EFAULT, EINVAL, ENOMEM } from "../lib/errno";
+import { attempt } from "../runtime/attempt";
 import { free } from "../runtime/free";
 import { threadScratch } from "../sched/thread";
 import { WaitQueue } from "../sched/wait-queue";
@@ -139,7 +141,10 @@ export function sys_signalfd4(fd: i32, mask: u64, size: u64, flags: u32): i64 {
   if (size != SIGSET_SIZE || (flags & ~(O_CLOEXEC | O_NONBLOCK)) != 0) return -EINVAL;
   if (loadUser(threadScratch(), mask, SIGSET_SIZE) != 0) return -EFAULT;
   const wanted = load<u64>(threadScratch()) & ~UNBLOCKABLE;
-  if (fd == -1) return fdInstall(new SignalFile(wanted, flags), (flags & O_CLOEXEC) != 0);
+  if (fd == -1) {
+    const created = attempt(new SignalFile(wanted, flags));
+    return created ? fdInstall(created, (flags & O_CLOEXEC) != 0) : -ENOMEM;
+  }
   const file = fdFile(fd);
   if (!file) return -EBADF;
   if (!(file instanceof SignalFile)) return -EINVAL;

@@ -2,6 +2,7 @@
  * System calls on what a file is: stat and its kin, access, chmod, chown, utimensat, readlink,
  * statfs, extended attributes.
  */
+
 import { Dentry } from "../fs/dentry";
 import { fileGet, filePut } from "../fs/file";
 import {
@@ -21,6 +22,7 @@ import { Stat } from "../fs/stat";
 import { vfsResolve, vfsSetAttributes } from "../fs/vfs";
 import { placeOf } from "../fs/vfs-file";
 import { EACCES, EBADF, EFAULT, EINVAL, ENOENT, ENOMEM, EOPNOTSUPP, EROFS } from "../lib/errno";
+import { attempt } from "../runtime/attempt";
 import { free } from "../runtime/free";
 import { heapAlloc, heapFree } from "../runtime/heap";
 import { realtimeNs } from "../time/clock";
@@ -71,10 +73,10 @@ function statAt(directory: i32, path: u64, to: u64, flags: u32): i64 {
   const result = resolveAt(directory, path, flags);
   if (isError(result)) return <i32>result;
   const walk = changetype<Walk>(result);
-  const stat = new Stat();
-  walk.dentry!.inode!.stat(stat);
+  const stat = attempt(new Stat());
+  if (stat) walk.dentry!.inode!.stat(stat);
   endWalk(walk, 0);
-  return storeStat(stat, to);
+  return stat ? storeStat(stat, to) : -ENOMEM;
 }
 
 export function sys_stat(path: u64, to: u64): i64 {
@@ -88,7 +90,8 @@ export function sys_lstat(path: u64, to: u64): i64 {
 export function sys_fstat(fd: i32, to: u64): i64 {
   const file = fdFile(fd);
   if (!file) return -EBADF;
-  const stat = new Stat();
+  const stat = attempt(new Stat());
+  if (!stat) return -ENOMEM;
   fileGet(file);
   const error = file.stat(stat);
   filePut(file);
@@ -197,7 +200,8 @@ function statForStatx(directory: i32, path: u64, flags: u32, stat: Stat): i32 {
 }
 
 export function sys_statx(directory: i32, path: u64, flags: u32, mask: u32, to: u64): i64 {
-  const stat = new Stat();
+  const stat = attempt(new Stat());
+  if (!stat) return -ENOMEM;
   const out = heapAlloc(STATX_SIZE);
   let error = out == 0 ? -ENOMEM : statForStatx(directory, path, flags, stat);
   if (error == 0) {
@@ -259,7 +263,8 @@ export function sys_readlink(path: u64, to: u64, size: i32): i64 {
 // ---- Attributes ---------------------------------------------------------------------------------
 
 /** Applies a change, which is freed, to the file that a path names. */
-function changeAt(directory: i32, path: u64, flags: u32, change: Attributes): i64 {
+function changeAt(directory: i32, path: u64, flags: u32, change: Attributes | null): i64 {
+  if (!change) return -ENOMEM;
   const result = resolveAt(directory, path, flags);
   let error: i64 = <i32>result;
   if (!isError(result)) {
@@ -273,7 +278,8 @@ function changeAt(directory: i32, path: u64, flags: u32, change: Attributes): i6
 /**
  * Applies a change, which is freed, to an open file. One that has no place takes it without effect.
  */
-function changeOpen(fd: i32, change: Attributes): i64 {
+function changeOpen(fd: i32, change: Attributes | null): i64 {
+  if (!change) return -ENOMEM;
   const file = fdFile(fd);
   let error: i64 = file ? 0 : -EBADF;
   if (file) {
@@ -286,8 +292,9 @@ function changeOpen(fd: i32, change: Attributes): i64 {
   return error;
 }
 
-function modeChange(mode: u32): Attributes {
-  const change = new Attributes();
+function modeChange(mode: u32): Attributes | null {
+  const change = attempt(new Attributes());
+  if (!change) return null;
   change.which = ATTRIBUTE_MODE;
   change.mode = mode & 0o7777;
   return change;
@@ -310,8 +317,9 @@ export function sys_fchmod(fd: i32, mode: u32): i64 {
   return changeOpen(fd, modeChange(mode));
 }
 
-function ownerChange(uid: u32, gid: u32): Attributes {
-  const change = new Attributes();
+function ownerChange(uid: u32, gid: u32): Attributes | null {
+  const change = attempt(new Attributes());
+  if (!change) return null;
   if (uid != KEEP_ID) change.which |= ATTRIBUTE_UID;
   if (gid != KEEP_ID) change.which |= ATTRIBUTE_GID;
   change.uid = uid;
@@ -341,7 +349,8 @@ export function sys_fchown(fd: i32, uid: u32, gid: u32): i64 {
  * nanoseconds each). 0: both now. Returns the change, or -errno.
  */
 function timeChange(times: u64, unit: i64): usize {
-  const change = new Attributes();
+  const change = attempt(new Attributes());
+  if (!change) return -ENOMEM;
   const now = <i64>realtimeNs();
   change.which = ATTRIBUTE_ATIME | ATTRIBUTE_MTIME;
   change.atimeNs = now;
@@ -391,7 +400,8 @@ export function sys_utimes(path: u64, times: u64): i64 {
 
 /** struct utimbuf: two times in seconds. */
 export function sys_utime(path: u64, times: u64): i64 {
-  const change = new Attributes();
+  const change = attempt(new Attributes());
+  if (!change) return -ENOMEM;
   change.which = ATTRIBUTE_ATIME | ATTRIBUTE_MTIME;
   change.atimeNs = <i64>realtimeNs();
   change.mtimeNs = change.atimeNs;
@@ -416,7 +426,8 @@ const BLOCK_SIZE: u64 = 4096;
 
 /** struct statfs (include/uapi/asm-generic/statfs.h): 64-bit fields, f_fsid two of 32. */
 function storeFileSystem(fileSystem: FileSystem, to: u64): i64 {
-  const use = new FileSystemUse();
+  const use = attempt(new FileSystemUse());
+  if (!use) return -ENOMEM;
   const out = heapAlloc(STATFS_SIZE);
   if (out == 0) {
     free(use);

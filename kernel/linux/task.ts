@@ -7,6 +7,7 @@
  *     process                  what all threads share
  */
 
+import { attempt } from "../runtime/attempt";
 import { free } from "../runtime/free";
 import { currentThread, Thread } from "../sched/thread";
 import { SIGNAL_MAX, SignalAction, SS_AUTODISARM, SS_DISABLE } from "./signal-numbers";
@@ -66,9 +67,10 @@ export function currentTask(): Task {
   return changetype<Task>(currentThread().task);
 }
 
-/** Gives a thread its Linux side, with the next free id. */
-export function taskCreate(thread: Thread): Task {
-  const task = new Task();
+/** Gives a thread its Linux side, with the next free id. Null when memory is short. */
+export function taskCreate(thread: Thread): Task | null {
+  const task = attempt(new Task());
+  if (!task) return null;
   memory.fill(changetype<usize>(task), 0, offsetof<Task>());
   if (process.nextId == 0) process.nextId = PROCESS_ID;
   task.thread = thread;

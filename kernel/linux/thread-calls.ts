@@ -109,6 +109,11 @@ function cloneThread(flags: u64, stack: u64, parentTid: u64, childTid: u64, tls:
   thread.fsBase = (flags & CLONE_SETTLS) != 0 ? tls : parent.fsBase;
   thread.priority = parent.priority;
   const task = taskCreate(thread);
+  if (!task) {
+    vectorStateFree(thread.vectorState);
+    threadFree(thread);
+    return -EAGAIN;
+  }
   task.mask = currentTask().mask;
   if ((flags & CLONE_CHILD_CLEARTID) != 0) task.clearChildTid = childTid;
   const id = task.id;

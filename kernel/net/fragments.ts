@@ -9,6 +9,7 @@
  * hold is bounded three ways: by packets under reassembly (the oldest goes), by fragments of each,
  * and by time; the total is their product, at most 4 MiB.
  */
+import { attempt } from "../runtime/attempt";
 import { free } from "../runtime/free";
 import { netNow } from "./clock";
 import { icmpTimeExceeded } from "./icmp";
@@ -109,14 +110,17 @@ function find(packet: Packet, identification: u32): Reassembly | null {
   return null;
 }
 
-function create(packet: Packet, identification: u32): Reassembly {
+function create(packet: Packet, identification: u32): Reassembly | null {
   if (count >= REASSEMBLIES_MAX) {
     let oldest = reassemblies!;
     while (oldest.next) oldest = oldest.next!;
     netStats.reassemblyFailed++;
     destroy(oldest);
   }
-  const entry = new Reassembly(packet.source, packet.destination, identification, packet.protocol);
+  const entry = attempt(
+    new Reassembly(packet.source, packet.destination, identification, packet.protocol),
+  );
+  if (!entry) return null;
   entry.next = reassemblies;
   reassemblies = entry;
   count++;
@@ -206,6 +210,11 @@ export function fragmentInput(packet: Packet, headerLength: u32, field: u32): Pa
   const identification = ipv4Identification(packet.data);
   let entry = find(packet, identification);
   if (!entry) entry = create(packet, identification);
+  if (!entry) {
+    packetFree(packet);
+    netStats.reassemblyFailed++;
+    return null;
+  }
   packet.sequence = offset;
   packet.sequenceEnd = offset + length;
   packet.networkLength = <u16>headerLength;

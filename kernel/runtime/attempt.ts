@@ -15,8 +15,7 @@
  * program chooses is `attemptArray`'s, and made beside the object, not by its constructor.
  *
  * A plain `new` is for constructors, for module-level initializers and for what a boot must have;
- * when memory is out, it is a panic that says so. `test/tidy.test.ts` holds the list of the last
- * kind.
+ * when memory is out, it is a panic that says so. Elsewhere the compiler refuses it.
  */
 import { TOTAL_OVERHEAD } from "rt/common";
 import { heapAlloc } from "./heap";

@@ -267,6 +267,16 @@ export function heapAlloc(size: usize): usize {
 }
 
 /**
+ * Whether `bytes` in small objects can be allocated at once, by who makes a whole tree of them and
+ * does not look at each (/proc, when it is first looked into).
+ */
+export function heapHasRoom(bytes: usize): bool {
+  const span = heapAlloc(bytes);
+  if (span != 0) heapFree(span);
+  return span != 0;
+}
+
+/**
  * As `heapAlloc`, but takes the reserve when nothing else is left: for objects whose maker can't
  * fail. 0 when that is used up too.
  */

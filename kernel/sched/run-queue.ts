@@ -91,16 +91,25 @@ function siftDown(start: u32, thread: Thread): void {
   place(index, thread);
 }
 
-function grow(): void {
+/**
+ * Makes room for so many threads, before there are so many: entering one that is ready can't fail.
+ * False when memory is short.
+ */
+export function runQueueReserve(threads: u32): bool {
+  return threads <= capacity || grow();
+}
+
+function grow(): bool {
   const larger = max<u32>(capacity * 2, 32);
   const moved = heapAlloc((<usize>larger + 1) << 2);
-  if (moved == 0) panic("sched", "no memory for the run queue");
+  if (moved == 0) return false;
   if (slots != 0) {
     memory.copy(moved, slots, (<usize>count + 1) << 2);
     heapFree(slots);
   }
   slots = moved;
   capacity = larger;
+  return true;
 }
 
 /** Begins a new epoch: all values shrink alike, so the heap stays a heap. */
@@ -121,7 +130,7 @@ export function runQueuePush(thread: Thread, now: u64): void {
   if (thread.queueIndex != 0) panic("sched", "a thread is in the run queue twice");
   renew(now);
   normalize(thread, now);
-  if (count == capacity) grow();
+  if (count == capacity && !grow()) panic("sched", "no memory for the run queue");
   count++;
   siftUp(count, thread);
 }

@@ -25,10 +25,15 @@
  *     lockKind: u8                      LOCK_*, in debug builds (lock-order.ts)
  *     lockWaiters: WaitQueue | null     who waits for it to be free; made when first needed
  */
+
 import { VERIFY } from "../lib/verify";
+import { attempt } from "../runtime/attempt";
 import { free } from "../runtime/free";
 import { lockReleased, lockTaken, lockWanted } from "./lock-order";
 import { WaitQueue } from "./wait-queue";
+
+/** Where the waiters of all locks meet for which there was no memory for a queue of their own. */
+const shared: WaitQueue = new WaitQueue();
 
 export class SleepLock {
   @inline
@@ -61,7 +66,8 @@ export class SleepLock {
   static waitTurn<T>(owner: T): void {
     let waiters = owner.lockWaiters;
     if (!waiters) {
-      waiters = new WaitQueue();
+      waiters = attempt(new WaitQueue());
+      if (!waiters) waiters = shared;
       owner.lockWaiters = waiters;
     }
     waiters.waitUnderLocks(owner.lockKind);
@@ -72,6 +78,6 @@ export class SleepLock {
   static destroy<T>(owner: T): void {
     assert(!owner.lockHeld, "nobody holds a lock that goes");
     const waiters = owner.lockWaiters;
-    if (waiters) free(waiters);
+    if (waiters && waiters != shared) free(waiters);
   }
 }

@@ -10,11 +10,15 @@
  * thread that does not run points to what switch_stacks (entry.S) saved. Ending a thread is the
  * scheduler's: `threadExit` in sched/scheduler.ts.
  */
+
 import * as hw from "../arch/hw";
 import { IoVector } from "../fs/io-vector";
 import { stackAllocate, stackFree } from "../mem/kernel-stack";
+import { attempt } from "../runtime/attempt";
 import { free } from "../runtime/free";
+import { heapAlloc } from "../runtime/heap";
 import { Timer } from "../time/timer";
+import { runQueueReserve } from "./run-queue";
 import { WaitQueue, wakeTimedOut } from "./wait-queue";
 import { WaitRecord } from "./wait-record";
 
@@ -134,25 +138,49 @@ export function threadSetName(thread: Thread, name: string): void {
   }
 }
 
-/** A thread without a stack: what boot runs on becomes one by this. */
-export function threadBare(name: string): Thread {
-  const thread = changetype<Thread>(heap.alloc(offsetof<Thread>() + SCRATCH_SIZE));
+/** Threads with a stack. */
+let allocated: u32 = 0;
+
+/** A thread without a stack, blocked. Null when memory is short. */
+function create(name: string): Thread | null {
+  const thread = changetype<Thread | null>(heapAlloc(offsetof<Thread>() + SCRATCH_SIZE));
+  if (!thread) return null;
   memory.fill(changetype<usize>(thread), 0, offsetof<Thread>());
+  const io = attempt(new IoVector());
+  const timer = attempt(new SleepTimer(thread));
+  if (!io || !timer) {
+    if (io) free(io);
+    if (timer) free(timer);
+    free(thread);
+    return null;
+  }
   thread.priority = PRIORITY_NORMAL;
   thread.state = STATE_BLOCKED;
-  thread.io = new IoVector();
-  thread.timer = new SleepTimer(thread);
+  thread.io = io;
+  thread.timer = timer;
   const record = changetype<usize>(thread) + offsetof<Thread>("record0");
   changetype<WaitRecord>(record).thread = thread;
   threadSetName(thread, name);
   return thread;
 }
 
+/** A thread without a stack: what boot runs on becomes one by this. */
+export function threadBare(name: string): Thread {
+  return create(name)!;
+}
+
 /** A thread with a stack, blocked. Null when memory is short. */
 export function threadAllocate(name: string): Thread | null {
+  // Besides these, boot is a thread.
+  if (!runQueueReserve(allocated + 2)) return null;
   const stackTop = stackAllocate();
   if (stackTop == 0) return null;
-  const thread = threadBare(name);
+  const thread = create(name);
+  if (!thread) {
+    stackFree(stackTop);
+    return null;
+  }
+  allocated++;
   thread.stackTop = hw.addressOf(stackTop);
   return thread;
 }
@@ -177,6 +205,7 @@ export function threadPrepare(thread: Thread, reserved: u64): void {
 
 /** Frees a thread that has ended and on whose stack no CPU runs any more. */
 export function threadFree(thread: Thread): void {
+  allocated--;
   stackFree(<usize>(thread.stackTop - hw.addressOf(0)));
   thread.io.release();
   free(thread.io);

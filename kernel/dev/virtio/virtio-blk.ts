@@ -16,10 +16,12 @@
  * context; threads are not preempted in the kernel, so what is between two sleeps is a critical
  * section.
  */
+
 import * as hw from "../../arch/hw";
 import { EIO } from "../../lib/errno";
 import { LOG_ERROR, logBegin, logEnd, put, putDecimal } from "../../lib/log";
-import { allocPages, directMap, PAGE_SIZE } from "../../mem/page-allocator";
+import { allocPages, directMap, freePages, PAGE_SIZE } from "../../mem/page-allocator";
+import { attempt } from "../../runtime/attempt";
 import { free } from "../../runtime/free";
 import { LOCK_DISK } from "../../sched/lock-order";
 import { runQueueLength } from "../../sched/run-queue";
@@ -143,7 +145,11 @@ export class VirtioBlk extends BlockDevice {
     }
     const physical = allocPages(0);
     if (physical == 0) return null;
-    const request = new BlockRequest();
+    const request = attempt(new BlockRequest());
+    if (!request) {
+      freePages(physical, 0);
+      return null;
+    }
     request.physical = physical;
     request.address = directMap(physical);
     return request;

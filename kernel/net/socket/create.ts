@@ -39,7 +39,7 @@ function made(socket: Socket | null): usize {
 function createInet(type: u32, protocol: u32): usize {
   if (type == SOCK_STREAM) {
     if (protocol != 0 && protocol != IPPROTO_TCP) return -EPROTONOSUPPORT;
-    return changetype<usize>(tcpSocketCreate());
+    return made(tcpSocketCreate());
   }
   if (type == SOCK_DGRAM) {
     if (protocol != 0 && protocol != IPPROTO_UDP) return -EPROTONOSUPPORT;

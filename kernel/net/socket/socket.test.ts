@@ -43,7 +43,7 @@ import { UdpSocket } from "./udp-socket";
 import { UnixSocket, unixPair } from "./unix-socket";
 
 function listener(port: u32): TcpSocket {
-  const socket = nonBlocking(tcpSocketCreate());
+  const socket = nonBlocking(tcpSocketCreate()!);
   socket.reuseAddress = true;
   expectEqual(socket.bind(inet(0, port)), 0, "bind");
   expectEqual(socket.listen(16), 0, "listen");
@@ -51,7 +51,7 @@ function listener(port: u32): TcpSocket {
 }
 
 function connected(port: u32): TcpSocket {
-  const socket = nonBlocking(tcpSocketCreate());
+  const socket = nonBlocking(tcpSocketCreate()!);
   expectEqual(socket.connect(inet(LOOPBACK, port)), -EINPROGRESS, "who does not wait asks later");
   expectEqual(socket.poll() & POLLOUT, POLLOUT, "the loopback has connected");
   expectEqual(socket.connect(inet(LOOPBACK, port)), 0, "the outcome");
@@ -121,7 +121,7 @@ test("tcp: a large transfer goes through, however small the reads", () => {
 test("tcp: names, and what is refused", () => {
   testInterfaceUp();
   const server = listener(80);
-  const other = nonBlocking(tcpSocketCreate());
+  const other = nonBlocking(tcpSocketCreate()!);
   expectEqual(other.bind(inet(0, 80)), -EADDRINUSE, "taken");
   expectEqual(other.bind(inet(0x01020304, 80)), -EADDRNOTAVAIL, "not ours");
   expectEqual(other.connect(inet(LOOPBACK, 81)), -EINPROGRESS, "where nobody listens");
@@ -136,7 +136,7 @@ test("tcp: names, and what is refused", () => {
   expectEqual(other.localAddress(a), 0, "local");
   expectEqual(peer.remoteAddress(b), 0, "remote");
   expect(a.port == b.port && a.address == b.address && a.address == LOOPBACK, "the same end");
-  const fresh = nonBlocking(tcpSocketCreate());
+  const fresh = nonBlocking(tcpSocketCreate()!);
   expectEqual(fresh.remoteAddress(a), -ENOTCONN, "no peer");
   expectEqual(receiveBytes(fresh, 1), -ENOTCONN, "nothing to read");
   expectEqual(fresh.shutdown(SHUT_WR), -ENOTCONN, "nothing to shut down");

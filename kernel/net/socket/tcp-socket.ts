@@ -24,10 +24,12 @@ import {
   EINVAL,
   EISCONN,
   ENOBUFS,
+  ENOMEM,
   ENOTCONN,
   EPIPE,
 } from "../../lib/errno";
 import { eventListen } from "../../lib/events";
+import { attempt } from "../../runtime/attempt";
 import { free } from "../../runtime/free";
 import { SleepLock } from "../../sched/sleep-lock";
 import { monotonicNs } from "../../time/clock";
@@ -201,7 +203,8 @@ export class TcpSocket extends Socket {
       const error = this.bindTo(inet6Only(this) ? IN6_LOOPBACK : 0, 0);
       if (error != 0) return error;
     }
-    const listener = new Listener();
+    const listener = attempt(new Listener());
+    if (!listener) return -ENOBUFS;
     listener.template = this.connection;
     listener.reusePort = this.reusePort;
     listener.isIpv6 = this.inet6 != null;
@@ -229,7 +232,13 @@ export class TcpSocket extends Socket {
       if (isError(waited)) return waited;
       c = changetype<Connection>(waited);
     }
-    const socket = new TcpSocket(c);
+    const socket = attempt(new TcpSocket(c));
+    if (!socket) {
+      netEnter();
+      c.abort();
+      netLeave();
+      return -ENOMEM;
+    }
     if (!inet6Inherit(socket, this)) {
       filePut(socket);
       return -ENOBUFS;
@@ -273,7 +282,9 @@ export class TcpSocket extends Socket {
         const error = c.takeError();
         return error != 0 ? error : -ECONNREFUSED;
       }
-      c = this.renew();
+      const fresh = this.renew();
+      if (!fresh) return -ENOBUFS;
+      c = fresh;
     }
     if (c.state == State.SYN_SENT || c.state == State.SYN_RECEIVED) return -EALREADY;
     if (c.state != State.CLOSED) {
@@ -310,10 +321,14 @@ export class TcpSocket extends Socket {
     return failed != 0 ? failed : -ECONNREFUSED;
   }
 
-  /** A new connection object with the same options, in place of one that has ended. */
-  private renew(): Connection {
+  /**
+   * A new connection object with the same options, in place of one that has ended. Null when memory
+   * is short.
+   */
+  private renew(): Connection | null {
     const old = this.idleConnection();
-    const c = new Connection();
+    const c = attempt(new Connection());
+    if (!c) return null;
     c.inheritOptions(old);
     c.observer = this.observer;
     this.connection = c;
@@ -326,7 +341,8 @@ export class TcpSocket extends Socket {
     const old = this.idleConnection();
     netEnter();
     if (old.ports == 0) return 0;
-    const c = new Connection();
+    const c = attempt(new Connection());
+    if (!c) return -ENOBUFS;
     c.inheritOptions(old);
     c.observer = this.observer;
     this.connection = c;
@@ -534,7 +550,11 @@ export class TcpSocket extends Socket {
   }
 }
 
-/** A new socket, closed. */
-export function tcpSocketCreate(): TcpSocket {
-  return new TcpSocket(new Connection());
+/** A new socket, closed. Null when memory is short. */
+export function tcpSocketCreate(): TcpSocket | null {
+  const c = attempt(new Connection());
+  if (!c) return null;
+  const socket = attempt(new TcpSocket(c));
+  if (!socket) free(c);
+  return socket;
 }

@@ -60,7 +60,7 @@ function otherActs(): bool {
       return true;
     case Meanwhile.CLIENT_CONNECTS:
       meanwhile = Meanwhile.NOTHING;
-      nonBlocking(tcpSocketCreate()).connect(inet(LOOPBACK, 80));
+      nonBlocking(tcpSocketCreate()!).connect(inet(LOOPBACK, 80));
       return true;
     default:
       expect(false, "a thread sleeps that nobody will wake");
@@ -79,7 +79,7 @@ function start(): TcpSocket {
   thisCpu().current = ready("test");
   other = ready("other");
   addIdlePoller(act);
-  const server = tcpSocketCreate();
+  const server = tcpSocketCreate()!;
   server.reuseAddress = true;
   expectEqual(server.bind(inet(0, 80)), 0, "bind");
   expectEqual(server.listen(16), 0, "listen");
@@ -89,7 +89,7 @@ function start(): TcpSocket {
 /** A blocking client of a connection over the loopback, whose other end is `peer`. */
 function connected(): TcpSocket {
   const server = start();
-  const client = tcpSocketCreate();
+  const client = tcpSocketCreate()!;
   expectEqual(client.connect(inet(LOOPBACK, 80)), 0, "connect waits for the outcome");
   const accepted = server.accept();
   expect(!isError(accepted), "accept");

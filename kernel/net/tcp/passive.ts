@@ -7,6 +7,7 @@
  *     ACK that acknowledges a cookie                a Connection, as if it had been there
  *     any other                                     reset
  */
+import { attempt } from "../../runtime/attempt";
 import { netNow } from "../clock";
 import { Packet, packetAlloc, packetFree } from "../packet";
 import { SECOND, WINDOW_SCALE } from "./config";
@@ -69,8 +70,13 @@ export function listenerInput(
   return null;
 }
 
-function createChild(listener: Listener): Connection {
-  const c = new Connection();
+/** Null when memory is short: counted, and the peer sends its segment again. */
+function createChild(listener: Listener): Connection | null {
+  const c = attempt(new Connection());
+  if (!c) {
+    tcpStats.listenOverflows++;
+    return null;
+  }
   const template = listener.template;
   if (template) c.inheritOptions(template);
   return c;
@@ -86,6 +92,7 @@ function synInput(listener: Listener, local: u32, remote: u32, ports: u32, iss: 
     return;
   }
   const c = createChild(listener);
+  if (!c) return;
   initialize(c, local, remote, ports, iss != 0 ? iss : initialSequence(local, remote, ports));
   applySyn(c, segment);
   tableInsert(c);
@@ -139,9 +146,10 @@ function cookieInput(listener: Listener, local: u32, remote: u32, ports: u32): C
     tcpStats.listenOverflows++;
     return null;
   }
+  const c = createChild(listener);
+  if (!c) return null;
   tcpStats.synCookiesReceived++;
   tcpStats.passiveOpens++;
-  const c = createChild(listener);
   initialize(c, local, remote, ports, segment.acknowledgment - 1);
   // As the SYN was: one sequence number before.
   segment.sequence--;

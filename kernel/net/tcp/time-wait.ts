@@ -8,6 +8,7 @@
  * a later timestamp (as Linux's tcp_tw_reuse). A reset does not end it (RFC 1337). There are at
  * most TIME_WAIT_MAX; then the oldest goes.
  */
+import { attempt } from "../../runtime/attempt";
 import { free } from "../../runtime/free";
 import { netNow } from "../clock";
 import { SECOND, TIME_WAIT_LENGTH } from "./config";
@@ -73,13 +74,17 @@ function unlink(t: TimeWait): void {
   count--;
 }
 
-/** Takes over the tuple of a connection that has left the table. */
+/**
+ * Takes over the tuple of a connection that has left the table. When memory is short, the tuple is
+ * free at once instead.
+ */
 export function timeWaitCreate(c: Connection): void {
   if (count >= TIME_WAIT_MAX) {
     const first = oldest;
     if (first) timeWaitEnd(first);
   }
-  const t = new TimeWait();
+  const t = attempt(new TimeWait());
+  if (!t) return;
   t.localAddress = c.localAddress;
   t.remoteAddress = c.remoteAddress;
   t.ports = c.ports;
