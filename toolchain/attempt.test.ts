@@ -1,6 +1,6 @@
 /*
- * What the compiler says about a wrong `attempt`, and a missing one. That a right one does what it should is
- * kernel/runtime/attempt.test.ts.
+ * What the compiler says about a wrong `attempt`, and a missing one. That a right one does what it
+ * should is kernel/runtime/attempt.test.ts.
  */
 import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
