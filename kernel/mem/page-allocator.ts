@@ -23,6 +23,8 @@
  * this.
  */
 import { load32, store32 } from "../arch/hw";
+import { VERIFY } from "../lib/verify";
+import { allocationFails } from "../runtime/failing";
 import { reclaimPages } from "./reclaim";
 
 export const PAGE_SIZE: u64 = 4096;
@@ -219,6 +221,7 @@ function takeReclaimed(order: u32): u64 {
  * there are none. Does not sleep.
  */
 export function allocPages(order: u32): u64 {
+  if (VERIFY && allocationFails()) return 0;
   const block = takeFree(order);
   return block != 0 ? block : takeReclaimed(order);
 }
@@ -228,6 +231,7 @@ export function allocPages(order: u32): u64 {
  * pages), or smaller.
  */
 export function allocFreePages(order: u32): u64 {
+  if (VERIFY && allocationFails()) return 0;
   return takeFree(order);
 }
 

@@ -26,6 +26,7 @@
  */
 import { growLinear } from "../arch/hw";
 import { VERIFY } from "../lib/verify";
+import { allocationFails } from "./failing";
 
 const PAGE: usize = 4096;
 const PAGE_MASK: usize = PAGE - 1;
@@ -192,6 +193,7 @@ function refillReserve(): bool {
  * allocations. False: memory is out.
  */
 export function heapReady(): bool {
+  if (VERIFY && allocationFails()) return false;
   return reserve != null || refillReserve();
 }
 
@@ -243,6 +245,11 @@ function slabCreate(sizeClass: u16): PageHeader | null {
 
 /** Returns uninitialised memory, aligned to 16 bytes, or 0 when none is left. */
 export function heapAlloc(size: usize): usize {
+  if (VERIFY && allocationFails()) return 0;
+  return take(size);
+}
+
+function take(size: usize): usize {
   if (size > LARGEST_CLASS) {
     const pages = <u32>((size + HEADER + PAGE_MASK) / PAGE);
     const span = spanTake(pages);
@@ -281,7 +288,7 @@ export function heapHasRoom(bytes: usize): bool {
  * fail. 0 when that is used up too.
  */
 export function heapTake(size: usize): usize {
-  const pointer = heapAlloc(size);
+  const pointer = take(size);
   return pointer != 0 ? pointer : takeFromReserve(size);
 }
 
@@ -290,7 +297,7 @@ function takeFromReserve(size: usize): usize {
   if (!span) return 0;
   reserve = null;
   spanGive(span);
-  return heapAlloc(size);
+  return take(size);
 }
 
 /**

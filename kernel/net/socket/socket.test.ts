@@ -314,7 +314,7 @@ test("unix: descriptors travel with the bytes, and are released when nobody take
 test("tcp: TCP_MAXSEG and TCP_SYNCNT before connect", () => {
   testInterfaceUp();
   const server = listener(80);
-  const client = nonBlocking(tcpSocketCreate());
+  const client = nonBlocking(tcpSocketCreate()!);
   expectEqual(client.getOption(SOL_TCP, TCP_MAXSEG), 536, "the default");
   expectEqual(client.setOption(SOL_TCP, TCP_MAXSEG, 87), -EINVAL, "too small");
   expectEqual(client.setOption(SOL_TCP, TCP_MAXSEG, 1000), 0, "set");

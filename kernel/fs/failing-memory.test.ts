@@ -1,0 +1,163 @@
+import { addressOf } from "../arch/hw";
+import { test } from "../lib/testing";
+import { attempt } from "../runtime/attempt";
+import { expectUndone } from "../runtime/testing";
+import { Epoll } from "./epoll";
+import { EventFile } from "./event-file";
+import { File, filePut, O_CREAT, O_EXCL, O_NONBLOCK, O_RDONLY, O_RDWR, POLLIN } from "./file";
+import { isError } from "./inode";
+import { IoVector } from "./io-vector";
+import { memfdCreate } from "./memfd";
+import { rootDirectory } from "./mount";
+import { Walk, walkGet, walkPut } from "./path-walk";
+import { pipeCreate, pipeSetCapacity } from "./pipe";
+import { testErofsRoot, testMemory, testTmpfsRoot, testUnionRoot } from "./testing";
+import { TimerFile } from "./timer-file";
+import {
+  vfsLink,
+  vfsMakeDirectory,
+  vfsOpen,
+  vfsRemoveDirectory,
+  vfsResolve,
+  vfsSymlink,
+  vfsUnlink,
+} from "./vfs";
+
+const BYTES: u64 = 9000;
+const buffer: usize = memory.data(9000, 8);
+const io = new IoVector();
+
+/** Opens a path; null on an error. */
+function open(path: string, flags: u32): File | null {
+  const walk = walkGet();
+  if (!walk) return null;
+  walk.loadString(path);
+  const file = vfsOpen(walk, rootDirectory(), flags, 0o644);
+  walkPut(walk);
+  return isError(file) ? null : changetype<File>(file);
+}
+
+function onPath(path: string, call: (walk: Walk) => i32): bool {
+  const walk = walkGet();
+  if (!walk) return false;
+  walk.loadString(path);
+  const error = call(walk);
+  walkPut(walk);
+  return error == 0;
+}
+
+/** Removes what a run may have left, with memory there again. */
+function remove(path: string): void {
+  onPath(path, (walk: Walk) => vfsUnlink(walk, rootDirectory()));
+}
+
+function readAll(file: File): bool {
+  io.setKernel(addressOf(buffer), BYTES);
+  return file.readAt(io, 0) > 0;
+}
+
+test("failing memory: opening and reading a file of a disk", () => {
+  testErofsRoot("compact.erofs");
+  expectUndone((): bool => {
+    const file = open("/tail", O_RDONLY);
+    if (!file) return false;
+    const done = readAll(file);
+    filePut(file);
+    return done;
+  });
+});
+
+test("failing memory: listing a directory of a union", () => {
+  testUnionRoot("compact.erofs");
+  expectUndone((): bool => {
+    const file = open("/etc", O_RDONLY);
+    if (!file) return false;
+    io.setKernel(addressOf(buffer), BYTES);
+    const filled = file.readDirectory(io);
+    filePut(file);
+    return filled > 0;
+  });
+});
+
+test("failing memory: making, writing and removing a file", () => {
+  testTmpfsRoot();
+  expectUndone((): bool => {
+    const file = open("/new", O_CREAT | O_EXCL | O_RDWR);
+    let written: i64 = 0;
+    if (file) {
+      io.setKernel(addressOf(buffer), BYTES);
+      written = file.writeAt(io, 0);
+      filePut(file);
+    }
+    remove("/new");
+    return written == BYTES;
+  });
+});
+
+test("failing memory: a directory, a link and a second name", () => {
+  testTmpfsRoot();
+  expectUndone((): bool => {
+    const made = onPath("/d", (walk: Walk) => vfsMakeDirectory(walk, rootDirectory(), 0o755));
+    const named = onPath("/s", (walk: Walk) => {
+      store<u8>(buffer, 100);
+      return vfsSymlink(walk, rootDirectory(), buffer, 1);
+    });
+    const second = onPath("/t", (walk: Walk) => {
+      const old = walkGet();
+      if (!old) return -1;
+      old.loadString("/s");
+      let error = vfsResolve(old, rootDirectory(), 0);
+      if (error == 0) error = vfsLink(old.dentry!, walk, rootDirectory());
+      walkPut(old);
+      return error;
+    });
+    remove("/t");
+    remove("/s");
+    onPath("/d", (walk: Walk) => vfsRemoveDirectory(walk, rootDirectory()));
+    return made && named && second;
+  });
+});
+
+test("failing memory: an open file without a name", () => {
+  testMemory();
+  expectUndone((): bool => {
+    const file = memfdCreate(buffer, 1);
+    if (isError(file)) return false;
+    io.setKernel(addressOf(buffer), BYTES);
+    const written = changetype<File>(file).writeAt(io, 0);
+    filePut(changetype<File>(file));
+    return written == BYTES;
+  });
+});
+
+test("failing memory: a pipe that becomes larger", () => {
+  testMemory();
+  expectUndone((): bool => {
+    const pipe = pipeCreate(O_NONBLOCK);
+    if (!pipe) return false;
+    const grown = pipeSetCapacity(pipe.reader!, 1 << 17) > 0;
+    io.setKernel(addressOf(buffer), BYTES);
+    const written = pipe.writer!.write(io);
+    const reader = pipe.reader!;
+    filePut(pipe.writer!);
+    filePut(reader);
+    return grown && written == BYTES;
+  });
+});
+
+test("failing memory: epoll that watches an eventfd and a timerfd", () => {
+  testMemory();
+  expectUndone((): bool => {
+    const epoll = attempt(new Epoll());
+    const event = attempt(new EventFile(0, O_NONBLOCK));
+    const timer = attempt(new TimerFile(1, O_NONBLOCK));
+    let done = false;
+    if (epoll && event && timer) {
+      done = epoll.add(event, 3, POLLIN, 0) == 0 && epoll.add(timer, 400, POLLIN, 0) == 0;
+    }
+    if (event) filePut(event);
+    if (timer) filePut(timer);
+    if (epoll) filePut(epoll);
+    return done;
+  });
+});
