@@ -32,6 +32,7 @@ export const MSG_ERRQUEUE: u32 = 0x2000;
 export const MSG_NOSIGNAL: u32 = 0x4000;
 export const MSG_MORE: u32 = 0x8000;
 export const MSG_WAITFORONE: u32 = 0x10000;
+export const MSG_ZEROCOPY: u32 = 0x400_0000;
 export const MSG_FASTOPEN: u32 = 0x2000_0000;
 export const MSG_CMSG_CLOEXEC: u32 = 0x4000_0000;
 

@@ -53,7 +53,7 @@ export function socketIoctl(socket: Socket, request: u32, argument: u64): i64 {
     case FIONBIO:
       return setNonBlocking(socket, argument);
     case SIOCATMARK:
-      return storeUser32(argument, 0);
+      return storeUser32(argument, socket.atMark() ? 1 : 0);
     case SIOCGIFCONF:
       return interfaceList(argument);
     case SIOCGIFNAME:

@@ -145,6 +145,7 @@ function setCommon(socket: Socket, name: u32, value: usize, size: u32): i32 {
   if (isPlain(name)) {
     const bit = (<u64>1) << name;
     socket.plainOptions = number != 0 ? socket.plainOptions | bit : socket.plainOptions & ~bit;
+    if (name == SO_OOBINLINE) socket.setUrgentInline(number != 0);
     return 0;
   }
   return socket.setOption(SOL_SOCKET, name, number);

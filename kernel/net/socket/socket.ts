@@ -150,6 +150,14 @@ export abstract class Socket extends File {
     return false;
   }
 
+  /** SIOCATMARK: whether reading is where the other end has sent a byte out of band. */
+  atMark(): bool {
+    return false;
+  }
+
+  /** SO_OOBINLINE. */
+  setUrgentInline(value: bool): void {}
+
   isListening(): bool {
     return false;
   }

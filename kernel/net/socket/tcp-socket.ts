@@ -10,7 +10,8 @@
  * lock; another thread that comes waits for its turn. Blocking calls poll the network before they
  * sleep.
  */
-import { filePut, POLLHUP, POLLIN, POLLOUT, POLLRDNORM } from "../../fs/file";
+import { addressOf } from "../../arch/hw";
+import { filePut, POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDNORM } from "../../fs/file";
 import { isError } from "../../fs/inode";
 import { IoVector } from "../../fs/io-vector";
 import {
@@ -32,6 +33,7 @@ import { eventListen } from "../../lib/events";
 import { attempt } from "../../runtime/attempt";
 import { free } from "../../runtime/free";
 import { SleepLock } from "../../sched/sleep-lock";
+import { threadScratch } from "../../sched/thread";
 import { monotonicNs } from "../../time/clock";
 import { isLocalAddress } from "../interface";
 import { netEnter, netLeave, netPoll } from "../poll";
@@ -40,6 +42,7 @@ import { Listener } from "../tcp/listener";
 import { ephemeralPort } from "../tcp/ports";
 import { State } from "../tcp/state";
 import { tablePortInUse } from "../tcp/table";
+import { atUrgentMark, urgentTake } from "../tcp/urgent";
 import { addressesOverlap, IN6_LOOPBACK, IPPROTO_TCP, isInternalAddress } from "../wire/ipv4";
 import { SocketAddress } from "./address";
 import {
@@ -51,9 +54,11 @@ import {
   MSG_PEEK,
   MSG_TRUNC,
   MSG_WAITALL,
+  MSG_ZEROCOPY,
   SHUT_RD,
   SHUT_RDWR,
   SHUT_WR,
+  SO_ZEROCOPY,
   SOCK_STREAM,
   SOMAXCONN,
 } from "./constants";
@@ -62,6 +67,7 @@ import { inet6Inherit, inet6Only } from "./inet6-options";
 import { Message } from "./message";
 import { Socket } from "./socket";
 import { tcpGetOption, tcpSetOption } from "./tcp-options";
+import { ZeroCopy } from "./zero-copy";
 
 const NS_PER_SECOND: u64 = 1_000_000_000;
 
@@ -73,6 +79,11 @@ class TcpObserver extends ConnectionObserver {
   changed(mask: u32): void {
     this.socket.changed(mask);
   }
+}
+
+/** Gives the connection what it has room for, as the flags of send(2) want it. */
+function sendOnce(c: Connection, io: IoVector, flags: u32): i64 {
+  return (flags & MSG_OOB) != 0 ? c.sendUrgent(io) : c.send(io, (flags & MSG_MORE) != 0);
 }
 
 /** Sockets with a port of their own (bind), for finding out who has it. */
@@ -88,6 +99,8 @@ export class TcpSocket extends Socket {
   broadcast: bool = false;
   /** connect was called and its outcome has not been reported. */
   private connecting: bool = false;
+  /** Made for the first send with MSG_ZEROCOPY. */
+  private completions: ZeroCopy | null = null;
   private nextBound: TcpSocket | null = null;
   private observer: TcpObserver = changetype<TcpObserver>(0);
 
@@ -375,7 +388,7 @@ export class TcpSocket extends Socket {
 
   receive(io: IoVector, flags: u32, message: Message | null): i64 {
     const c = this.idleConnection();
-    if ((flags & (MSG_OOB | MSG_ERRQUEUE)) != 0) return (flags & MSG_OOB) != 0 ? -EINVAL : -EAGAIN;
+    if ((flags & (MSG_OOB | MSG_ERRQUEUE)) != 0) return this.receiveAside(c, io, flags, message);
     if (io.remaining == 0) return 0;
     let n = c.receive(io, flags & (MSG_PEEK | MSG_TRUNC));
     if (n == -EAGAIN || ((flags & MSG_WAITALL) != 0 && n > 0 && io.remaining > 0)) {
@@ -383,6 +396,21 @@ export class TcpSocket extends Socket {
     }
     netLeave();
     return n;
+  }
+
+  /** Of the error queue, or the byte out of band, which nobody waits for. */
+  private receiveAside(c: Connection, io: IoVector, flags: u32, message: Message | null): i64 {
+    if ((flags & MSG_ERRQUEUE) != 0) {
+      const completions = this.completions;
+      return completions ? completions.take(message) : -EAGAIN;
+    }
+    const byte = urgentTake(c, (flags & MSG_PEEK) != 0);
+    if (byte == -EAGAIN && (c.finReceived || c.receiveShutdown || c.dead)) return 0;
+    if (byte < 0) return byte;
+    if (message) message.flags |= io.remaining > 0 ? MSG_OOB : MSG_TRUNC;
+    if (io.remaining == 0) return 0;
+    store<u8>(threadScratch(), <u8>byte);
+    return io.put(addressOf(threadScratch()), 1);
   }
 
   /**
@@ -425,10 +453,28 @@ export class TcpSocket extends Socket {
   }
 
   send(io: IoVector, flags: u32, message: Message | null): i64 {
+    if ((flags & (MSG_MORE | MSG_OOB | MSG_ZEROCOPY)) != 0) return this.sendFlagged(io, flags);
     const c = this.idleConnection();
     netEnter();
-    let n = c.send(io, (flags & MSG_MORE) != 0);
+    let n = c.send(io, false);
     if (n < 0 || io.remaining > 0) n = this.sendSlow(io, flags, n);
+    netLeave();
+    return n;
+  }
+
+  private sendFlagged(io: IoVector, flags: u32): i64 {
+    const completes = (flags & MSG_ZEROCOPY) != 0 && ((this.plainOptions >> SO_ZEROCOPY) & 1) != 0;
+    if (completes && !this.completions) this.completions = attempt(new ZeroCopy());
+    if (completes && !this.completions) return -ENOBUFS;
+    const c = this.idleConnection();
+    netEnter();
+    let n = sendOnce(c, io, flags);
+    if (n < 0 || io.remaining > 0) n = this.sendSlow(io, flags, n);
+    const completions = this.completions;
+    if (completes && completions && n > 0) {
+      completions.add();
+      this.changed(POLLERR);
+    }
     netLeave();
     return n;
   }
@@ -445,7 +491,7 @@ export class TcpSocket extends Socket {
       while (error == 0 && io.remaining > 0) {
         const ticket = this.writeTicket();
         const c = this.idleConnection();
-        const n = c.send(io, (flags & MSG_MORE) != 0);
+        const n = sendOnce(c, io, flags);
         netLeave();
         if (n > 0) {
           total += n;
@@ -467,7 +513,17 @@ export class TcpSocket extends Socket {
   poll(): u32 {
     const listener = this.listener;
     if (listener) return listener.acceptFirst ? POLLIN | POLLRDNORM : 0;
-    return this.connection.poll();
+    const mask = this.connection.poll();
+    const completions = this.completions;
+    return completions && completions.isWaiting() ? mask | POLLERR : mask;
+  }
+
+  atMark(): bool {
+    return atUrgentMark(this.connection);
+  }
+
+  setUrgentInline(value: bool): void {
+    this.connection.urgentInline = value;
   }
 
   shutdown(how: u32): i32 {
@@ -534,6 +590,8 @@ export class TcpSocket extends Socket {
     else c.close();
     netLeave();
     free(this.observer);
+    const completions = this.completions;
+    if (completions) free(completions);
     this.releaseQueues();
   }
 

@@ -62,6 +62,14 @@ import { bufferSpace, bufferWrite } from "./send-buffer";
 import { State, stateFollowers } from "./state";
 import { Endpoint } from "./table";
 import { connectionTimer, keepaliveRestart } from "./timer";
+import {
+  URGENT_NONE,
+  urgentLimit,
+  urgentPassed,
+  urgentPoll,
+  urgentQueued,
+  urgentReadable,
+} from "./urgent";
 import { WORK_INPUT } from "./work";
 
 // recv(2) flags that TCP itself understands.
@@ -204,6 +212,16 @@ export class Connection extends Endpoint {
   finReceived: bool = false;
   finSequence: u32 = 0;
   receiveShutdown: bool = false;
+  // ---- Urgent data (urgent.ts): received, and sent ----
+  /** URGENT_*. */
+  urgentState: u8 = URGENT_NONE;
+  urgentByte: u8 = 0;
+  /** SO_OOBINLINE. */
+  urgentInline: bool = false;
+  urgentSequence: u32 = 0;
+  sendsUrgent: bool = false;
+  /** One past the urgent byte. */
+  urgentEnd: u32 = 0;
   // ---- Receive queue, and segments out of order ----
   queueFirst: Packet | null = null;
   queueLast: Packet | null = null;
@@ -335,13 +353,8 @@ export class Connection extends Endpoint {
    * pending error.
    */
   send(io: IoVector, more: bool): i64 {
-    if (!this.canSend()) return this.sendFailure();
-    SleepLock.acquire(this);
-    const n = bufferWrite(this, io);
-    this.letGo();
-    if (n < 0) return n;
-    this.writeBlocked = io.remaining > 0;
-    if (n == 0) return io.remaining > 0 ? -EAGAIN : 0;
+    const n = this.buffer(io);
+    if (n <= 0) return n;
     if (more) {
       const cork = this.cork;
       this.cork = true;
@@ -350,6 +363,30 @@ export class Connection extends Endpoint {
     } else {
       output(this);
     }
+    return n;
+  }
+
+  /** Buffers what there is room for. Bytes, or as `send`. */
+  @inline
+  private buffer(io: IoVector): i64 {
+    if (!this.canSend()) return this.sendFailure();
+    SleepLock.acquire(this);
+    const n = bufferWrite(this, io);
+    this.letGo();
+    if (n < 0) return n;
+    this.writeBlocked = io.remaining > 0;
+    return n == 0 && io.remaining > 0 ? -EAGAIN : n;
+  }
+
+  /** As `send`, at once; the last byte, if all were taken, is urgent (MSG_OOB). */
+  sendUrgent(io: IoVector): i64 {
+    const n = this.buffer(io);
+    if (n <= 0) return n;
+    if (io.remaining == 0) urgentQueued(this);
+    const noDelay = this.noDelay;
+    this.noDelay = true;
+    this.push();
+    this.noDelay = noDelay;
     return n;
   }
 
@@ -367,15 +404,36 @@ export class Connection extends Endpoint {
    */
   receive(io: IoVector, flags: u32): i64 {
     if (this.queuedBytes == 0) return this.receiveEmpty();
-    let n: i64;
-    if ((flags & (MSG_TRUNC | MSG_PEEK)) == MSG_TRUNC) {
-      n = queueDiscard(this, io.remaining);
-    } else {
-      SleepLock.acquire(this);
-      n = queueRead(this, io, (flags & MSG_PEEK) != 0);
-      this.letGo();
+    if ((flags | this.urgentState) != 0) return this.receiveOtherwise(io, flags);
+    SleepLock.acquire(this);
+    const n = queueRead(this, io, false);
+    this.letGo();
+    if (n > 0) noteConsumed(this, <u32>n);
+    return n;
+  }
+
+  /** With flags, or around an urgent byte. */
+  private receiveOtherwise(io: IoVector, flags: u32): i64 {
+    const peek = (flags & MSG_PEEK) != 0;
+    const wanted = io.remaining;
+    let limit: u64 = wanted;
+    if (this.urgentState != URGENT_NONE) {
+      limit = min<u64>(limit, urgentLimit(this, peek));
+      if (limit == 0) return wanted == 0 ? 0 : this.receiveEmpty();
     }
-    if (n > 0 && (flags & MSG_PEEK) == 0) noteConsumed(this, <u32>n);
+    let n: i64;
+    if (!peek && (flags & MSG_TRUNC) != 0) {
+      n = queueDiscard(this, limit);
+    } else {
+      io.remaining = limit;
+      SleepLock.acquire(this);
+      n = queueRead(this, io, peek);
+      this.letGo();
+      io.remaining += wanted - limit;
+    }
+    if (peek || n <= 0) return n;
+    if (this.urgentState != URGENT_NONE) urgentPassed(this);
+    noteConsumed(this, <u32>n);
     return n;
   }
 
@@ -408,7 +466,7 @@ export class Connection extends Endpoint {
 
   /** Bytes that can be read. */
   readable(): u32 {
-    return this.queuedBytes;
+    return this.urgentState == URGENT_NONE ? this.queuedBytes : urgentReadable(this);
   }
 
   /** Whether a third of the send buffer is free, as Linux's sk_stream_is_writeable. */
@@ -435,7 +493,7 @@ export class Connection extends Endpoint {
     } else {
       this.writeBlocked = true;
     }
-    return mask;
+    return this.urgentState == URGENT_NONE ? mask : urgentPoll(this, mask);
   }
 
   /** shutdown(SHUT_WR): a FIN follows what is buffered. */
@@ -519,6 +577,7 @@ export class Connection extends Endpoint {
     this.keepaliveCount = from.keepaliveCount;
     this.userTimeout = from.userTimeout;
     this.mssLimit = from.mssLimit;
+    this.urgentInline = from.urgentInline;
     this.synRetries = from.synRetries;
     this.sendLimit = from.sendLimit;
     this.sendLimitFixed = from.sendLimitFixed;

@@ -23,6 +23,8 @@ export const ACK: u32 = 1 << 4;
 export const URG: u32 = 1 << 5;
 
 export const CHECKSUM_OFFSET: u32 = 16;
+const FLAGS_OFFSET: u32 = 13;
+const URGENT_OFFSET: u32 = 18;
 
 export function headerSourcePort(at: u64): u32 {
   return bswap<u16>(<u16>load16(at));
@@ -89,6 +91,17 @@ export function headerWrite(
   store32(at + 8, bswap(acknowledgment));
   store32(at + 12, bswap((size << 26) | (flags << 16) | window));
   store32(at + 16, 0);
+}
+
+/** The urgent pointer, which counts if URG is set. */
+export function headerUrgent(at: u64): u32 {
+  return halfAt(at + URGENT_OFFSET);
+}
+
+/** Sets URG, and the pointer, from the segment's sequence number on. */
+export function setUrgent(at: u64, pointer: u32): void {
+  store8(at + FLAGS_OFFSET, load8(at + FLAGS_OFFSET) | <u8>URG);
+  store16(at + URGENT_OFFSET, bswap<u16>(<u16>pointer));
 }
 
 export function headerSetChecksum(at: u64, value: u32): void {

@@ -79,8 +79,13 @@ export function applySyn(c: Connection, segment: Segment): void {
 export function finishOptions(c: Connection): void {
   updateMss(c);
   c.receiveMss = min(MSS_DEFAULT, c.mss);
-  c.predictedControl = (c.timestamps ? 8 << 4 : 5 << 4) | (ACK << 8);
+  predictHeaders(c);
   congestionInit(c);
+}
+
+/** What the usual segment's header looks like (header prediction, input.ts). */
+export function predictHeaders(c: Connection): void {
+  c.predictedControl = (c.timestamps ? 8 << 4 : 5 << 4) | (ACK << 8);
 }
 
 /** The handshake is complete. */

@@ -9,6 +9,7 @@ import {
   headerFlags,
   headerSequence,
   headerSize,
+  headerUrgent,
   headerWindow,
   TCP_HEADER_SIZE,
 } from "./header";
@@ -26,6 +27,8 @@ export class Segment {
   window: u32;
   /** Bytes of payload, SYN and FIN not counted. */
   length: u32;
+  /** With URG: of the urgent byte. */
+  urgentSequence: u32;
   // ---- Options ----
   hasTimestamp: bool;
   sackPermitted: bool;
@@ -70,6 +73,7 @@ export class Segment {
     this.acknowledgment = headerAcknowledgment(at);
     this.flags = headerFlags(at);
     this.window = headerWindow(at);
+    this.urgentSequence = this.sequence + headerUrgent(at) - 1;
     this.hasTimestamp = false;
     this.sackPermitted = false;
     this.windowScale = -1;

@@ -221,7 +221,7 @@ test("tcp established: an old timestamp is rejected, an older acknowledgment qui
   expectEqual(tcpStats.pawsRejected, 2, "counted");
 });
 
-test("tcp established: urgent data is data", () => {
+test("tcp established: an urgent pointer of 0 is no announcement", () => {
   open();
   peer(ACK | URG, 0, 0, 10);
   expectEqual(read(100, 0), 10, "bytes");

@@ -21,7 +21,7 @@ import {
   RECEIVE_LIMIT_SHORT,
 } from "./config";
 import { Connection, Recovery } from "./connection";
-import { ACK, FIN, PSH, RST, SYN } from "./header";
+import { ACK, FIN, PSH, RST, SYN, URG } from "./header";
 import { applySyn, establish } from "./open";
 import {
   noteDuplicate,
@@ -43,6 +43,7 @@ import { State } from "./state";
 import { tcpStats } from "./stats";
 import { setRetransmit } from "./timer";
 import { sendAcknowledgment, sendResetFor, sendSyn, timestampNow } from "./transmit";
+import { URGENT_COMING, urgentInput } from "./urgent";
 import { schedule, WORK_ACK, WORK_OUTPUT } from "./work";
 
 /** Takes the packet. */
@@ -68,6 +69,7 @@ export function processSegment(c: Connection, packet: Packet): void {
     return;
   }
   c.lastReceiveTime = netNow();
+  if ((segment.flags & URG) != 0 || c.urgentState == URGENT_COMING) urgentInput(c, packet);
   if (segment.length > 0) dataInput(c, packet);
   else packetFree(packet);
   if (!c.dead) finInput(c);

@@ -24,9 +24,11 @@ import {
   headerFlags,
   headerSequence,
   headerSize,
+  headerUrgent,
   headerWindow,
   headerWrite,
   SYN,
+  setUrgent,
   setWordAt,
   TCP_HEADER_SIZE,
 } from "./header";
@@ -147,6 +149,13 @@ export function withSack(start: u32, end: u32): void {
   sackCount++;
 }
 
+/** The next segment from the peer has URG, and this pointer. */
+let urgentPointer: u32 = 0;
+
+export function withUrgent(pointer: u32): void {
+  urgentPointer = pointer;
+}
+
 /** The peer sends from any port; the sequence numbers are absolute. */
 export function peerFrom(port: u32, flags: u32, sequence: u32, ack: u32, length: u32): void {
   const packet = packetAlloc()!;
@@ -159,6 +168,8 @@ export function peerFrom(port: u32, flags: u32, sequence: u32, ack: u32, length:
   const at = packet.push(size);
   const ports = (port << 16) | OUR_PORT;
   headerWrite(at, ports, sequence, ack, size, flags, peerWindow);
+  if (urgentPointer != 0) setUrgent(at, urgentPointer);
+  urgentPointer = 0;
   let option = at + TCP_HEADER_SIZE;
   if (isSyn) {
     writeSynOptions(option, peerMss, peerSack, peerTimestamps, peerTsValue, 0, peerScale);
@@ -197,6 +208,7 @@ export let sentSequence: u32 = 0;
 export let sentAck: u32 = 0;
 export let sentLength: u32 = 0;
 export let sentWindow: u32 = 0;
+export let sentUrgent: u32 = 0;
 /** Options of the segment taken last. */
 export const sent: Segment = changetype<Segment>(memory.data(128, 8));
 
@@ -210,6 +222,7 @@ export function takeSegment(): bool {
   sentSequence = headerSequence(at) - ourIss - 1;
   sentAck = headerAcknowledgment(at) - PEER_ISS - 1;
   sentWindow = headerWindow(at);
+  sentUrgent = headerUrgent(at);
   sentLength = packet.length - size;
   sent.hasTimestamp = false;
   sent.sackPermitted = false;

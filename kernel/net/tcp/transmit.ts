@@ -21,6 +21,7 @@ import { Segment } from "./segment";
 import { bufferRead } from "./send-buffer";
 import { State } from "./state";
 import { tcpStats } from "./stats";
+import { urgentMark } from "./urgent";
 import { wireSegmentMax, wireTransmit } from "./wire";
 import { WORK_ACK } from "./work";
 
@@ -87,6 +88,7 @@ export function transmit(c: Connection, sequence: u32, length: u32, flags: u32):
   }
   const at = packet.push(size);
   headerWrite(at, c.ports, sequence, c.rcvNxt, size, flags, selectWindow(c));
+  if (c.sendsUrgent) urgentMark(c, at, sequence);
   if (timestamps) writeTimestamp(at + TCP_HEADER_SIZE, timestampNow(c), c.tsRecent);
   if (blocks > 0) {
     writeSackHead(at + sackAt, blocks);
