@@ -25,6 +25,7 @@ import {
 } from "./packet";
 import { Connection, ConnectionObserver } from "./tcp/connection";
 import { channelDrain } from "./tcp/connection-channel";
+import { farewellBegin, farewellLook } from "./tcp/farewell";
 import { Listener } from "./tcp/listener";
 import { bufferPages } from "./tcp/send-buffer";
 import { tcpStats } from "./tcp/stats";
@@ -90,6 +91,7 @@ export function simInit(random: u64, address: u32, memoryBytes: u64): void {
   t.address = address;
   tap = t;
   setWireTap(t);
+  farewell = new SimObserver();
   template = new Connection();
   warmUp(template!);
 }
@@ -294,6 +296,17 @@ export function simClose(c: Connection): void {
 export function simAbort(c: Connection): void {
   free(changetype<SimObserver>(c.observer!));
   c.abort();
+}
+
+let farewell: SimObserver | null = null;
+
+/** The machine begins to end: its applications have, and their connections are closed. */
+export function simFarewellBegin(): void {
+  farewellBegin(farewell!);
+}
+/** When to look again; 0: it is off. */
+export function simFarewellLook(): u64 {
+  return farewellLook();
 }
 
 /** The connection that listeners take options from. */

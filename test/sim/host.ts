@@ -50,6 +50,8 @@ export interface SimExports {
   simShutdown(c: number): void;
   simClose(c: number): void;
   simAbort(c: number): void;
+  simFarewellBegin(): void;
+  simFarewellLook(): bigint;
   simTemplate(): number;
   simSetNoDelay(c: number, value: number): void;
   simSetCork(c: number, value: number): void;

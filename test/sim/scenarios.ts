@@ -356,6 +356,56 @@ const vanish: Scenario = {
   },
 };
 
+/** The server's machine ends when its program has written all: see kernel/net/tcp/farewell.ts. */
+function endMachine(world: World): void {
+  const { server, events } = world;
+  server.run((exports) => exports.simFarewellBegin());
+  const look = () => {
+    if (server.run((exports) => exports.simFarewellLook()) !== 0n) events.after(20e6, look);
+    // It is off.
+    else server.transmit = () => {};
+  };
+  look();
+}
+
+/**
+ * A program ends with what it has written on its way, and its machine with it. The client gets all
+ * of it, or an error: never an end before it.
+ */
+const farewell: Scenario = {
+  name: "farewell",
+  setup(world) {
+    prepare(world);
+    world.listen(8);
+    const { events, random } = world;
+    const halves = random.chance(0.5);
+    world.connect(
+      {
+        total: halves ? 0 : 1,
+        ...sizes(world),
+        allowance: (_, ended) => (ended ? 1 : 0),
+        readFrom: random.chance(0.3) ? random.magnitude(1e6, 20e9) : 0,
+      },
+      { total: amount(world), ...sizes(world), closeEarly: true },
+    );
+    keepAlive(world);
+    const watch = () => {
+      const program = world.peers.find(({ host }) => host === world.server);
+      if (program?.finished) endMachine(world);
+      else if (!world.peers[0]?.finished) events.after(5e6, watch);
+    };
+    watch();
+  },
+  check(world) {
+    const [client, program] = world.peers;
+    if (client === undefined || program === undefined || program.error !== 0) return;
+    if (client.ended && client.received !== program.sent) fail(world, "an end before the end");
+    const { loss, corrupt } = world.wire.options;
+    const isPatient = client.options.readFrom === 0;
+    if (loss + corrupt === 0 && isPatient && !client.ended) fail(world, "it was not delivered");
+  },
+};
+
 export const SCENARIOS: readonly Scenario[] = [
   duplex("bulk", (world) => [
     { total: amount(world), ...sizes(world), corks: world.random.chance(0.2) },
@@ -403,4 +453,5 @@ export const SCENARIOS: readonly Scenario[] = [
   forgery,
   poor,
   vanish,
+  farewell,
 ];
