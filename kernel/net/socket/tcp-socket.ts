@@ -15,7 +15,6 @@ import { filePut, POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDNORM } from "../../fs
 import { isError } from "../../fs/inode";
 import { IoVector } from "../../fs/io-vector";
 import {
-  EADDRINUSE,
   EADDRNOTAVAIL,
   EAGAIN,
   EALREADY,
@@ -39,11 +38,9 @@ import { isLocalAddress } from "../interface";
 import { netEnter, netLeave, netPoll } from "../poll";
 import { Connection, ConnectionObserver } from "../tcp/connection";
 import { Listener } from "../tcp/listener";
-import { ephemeralPort } from "../tcp/ports";
 import { State } from "../tcp/state";
-import { tablePortInUse } from "../tcp/table";
 import { atUrgentMark, urgentTake } from "../tcp/urgent";
-import { addressesOverlap, IN6_LOOPBACK, IPPROTO_TCP, isInternalAddress } from "../wire/ipv4";
+import { IN6_LOOPBACK, IPPROTO_TCP, isInternalAddress } from "../wire/ipv4";
 import { SocketAddress } from "./address";
 import {
   AF_INET,
@@ -66,6 +63,7 @@ import { inetLocal, inetRemote, inetTell } from "./inet-address";
 import { inet6Inherit, inet6Only } from "./inet6-options";
 import { Message } from "./message";
 import { Socket } from "./socket";
+import { bindTo, unbind } from "./tcp-bound";
 import { tcpGetOption, tcpSetOption } from "./tcp-options";
 import { ZeroCopy } from "./zero-copy";
 
@@ -86,9 +84,6 @@ function sendOnce(c: Connection, io: IoVector, flags: u32): i64 {
   return (flags & MSG_OOB) != 0 ? c.sendUrgent(io) : c.send(io, (flags & MSG_MORE) != 0);
 }
 
-/** Sockets with a port of their own (bind), for finding out who has it. */
-let boundSockets: TcpSocket | null = null;
-
 export class TcpSocket extends Socket {
   connection: Connection;
   listener: Listener | null = null;
@@ -101,7 +96,8 @@ export class TcpSocket extends Socket {
   private connecting: bool = false;
   /** Made for the first send with MSG_ZEROCOPY. */
   private completions: ZeroCopy | null = null;
-  private nextBound: TcpSocket | null = null;
+  /** Of the list in tcp-bound.ts. */
+  nextBound: TcpSocket | null = null;
   private observer: TcpObserver = changetype<TcpObserver>(0);
 
   constructor(connection: Connection) {
@@ -116,63 +112,12 @@ export class TcpSocket extends Socket {
 
   // ---- Addresses ----
 
-  private addressIsFree(address: u32, port: u32): bool {
-    let other = boundSockets;
-    while (other) {
-      if (
-        other != this &&
-        other.boundPort == port &&
-        addressesOverlap(other.boundAddress, other.inet6 != null, address, this.inet6 != null)
-      ) {
-        const shared = this.reusePort && other.reusePort;
-        const reused = this.reuseAddress && other.reuseAddress && other.listener == null;
-        if (!shared && !reused) return false;
-      }
-      other = other.nextBound;
-    }
-    if (this.reuseAddress || this.reusePort) return true;
-    return !tablePortInUse(address, port, true);
-  }
-
   bind(address: SocketAddress): i32 {
     if (this.boundPort != 0 || this.connection.state != State.CLOSED) return -EINVAL;
     const local = inetLocal(this, address);
     if (local < 0) return <i32>local;
     if (local != 0 && !isLocalAddress(<u32>local)) return -EADDRNOTAVAIL;
-    return this.bindTo(<u32>local, address.port);
-  }
-
-  private bindTo(local: u32, wanted: u32): i32 {
-    let port = wanted;
-    if (port == 0) {
-      for (let tries = 0; tries < 1000; tries++) {
-        const candidate = ephemeralPort(local, 0, 0);
-        if (candidate != 0 && this.addressIsFree(local, candidate)) {
-          port = candidate;
-          break;
-        }
-      }
-      if (port == 0) return -EADDRINUSE;
-    } else if (!this.addressIsFree(local, port)) {
-      return -EADDRINUSE;
-    }
-    this.boundAddress = local;
-    this.boundPort = port;
-    this.nextBound = boundSockets;
-    boundSockets = this;
-    return 0;
-  }
-
-  private unbind(): void {
-    if (this.boundPort == 0) return;
-    if (boundSockets == this) {
-      boundSockets = this.nextBound;
-    } else {
-      let before = boundSockets;
-      while (before && before.nextBound != this) before = before.nextBound;
-      if (before) before.nextBound = this.nextBound;
-    }
-    this.boundPort = 0;
+    return bindTo(this, <u32>local, address.port);
   }
 
   localAddress(out: SocketAddress): i32 {
@@ -213,7 +158,7 @@ export class TcpSocket extends Socket {
     }
     if (this.connection.state != State.CLOSED || this.connection.ports != 0) return -EINVAL;
     if (this.boundPort == 0) {
-      const error = this.bindTo(inet6Only(this) ? IN6_LOOPBACK : 0, 0);
+      const error = bindTo(this, inet6Only(this) ? IN6_LOOPBACK : 0, 0);
       if (error != 0) return error;
     }
     const listener = attempt(new Listener());
@@ -536,7 +481,7 @@ export class TcpSocket extends Socket {
       netEnter();
       listener.close();
       free(listener);
-      this.unbind();
+      unbind(this);
       netLeave();
       this.changed(POLLIN | POLLHUP);
       return 0;
@@ -574,7 +519,7 @@ export class TcpSocket extends Socket {
 
   release(): void {
     netEnter();
-    this.unbind();
+    unbind(this);
     const listener = this.listener;
     if (listener) {
       listener.close();
