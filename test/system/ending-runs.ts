@@ -36,6 +36,7 @@ export async function runEnding(ending: Ending, testbed: Testbed, tally: Tally):
     image: testbed.image,
     argv: [guestPath(program), ending.way],
     ...(ending.hasNetwork ? { forwards: [] } : {}),
+    ...(ending.memoryMib === undefined ? {} : { memoryMib: ending.memoryMib }),
     ...(ending.boot === undefined ? {} : { boot: ending.boot }),
     timeoutMs: TIMEOUT_MS,
   });

@@ -19,6 +19,8 @@ export interface Ending {
   readonly saysNot?: RegExp;
   /** The program's; default static. */
   readonly variant?: Variant;
+  /** Of the machine; default what all have. */
+  readonly memoryMib?: number;
   /** With a network card. */
   readonly hasNetwork?: boolean;
   /** On the kernel's command line. */
@@ -34,6 +36,12 @@ function exits(code: number): ExpectedEnd {
 function dies(name: keyof typeof SIGNALS): ExpectedEnd {
   return { kind: "signal", name: `SIG${name}`, signal: SIGNALS[name] };
 }
+
+/** What test/guest/exhaust.c asks for until there is no more. */
+const EXHAUSTED = [
+  ...["eventfd", "timerfd", "epoll", "item", "tcp", "udp", "unix", "memfd", "open", "pipe"],
+  ...["mkdir", "link", "file", "map", "protect"],
+] as const;
 
 export const ENDINGS: readonly Ending[] = [
   { way: "empty", end: exits(0) },
@@ -88,6 +96,15 @@ export const ENDINGS: readonly Ending[] = [
     end: exits(0),
     says: [/resolv\.conf: nameserver 10\.0\.2\.3$/m],
   },
+  ...EXHAUSTED.map(
+    (way): Ending => ({
+      program: "exhaust",
+      way,
+      memoryMib: 24,
+      end: exits(0),
+      says: [/^\w+: ends in an error$/m],
+    }),
+  ),
   { way: "raise-term", end: dies("TERM") },
   { way: "raise-kill", end: dies("KILL") },
 ];
