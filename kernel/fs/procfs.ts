@@ -41,7 +41,12 @@ const SLASH = 47;
 const THREAD_ROOM: usize = 16 << 10;
 
 /** The directory named by characters [start, end) of a path in `parent`, made if need be. */
-function subdirectory(parent: TmpDirectory, path: string, start: i32, end: i32): TmpDirectory {
+export function subdirectory(
+  parent: TmpDirectory,
+  path: string,
+  start: i32,
+  end: i32,
+): TmpDirectory {
   const present = parent.childPart(path, start, end);
   if (present) return <TmpDirectory>present;
   const directory = new TmpDirectory(parent.tmpfs, S_IFDIR | 0o555);
@@ -49,8 +54,8 @@ function subdirectory(parent: TmpDirectory, path: string, start: i32, end: i32):
   return directory;
 }
 
-/** Adds a text at a path below `root`. */
-function add(
+/** Adds a text at a path below `root`; `subject` is the generator's. */
+export function addText(
   root: TmpDirectory,
   path: string,
   permissions: u32,
@@ -70,7 +75,7 @@ function add(
 }
 
 function addNumber(root: TmpDirectory, path: string, value: u32): void {
-  add(root, path, 0o644, system.procNumber, value);
+  addText(root, path, 0o644, system.procNumber, value);
 }
 
 function selfText(out: TextBuffer, subject: u32): void {
@@ -87,14 +92,14 @@ function mountsText(out: TextBuffer, subject: u32): void {
 
 /** What every thread's directory has, too. */
 function addThreadFiles(directory: TmpDirectory, thread: u32): void {
-  add(directory, "stat", 0o444, own.procStat, thread);
-  add(directory, "status", 0o444, own.procStatus, thread);
-  add(directory, "statm", 0o444, own.procStatm, thread);
-  add(directory, "comm", 0o644, own.procComm, thread);
-  add(directory, "maps", 0o444, own.procMaps, thread);
-  add(directory, "cmdline", 0o444, own.procCommandLine, thread);
-  add(directory, "environ", 0o400, own.procEnvironment, thread);
-  add(directory, "limits", 0o444, own.procLimits, thread);
+  addText(directory, "stat", 0o444, own.procStat, thread);
+  addText(directory, "status", 0o444, own.procStatus, thread);
+  addText(directory, "statm", 0o444, own.procStatm, thread);
+  addText(directory, "comm", 0o644, own.procComm, thread);
+  addText(directory, "maps", 0o444, own.procMaps, thread);
+  addText(directory, "cmdline", 0o444, own.procCommandLine, thread);
+  addText(directory, "environ", 0o400, own.procEnvironment, thread);
+  addText(directory, "limits", 0o444, own.procLimits, thread);
 }
 
 function addProcess(root: TmpDirectory): void {
@@ -102,53 +107,78 @@ function addProcess(root: TmpDirectory): void {
   const name = processInfo().pid().toString();
   const directory = subdirectory(root, name, 0, name.length);
   addThreadFiles(directory, 0);
-  add(directory, "auxv", 0o400, own.procAuxiliaryVector);
-  add(directory, "mounts", 0o444, own.procMounts);
-  add(directory, "mountinfo", 0o444, own.procMountInfo);
-  add(directory, "oom_score_adj", 0o644, own.procOomScoreAdj);
-  add(directory, "oom_adj", 0o644, own.procOomScoreAdj);
-  add(directory, "oom_score", 0o444, own.procOomScore);
-  add(directory, "cgroup", 0o444, own.procCgroup);
-  add(directory, "smaps", 0o444, own.procMaps);
-  add(directory, "coredump_filter", 0o644, own.procCoredumpFilter);
-  add(directory, "loginuid", 0o644, own.procLoginUid);
+  addText(directory, "auxv", 0o400, own.procAuxiliaryVector);
+  addText(directory, "mounts", 0o444, own.procMounts);
+  addText(directory, "mountinfo", 0o444, own.procMountInfo);
+  addText(directory, "oom_score_adj", 0o644, own.procOomScoreAdj);
+  addText(directory, "oom_adj", 0o644, own.procOomScoreAdj);
+  addText(directory, "oom_score", 0o444, own.procOomScore);
+  addText(directory, "cgroup", 0o444, own.procCgroup);
+  addText(directory, "smaps", 0o444, own.procMaps);
+  addText(directory, "coredump_filter", 0o644, own.procCoredumpFilter);
+  addText(directory, "loginuid", 0o644, own.procLoginUid);
   directory.attach("exe", new PlaceLink(tmpfs, tmpfs.newNumber(), PLACE_PROGRAM));
   directory.attach("cwd", new PlaceLink(tmpfs, tmpfs.newNumber(), PLACE_CURRENT));
   directory.attach("root", new PlaceLink(tmpfs, tmpfs.newNumber(), PLACE_ROOT));
   directory.attach("fd", new FdDirectory(tmpfs, tmpfs.newNumber()));
   directory.attach("fdinfo", new FdInfoDirectory(tmpfs, tmpfs.newNumber()));
   directory.attach("task", new ProcTasks(tmpfs, tmpfs.newNumber()));
+  subdirectory(directory, "net", 0, 3).fillLater(fillProcNet);
 }
 
 function addSystem(root: TmpDirectory): void {
-  add(root, "meminfo", 0o444, system.procMeminfo);
-  add(root, "cpuinfo", 0o444, system.procCpuinfo);
-  add(root, "stat", 0o444, system.procSystemStat);
-  add(root, "uptime", 0o444, system.procUptime);
-  add(root, "loadavg", 0o444, system.procLoadavg);
-  add(root, "version", 0o444, system.procVersion);
-  add(root, "filesystems", 0o444, system.procFilesystems);
-  add(root, "vmstat", 0o444, system.procEmpty);
-  add(root, "cgroups", 0o444, system.procEmpty);
-  add(root, "partitions", 0o444, system.procEmpty);
-  add(root, "diskstats", 0o444, system.procEmpty);
-  add(root, "locks", 0o444, system.procLocks);
-  add(root, "swaps", 0o444, system.procSwaps);
-  const tmpfs = root.tmpfs;
-  const net = subdirectory(root, "net", 0, 3);
+  addText(root, "meminfo", 0o444, system.procMeminfo);
+  addText(root, "cpuinfo", 0o444, system.procCpuinfo);
+  addText(root, "stat", 0o444, system.procSystemStat);
+  addText(root, "uptime", 0o444, system.procUptime);
+  addText(root, "loadavg", 0o444, system.procLoadavg);
+  addText(root, "version", 0o444, system.procVersion);
+  addText(root, "filesystems", 0o444, system.procFilesystems);
+  addText(root, "vmstat", 0o444, system.procEmpty);
+  addText(root, "cgroups", 0o444, system.procEmpty);
+  addText(root, "partitions", 0o444, system.procEmpty);
+  addText(root, "diskstats", 0o444, system.procEmpty);
+  addText(root, "locks", 0o444, system.procLocks);
+  addText(root, "swaps", 0o444, system.procSwaps);
+}
+
+type Filler = (directory: TmpDirectory) => void;
+
+function fillNothing(directory: TmpDirectory): void {}
+
+let networkFiller: Filler = fillNothing;
+let interfacesFiller: Filler = fillNothing;
+
+/** What the network adds to /proc/net and /sys/class/net, when somebody looks; called at boot. */
+export function setNetworkTree(fillProcNet: Filler, fillClassNet: Filler): void {
+  networkFiller = fillProcNet;
+  interfacesFiller = fillClassNet;
+}
+
+function fillProcNet(net: TmpDirectory): void {
+  const tmpfs = net.tmpfs;
   net.attach("pnp", new NameServersText(tmpfs, tmpfs.newNumber()));
+  networkFiller(net);
+}
+
+function fillClassNet(net: TmpDirectory): void {
+  interfacesFiller(net);
+}
+
+function netText(out: TextBuffer, subject: u32): void {
+  out.put("self/net");
 }
 
 /** /proc/sys: values that programs size themselves by. They can be written, without effect. */
 function addSettings(root: TmpDirectory): void {
-  add(root, "sys/kernel/osrelease", 0o444, system.procOsrelease);
-  add(root, "sys/kernel/ostype", 0o444, system.procOstype);
-  add(root, "sys/kernel/hostname", 0o644, system.procHostname);
-  add(root, "sys/kernel/core_pattern", 0o644, system.procCorePattern);
-  add(root, "sys/kernel/random/boot_id", 0o444, system.procBootId);
-  add(root, "sys/kernel/random/uuid", 0o444, system.procUuid);
-  add(root, "sys/fs/file-nr", 0o444, system.procFileCount);
-  add(root, "sys/net/ipv4/ip_local_port_range", 0o644, system.procPortRange);
+  addText(root, "sys/kernel/osrelease", 0o444, system.procOsrelease);
+  addText(root, "sys/kernel/ostype", 0o444, system.procOstype);
+  addText(root, "sys/kernel/hostname", 0o644, system.procHostname);
+  addText(root, "sys/kernel/core_pattern", 0o644, system.procCorePattern);
+  addText(root, "sys/kernel/random/boot_id", 0o444, system.procBootId);
+  addText(root, "sys/kernel/random/uuid", 0o444, system.procUuid);
+  addText(root, "sys/fs/file-nr", 0o444, system.procFileCount);
+  addText(root, "sys/net/ipv4/ip_local_port_range", 0o644, system.procPortRange);
   addNumber(root, "sys/kernel/pid_max", 4194304);
   addNumber(root, "sys/kernel/threads-max", 32768);
   addNumber(root, "sys/kernel/random/entropy_avail", 256);
@@ -181,6 +211,7 @@ function fillProc(root: TmpDirectory): void {
   root.attach("self", new ProcLink(tmpfs, tmpfs.newNumber(), selfText));
   root.attach("thread-self", new ProcLink(tmpfs, tmpfs.newNumber(), threadSelfText));
   root.attach("mounts", new ProcLink(tmpfs, tmpfs.newNumber(), mountsText));
+  root.attach("net", new ProcLink(tmpfs, tmpfs.newNumber(), netText));
 }
 
 /** Makes the tree of /proc; returns its root directory. */
@@ -194,12 +225,14 @@ export function procfsCreate(): TmpDirectory {
 }
 
 function fillSys(root: TmpDirectory): void {
-  add(root, "devices/system/cpu/online", 0o444, system.sysCpuList);
-  add(root, "devices/system/cpu/possible", 0o444, system.sysCpuList);
-  add(root, "devices/system/cpu/present", 0o444, system.sysCpuList);
+  const classes = subdirectory(root, "class", 0, 5);
+  subdirectory(classes, "net", 0, 3).fillLater(fillClassNet);
+  addText(root, "devices/system/cpu/online", 0o444, system.sysCpuList);
+  addText(root, "devices/system/cpu/possible", 0o444, system.sysCpuList);
+  addText(root, "devices/system/cpu/present", 0o444, system.sysCpuList);
   addNumber(root, "devices/system/node/online", 0);
-  add(root, "kernel/mm/transparent_hugepage/enabled", 0o644, system.sysHugepages);
-  add(root, "kernel/mm/transparent_hugepage/defrag", 0o644, system.sysHugepages);
+  addText(root, "kernel/mm/transparent_hugepage/enabled", 0o644, system.sysHugepages);
+  addText(root, "kernel/mm/transparent_hugepage/defrag", 0o644, system.sysHugepages);
   addNumber(root, "kernel/mm/transparent_hugepage/hpage_pmd_size", 2097152);
   addNumber(root, "kernel/mm/transparent_hugepage/use_zero_page", 0);
 }

@@ -37,6 +37,8 @@ export function devicePoll(from: Interface): i32 {
 /** Takes a received frame. Called by `NetDevice.poll` alone. */
 export function ethernetInput(packet: Packet): void {
   netStats.framesIn++;
+  netStats.bytesIn += packet.length;
+  if (packet.fragment) netStats.bytesIn += packet.totalLength() - packet.length;
   if (!classify(packet, receiving!)) slowInput(packet);
 }
 
@@ -70,6 +72,7 @@ function slowInput(packet: Packet): void {
  */
 export function ethernetTransmit(packet: Packet, via: Interface): i32 {
   netStats.framesOut++;
+  netStats.bytesOut += packet.length;
   frameWaits();
   return via.device!.transmit(packet);
 }

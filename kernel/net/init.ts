@@ -21,8 +21,10 @@ import { NetDevice } from "./device";
 import { DhcpClient, DhcpListener } from "./dhcp";
 import { Interface, interfaceAdd, interfaceSetAddress } from "./interface";
 import { nameServersLeased } from "./name-servers";
+import { netlinkEventsInit } from "./netlink/events";
 import { packetReclaim, packetSetLimit } from "./packet";
 import { netFlush, netIdle, netLeave, netPollInit } from "./poll";
+import { netProcInit } from "./proc/tree";
 import { transportInit } from "./transport";
 
 class BootListener extends DhcpListener {
@@ -85,6 +87,8 @@ export function netInit(device: NetDevice | null, text: u64, length: u32): i32 {
   netPollInit(device != null);
   transportInit();
   addIdlePoller(netIdle);
+  netlinkEventsInit();
+  netProcInit();
   if (!device) return 0;
   const via = interfaceAdd(device);
   if (!via) return 0;

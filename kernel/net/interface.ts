@@ -29,6 +29,20 @@ export class Interface {
   broadcast: u32 = 0;
 }
 
+/** Who hears that an interface's address changes. */
+export abstract class AddressListener {
+  /** It has an address, which is about to be taken away. */
+  abstract addressGoes(via: Interface): void;
+  abstract addressCame(via: Interface): void;
+}
+
+let listener: AddressListener | null = null;
+
+/** There is one listener: netlink's (netlink/events.ts). */
+export function setAddressListener(value: AddressListener): void {
+  listener = value;
+}
+
 export const loopback: Interface = new Interface();
 loopback.address = 0x7f00_0001;
 loopback.mask = 0xff00_0000;
@@ -67,11 +81,14 @@ export function interfaceSetAddress(
   prefix: u32,
   gateway: u32,
 ): void {
+  const told = listener;
+  if (told && target.address != 0) told.addressGoes(target);
   target.address = address;
   target.mask = prefix == 0 ? 0 : 0xffff_ffff << (32 - prefix);
   target.gateway = gateway;
   target.broadcast = address == 0 || prefix > 30 ? 0 : address | ~target.mask;
   routesChanged();
+  if (told && address != 0) told.addressCame(target);
 }
 
 /**

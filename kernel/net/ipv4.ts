@@ -134,6 +134,8 @@ function loopOutput(packet: Packet): i32 {
     packetFree(packet);
     own = twin;
   }
+  netStats.loopPackets++;
+  netStats.loopBytes += own.length;
   own.flags = PACKET_CHECKSUM_VALID;
   own.networkLength = 0;
   own.segmentSize = 0;

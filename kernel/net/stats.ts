@@ -5,6 +5,11 @@
 export class NetStats {
   framesIn: u64;
   framesOut: u64;
+  bytesIn: u64;
+  bytesOut: u64;
+  /** Packets to ourselves, and their bytes without IP headers. */
+  loopPackets: u64;
+  loopBytes: u64;
   /** Too short, lengths that do not fit, wrong checksums. */
   malformed: u64;
   unknownProtocol: u64;

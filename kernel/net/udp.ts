@@ -61,7 +61,7 @@ const RECEIVE_LIMIT_DEFAULT: u32 = 212992;
  */
 const PACKET_OVERHEAD: u32 = 256;
 
-const BUCKETS: u32 = 64;
+export const UDP_BUCKETS: u32 = 64;
 
 export abstract class UdpEndpoint {
   /** Next in the bucket. */
@@ -98,12 +98,22 @@ export abstract class UdpEndpoint {
 
   /** A datagram or an error has arrived. Must not sleep. */
   abstract arrived(): void;
+
+  /** For listings: the inode of the socket. */
+  inode(): u64 {
+    return 0;
+  }
 }
 
-const buckets: StaticArray<UdpEndpoint | null> = new StaticArray<UdpEndpoint | null>(BUCKETS);
+const buckets: StaticArray<UdpEndpoint | null> = new StaticArray<UdpEndpoint | null>(UDP_BUCKETS);
 
 function bucketOf(port: u32): i32 {
-  return <i32>(port & (BUCKETS - 1));
+  return <i32>(port & (UDP_BUCKETS - 1));
+}
+
+/** Bucket i of UDP_BUCKETS, linked by `nextEndpoint`: for listings as /proc/net/udp. */
+export function udpBucket(index: u32): UdpEndpoint | null {
+  return buckets[index];
 }
 
 /** Whether `endpoint` may have address and port beside those that have them already. */

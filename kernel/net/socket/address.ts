@@ -65,7 +65,7 @@ export class SocketAddress {
   address: u32;
   /** Of AF_INET6. */
   inet6: Inet6;
-  /** Bytes that the application gave. */
+  /** Bytes that the application gave, or `setRaw` was called with. */
   given: u32;
   /**
    * Bytes of a unix(7) name: a path without its terminator, or an abstract name with its leading 0.
@@ -113,6 +113,14 @@ export class SocketAddress {
     this.inet6 = inet6Kind(raw + 8);
   }
 
+  /** Makes it an address of another family, of `size` bytes, zeroed but for the family. */
+  setRaw(family: u32, size: u32): void {
+    this.family = family;
+    this.given = size;
+    memory.fill(this.raw(), 0, size);
+    store<u16>(this.raw(), <u16>family);
+  }
+
   /** Makes it a unix(7) name: `length` bytes at `name`; 0: unnamed. */
   setUnix(name: usize, length: u32): void {
     this.family = AF_UNIX;
@@ -127,7 +135,7 @@ export class SocketAddress {
   size(): u32 {
     if (this.family == AF_INET) return SOCKADDR_IN_SIZE;
     if (this.family == AF_INET6) return SOCKADDR_IN6_SIZE;
-    if (this.family != AF_UNIX) return 0;
+    if (this.family != AF_UNIX) return this.given;
     if (this.pathLength == 0) return 2;
     const isPath = load<u8>(this.path()) != 0;
     return 2 + this.pathLength + (isPath && this.pathLength < UNIX_PATH_MAX ? 1 : 0);
@@ -143,6 +151,7 @@ export function addressCreate(): SocketAddress | null {
   address.port = 0;
   address.address = 0;
   address.pathLength = 0;
+  address.given = 0;
   return address;
 }
 

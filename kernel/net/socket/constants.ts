@@ -5,8 +5,10 @@
 export const AF_UNSPEC: u32 = 0;
 export const AF_UNIX: u32 = 1;
 export const AF_INET: u32 = 2;
+export const AF_BRIDGE: u32 = 7;
 export const AF_INET6: u32 = 10;
 export const AF_NETLINK: u32 = 16;
+export const AF_PACKET: u32 = 17;
 
 export const SOCK_STREAM: u32 = 1;
 export const SOCK_DGRAM: u32 = 2;

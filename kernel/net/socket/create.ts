@@ -8,10 +8,12 @@ import { isError } from "../../fs/inode";
 import { EAFNOSUPPORT, ENOBUFS, EPROTONOSUPPORT, ESOCKTNOSUPPORT } from "../../lib/errno";
 import { attempt } from "../../runtime/attempt";
 import { free } from "../../runtime/free";
+import { NETLINK_KOBJECT_UEVENT, NETLINK_ROUTE } from "../netlink/constants";
 import { IPPROTO_TCP, IPPROTO_UDP } from "../wire/ipv4";
 import {
   AF_INET,
   AF_INET6,
+  AF_NETLINK,
   AF_UNIX,
   SOCK_DGRAM,
   SOCK_RAW,
@@ -19,6 +21,7 @@ import {
   SOCK_STREAM,
 } from "./constants";
 import { Inet6Options } from "./inet6-options";
+import { NetlinkSocket } from "./netlink-socket";
 import { Socket } from "./socket";
 import { tcpSocketCreate } from "./tcp-socket";
 import { UdpSocket } from "./udp-socket";
@@ -27,6 +30,7 @@ import { UnixSocket } from "./unix-socket";
 export function socketCreate(domain: u32, type: u32, protocol: u32): usize {
   if (domain == AF_INET) return createInet(type, protocol);
   if (domain == AF_INET6) return createInet6(type, protocol);
+  if (domain == AF_NETLINK) return createNetlink(type, protocol);
   if (domain == AF_UNIX) return createUnix(type, protocol);
   return -EAFNOSUPPORT;
 }
@@ -61,6 +65,13 @@ function createInet6(type: u32, protocol: u32): usize {
   socket.family = AF_INET6;
   socket.inet6 = options;
   return created;
+}
+
+/** Generic netlink, audit, sock_diag and the like are refused as where Linux was built without. */
+function createNetlink(type: u32, protocol: u32): usize {
+  if (type != SOCK_RAW && type != SOCK_DGRAM) return -ESOCKTNOSUPPORT;
+  if (protocol != NETLINK_ROUTE && protocol != NETLINK_KOBJECT_UEVENT) return -EPROTONOSUPPORT;
+  return made(attempt(new NetlinkSocket(type, protocol)));
 }
 
 function createUnix(type: u32, protocol: u32): usize {

@@ -77,6 +77,14 @@ class TcpObserver extends ConnectionObserver {
   changed(mask: u32): void {
     this.socket.changed(mask);
   }
+
+  inode(): u64 {
+    return this.socket.inode;
+  }
+
+  isIpv6(): bool {
+    return this.socket.inet6 != null;
+  }
 }
 
 /** Gives the connection what it has room for, as the flags of send(2) want it. */

@@ -86,6 +86,10 @@ class SocketEndpoint extends UdpEndpoint {
     const error = this.error != 0 ? POLLERR : 0;
     this.socket.changed(POLLIN | POLLRDNORM | error);
   }
+
+  inode(): u64 {
+    return this.socket.inode;
+  }
 }
 
 export class UdpSocket extends Socket {

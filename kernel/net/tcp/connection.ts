@@ -82,6 +82,15 @@ export const MSG_TRUNC: u32 = 0x20;
 export abstract class ConnectionObserver {
   /** Events of `mask` (POLL*) may have become ready. */
   abstract changed(mask: u32): void;
+
+  /** For listings: the inode of the socket, and whether it is one of IPv6. */
+  inode(): u64 {
+    return 0;
+  }
+
+  isIpv6(): bool {
+    return false;
+  }
 }
 
 /** How loss is being repaired (recovery.ts). */

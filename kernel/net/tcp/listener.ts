@@ -59,6 +59,11 @@ export class Listener {
     return 0;
   }
 
+  /** Whether it listens on ::1, or on :: without IPv4, which is the same. */
+  isIpv6Only(): bool {
+    return this.isIpv6 && this.address == IN6_LOOPBACK;
+  }
+
   @inline
   acceptFull(): bool {
     return this.acceptCount > this.backlog;
@@ -159,16 +164,26 @@ export class Listener {
   }
 }
 
-const CHAINS: u32 = 64;
+export const LISTENER_CHAINS: u32 = 64;
 /** First listener of each chain, by the low bits of the port. */
 const chains: usize = memory.data(64 * 4, 4);
 
+/** Chain i of LISTENER_CHAINS, linked by `next`: for listings as /proc/net/tcp. */
+export function listenerChain(index: u32): Listener | null {
+  return chain(index);
+}
+
 function chain(port: u32): Listener | null {
-  return changetype<Listener | null>(load<usize>(chains + ((<usize>(port & (CHAINS - 1))) << 2)));
+  return changetype<Listener | null>(
+    load<usize>(chains + ((<usize>(port & (LISTENER_CHAINS - 1))) << 2)),
+  );
 }
 
 function setChain(port: u32, listener: Listener | null): void {
-  store<usize>(chains + ((<usize>(port & (CHAINS - 1))) << 2), changetype<usize>(listener));
+  store<usize>(
+    chains + ((<usize>(port & (LISTENER_CHAINS - 1))) << 2),
+    changetype<usize>(listener),
+  );
 }
 
 /** Whether a listener takes connections to an address: all of IPv4 does not hold ::1. */
