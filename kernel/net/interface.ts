@@ -82,7 +82,7 @@ export function interfaceSetAddress(
   gateway: u32,
 ): void {
   const told = listener;
-  if (told && target.address != 0) told.addressGoes(target);
+  if (told && target.address != 0 && target.address != address) told.addressGoes(target);
   target.address = address;
   target.mask = prefix == 0 ? 0 : 0xffff_ffff << (32 - prefix);
   target.gateway = gateway;

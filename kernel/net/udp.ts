@@ -15,6 +15,7 @@
 import { EACCES, EADDRINUSE, EADDRNOTAVAIL, EINVAL, EMSGSIZE, ENETUNREACH } from "../lib/errno";
 import { randomU32 } from "../lib/random";
 import { checksumFinish, checksumFold, checksumPacket, checksumPseudo } from "./checksum";
+import { netNow } from "./clock";
 import { icmpUnreachable } from "./icmp";
 import { isBroadcastAddress, isLocalAddress } from "./interface";
 import { ipv4Output, ipv4SourceFor, packetTrim } from "./ipv4";
@@ -220,7 +221,7 @@ export function udpClose(endpoint: UdpEndpoint): void {
 
 /**
  * Takes a packet that holds the payload, and sends it, from `from` if that is not 0 and one of our
- * addresses. 0 or a negative errno.
+ * addresses, with its own TTL and type of service or else the endpoint's. 0 or a negative errno.
  */
 export function udpSend(
   endpoint: UdpEndpoint,
@@ -249,8 +250,8 @@ export function udpSend(
   if (source == 0 || isBroadcastAddress(source) || isMulticastAddress(source)) {
     source = ipv4SourceFor(destination);
   }
-  packet.ttl = endpoint.ttl;
-  packet.tos = endpoint.tos;
+  if (packet.ttl == 0) packet.ttl = endpoint.ttl;
+  if (packet.tos == 0) packet.tos = endpoint.tos;
   netStats.udpOut++;
   return udpOutput(packet, source, endpoint.localPort, destination, port);
 }
@@ -367,6 +368,7 @@ export function udpInput(packet: Packet): void {
     return;
   }
   endpoint.queuedBytes += cost;
+  packet.time = netNow();
   endpoint.queue.push(packet);
   endpoint.arrived();
 }

@@ -156,7 +156,89 @@ static void test_errors(void) {
   close(b);
 }
 
+/* A datagram put together from several sends. */
+static void test_cork(void) {
+  int port, a = socket(AF_INET, SOCK_DGRAM, 0), b = udp_bound(&port);
+  static char large[60000], in[65536];
+  CHECK_EQ("connect", connect_to(a, port), 0);
+  CHECK_EQ("the first part", send(a, "one ", 4, MSG_MORE), 4);
+  CHECK_ERR("is not sent yet", recv(b, in, sizeof in, MSG_DONTWAIT), EAGAIN);
+  CHECK_EQ("the second", send(a, "two ", 4, MSG_MORE), 4);
+  CHECK_EQ("the last", send(a, "three", 5, 0), 5);
+  CHECK("is one datagram", recv(b, in, sizeof in, 0) == 13 && !memcmp(in, "one two three", 13));
+  CHECK_EQ("UDP_CORK", set_option(a, IPPROTO_UDP, 1, 1), 0);
+  CHECK_EQ("is told", get_option(a, IPPROTO_UDP, 1), 1);
+  send(a, "ab", 2, 0);
+  send(a, "cd", 2, 0);
+  CHECK_ERR("nothing yet", recv(b, in, sizeof in, MSG_DONTWAIT), EAGAIN);
+  CHECK_EQ("taken off", set_option(a, IPPROTO_UDP, 1, 0), 0);
+  CHECK("sends it", recv(b, in, sizeof in, 0) == 4 && !memcmp(in, "abcd", 4));
+  CHECK_EQ("a large part", send(a, large, sizeof large, MSG_MORE), sizeof large);
+  CHECK_ERR("too much", send(a, large, sizeof large, MSG_MORE), EMSGSIZE);
+  CHECK_EQ("drops all of it", send(a, "x", 1, 0), 1);
+  CHECK_EQ("but what comes then", recv(b, in, sizeof in, 0), 1);
+  close(a);
+  close(b);
+}
+
+/* What recvmsg tells beside the bytes. */
+static void test_control(void) {
+  int port, a = socket(AF_INET, SOCK_DGRAM, 0), b = udp_bound(&port), ttl = 0, times = 0, tos = 0;
+  char byte, control[256];
+  set_option(b, IPPROTO_IP, IP_RECVTTL, 1);
+  set_option(b, IPPROTO_IP, IP_RECVTOS, 1);
+  set_option(b, SOL_SOCKET, SO_TIMESTAMPNS, 1);
+  set_option(a, IPPROTO_IP, IP_TTL, 33);
+  set_option(a, IPPROTO_IP, IP_TOS, 0x10);
+  send_to(a, "x", 1, port);
+  struct iovec iov = {&byte, 1};
+  struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
+                           .msg_controllen = sizeof control};
+  CHECK_EQ("recvmsg", recvmsg(b, &message, 0), 1);
+  struct timespec when, now;
+  for (struct cmsghdr *c = CMSG_FIRSTHDR(&message); c; c = CMSG_NXTHDR(&message, c)) {
+    if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_TTL)
+      memcpy(&ttl, CMSG_DATA(c), sizeof ttl);
+    if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_TOS)
+      tos = *(unsigned char *)CMSG_DATA(c);
+    if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SO_TIMESTAMPNS) {
+      memcpy(&when, CMSG_DATA(c), sizeof when);
+      clock_gettime(CLOCK_REALTIME, &now);
+      times += when.tv_sec <= now.tv_sec && when.tv_sec > now.tv_sec - 60;
+    }
+  }
+  CHECK_EQ("IP_RECVTTL", ttl, 33);
+  CHECK_EQ("IP_RECVTOS", tos, 0x10);
+  CHECK_EQ("SO_TIMESTAMPNS", times, 1);
+  close(a);
+  close(b);
+}
+
+static void test_groups(void) {
+  int fd = socket(AF_INET, SOCK_DGRAM, 0);
+  struct ip_mreq group = {.imr_interface.s_addr = htonl(INADDR_LOOPBACK)};
+  group.imr_multiaddr.s_addr = inet_addr("239.1.2.3");
+  CHECK_ERR("leave before", setsockopt(fd, IPPROTO_IP, IP_DROP_MEMBERSHIP, &group, sizeof group),
+            EADDRNOTAVAIL);
+  CHECK_EQ("join", setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &group, sizeof group), 0);
+  CHECK_ERR("join again", setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &group, sizeof group),
+            EADDRINUSE);
+  CHECK_EQ("leave", setsockopt(fd, IPPROTO_IP, IP_DROP_MEMBERSHIP, &group, sizeof group), 0);
+  group.imr_interface.s_addr = inet_addr("192.0.2.77");
+  CHECK_ERR("by no interface", setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &group, sizeof group),
+            ENODEV);
+  group.imr_multiaddr.s_addr = htonl(INADDR_LOOPBACK);
+  CHECK_ERR("no group", setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &group, sizeof group), EINVAL);
+  CHECK_ERR("too short", setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &group, 4), EINVAL);
+  CHECK_EQ("IP_MULTICAST_TTL", get_option(fd, IPPROTO_IP, IP_MULTICAST_TTL), 1);
+  CHECK_EQ("IP_MULTICAST_LOOP", get_option(fd, IPPROTO_IP, IP_MULTICAST_LOOP), 1);
+  if (on_virga)
+    CHECK_ERR("UDP-Lite", socket(AF_INET, SOCK_DGRAM, 136), EPROTONOSUPPORT);
+  close(fd);
+}
+
 static const struct group groups[] = {
+    {"cork", test_cork},           {"control", test_control}, {"groups", test_groups},
     {"datagrams", test_datagrams}, {"large", test_large},     {"connected", test_connected},
     {"messages", test_messages},   {"waiting", test_waiting}, {"errors", test_errors},
 };

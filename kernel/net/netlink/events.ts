@@ -53,6 +53,7 @@ function tellAll(group: u32, via: Interface, write: Writer): void {
   }
 }
 
+const events: AddressListener = new AddressEvents();
 const queue: PacketQueue = new PacketQueue();
 
 function tellOne(socket: NetlinkSocket, group: u32, via: Interface, write: Writer): void {
@@ -67,5 +68,5 @@ function tellOne(socket: NetlinkSocket, group: u32, via: Interface, write: Write
 }
 
 export function netlinkEventsInit(): void {
-  setAddressListener(new AddressEvents());
+  setAddressListener(events);
 }

@@ -70,6 +70,7 @@ export const SO_TIMESTAMP: u32 = 29;
 export const SO_ACCEPTCONN: u32 = 30;
 export const SO_SNDBUFFORCE: u32 = 32;
 export const SO_RCVBUFFORCE: u32 = 33;
+export const SO_TIMESTAMPNS: u32 = 35;
 export const SO_MARK: u32 = 36;
 export const SO_PROTOCOL: u32 = 38;
 export const SO_DOMAIN: u32 = 39;
@@ -99,13 +100,22 @@ export const IP_TOS: u32 = 1;
 export const IP_TTL: u32 = 2;
 export const IP_OPTIONS: u32 = 4;
 export const IP_PKTINFO: u32 = 8;
+export const IP_RECVTTL: u32 = 12;
+export const IP_RECVTOS: u32 = 13;
 export const IP_MTU_DISCOVER: u32 = 10;
 export const IP_RECVERR: u32 = 11;
 export const IP_MTU: u32 = 14;
 export const IP_FREEBIND: u32 = 15;
 export const IP_BIND_ADDRESS_NO_PORT: u32 = 24;
+export const IP_MULTICAST_IF: u32 = 32;
 export const IP_MULTICAST_TTL: u32 = 33;
 export const IP_MULTICAST_LOOP: u32 = 34;
+
+export const IP_ADD_MEMBERSHIP: u32 = 35;
+export const IP_DROP_MEMBERSHIP: u32 = 36;
+export const IP_MULTICAST_ALL: u32 = 49;
+
+export const UDP_CORK: u32 = 1;
 
 /** Control messages of unix(7). */
 export const SCM_RIGHTS: u32 = 1;

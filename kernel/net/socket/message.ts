@@ -44,8 +44,6 @@ export class Message {
   /** IP_TOS. */
   hasTos: bool;
   tos: u8;
-  /** UDP_SEGMENT; 0: the socket's. */
-  segmentSize: u32;
 
   /**
    * Adds a control message to what recvmsg tells; where its `size` bytes of data go, or 0: no room.

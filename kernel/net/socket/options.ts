@@ -29,6 +29,7 @@ import {
   SO_SNDLOWAT,
   SO_SNDTIMEO,
   SO_TIMESTAMP,
+  SO_TIMESTAMPNS,
   SO_TYPE,
   SO_ZEROCOPY,
   SOCK_STREAM,
@@ -63,6 +64,7 @@ function isPlain(name: u32): bool {
     name == SO_NO_CHECK ||
     name == SO_PRIORITY ||
     name == SO_TIMESTAMP ||
+    name == SO_TIMESTAMPNS ||
     name == SO_MARK ||
     name == SO_BUSY_POLL ||
     name == SO_ZEROCOPY ||

@@ -17,14 +17,14 @@ import {
   EINVAL,
   EMSGSIZE,
   ENOBUFS,
-  ENOPROTOOPT,
   ENOTCONN,
   EOPNOTSUPP,
 } from "../../lib/errno";
 import { eventListen } from "../../lib/events";
+import { attempt } from "../../runtime/attempt";
 import { free } from "../../runtime/free";
+import { realtimeOffset } from "../../time/clock";
 import { interfaceIndexOf } from "../interface";
-import { ipv4MtuFor } from "../ipv4";
 import { Packet, packetAllocLarge, packetFree, packetGet } from "../packet";
 import { netEnter, netLeave, netPoll } from "../poll";
 import {
@@ -36,46 +36,38 @@ import {
   udpReceive,
   udpSend,
 } from "../udp";
-import { IPPROTO_UDP, isInternalAddress } from "../wire/ipv4";
+import { IPPROTO_UDP, isInternalAddress, isMulticastAddress } from "../wire/ipv4";
 import { SocketAddress } from "./address";
 import {
   AF_INET,
   AF_UNSPEC,
-  IP_FREEBIND,
-  IP_MTU,
-  IP_MTU_DISCOVER,
-  IP_MULTICAST_LOOP,
-  IP_MULTICAST_TTL,
+  IP_ADD_MEMBERSHIP,
+  IP_DROP_MEMBERSHIP,
   IP_PKTINFO,
-  IP_RECVERR,
   IP_TOS,
   IP_TTL,
   MSG_ERRQUEUE,
+  MSG_MORE,
   MSG_OOB,
   MSG_PEEK,
   MSG_TRUNC,
   SHUT_RD,
   SHUT_RDWR,
   SHUT_WR,
-  SO_BROADCAST,
-  SO_RCVBUF,
-  SO_RCVBUFFORCE,
-  SO_SNDBUF,
-  SO_SNDBUFFORCE,
+  SO_TIMESTAMP,
+  SO_TIMESTAMPNS,
   SOCK_DGRAM,
   SOL_IP,
   SOL_SOCKET,
 } from "./constants";
+import { Cork } from "./cork";
 import { inetLocal, inetRemote, inetTell } from "./inet-address";
 import { inet6TellPacketInfo } from "./inet6-options";
+import { Memberships } from "./memberships";
 import { Message } from "./message";
 import { packetPut } from "./packet-io";
 import { Socket } from "./socket";
-
-/** What getsockopt says of the send buffer: Linux's default, as nothing is ever held there. */
-const SEND_BUFFER: i64 = 212992;
-const RECEIVE_LIMIT_MIN: i32 = 2304;
-const RECEIVE_LIMIT_MAX: i32 = 8 << 20;
+import { IP_FLAGS_DEFAULT, udpGetOption, udpSetOption } from "./udp-options";
 
 class SocketEndpoint extends UdpEndpoint {
   constructor(private socket: UdpSocket) {
@@ -96,6 +88,18 @@ export class UdpSocket extends Socket {
   endpoint: SocketEndpoint = changetype<SocketEndpoint>(0);
   /** IP_PKTINFO. */
   packetInfo: bool = false;
+  /** IP_RECVTTL, IP_RECVTOS. */
+  tellTtl: bool = false;
+  tellTos: bool = false;
+  /** IP_MULTICAST_TTL. */
+  multicastTtl: u8 = 1;
+  /** UDP_CORK. */
+  corked: bool = false;
+  /** Options of ip(7) that are on or off and only remembered, a bit per number below 64. */
+  ipFlags: u64 = IP_FLAGS_DEFAULT;
+  /** A datagram that is not complete. */
+  private cork: Cork | null = null;
+  private memberships: Memberships | null = null;
   private receiveShut: bool = false;
   private sendShut: bool = false;
 
@@ -194,6 +198,9 @@ export class UdpSocket extends Socket {
       if (this.packetInfo) tellPacketInfo(message, packet.destination);
       const inet6 = this.inet6;
       if (inet6 && inet6.packetInfo) inet6TellPacketInfo(message, packet.destination);
+      if (this.tellTtl) message.controlAddNumber(SOL_IP, IP_TTL, packet.ttl == 0 ? 64 : packet.ttl);
+      if (this.tellTos) tellTos(message, packet.tos);
+      if (this.plainOptions != 0) tellTime(this, message, packet.time);
     }
     const length = packet.totalLength();
     const done = packetPut(packet, io);
@@ -232,11 +239,59 @@ export class UdpSocket extends Socket {
       packetFree(packet);
       return taken;
     }
-    netEnter();
     const source: u32 = message ? message.localAddress : 0;
-    const error = udpSend(endpoint, packet, source, address, port);
-    netLeave();
+    if (message) {
+      packet.ttl = message.ttl;
+      packet.tos = message.tos;
+    }
+    const error =
+      this.corked || this.cork != null || (flags & MSG_MORE) != 0
+        ? this.collect(packet, source, address, port, (flags & MSG_MORE) != 0)
+        : this.transmit(packet, source, address, port);
     return error != 0 ? error : <i64>n;
+  }
+
+  /** Takes a whole datagram and sends it. 0 or a negative errno. */
+  private transmit(packet: Packet, source: u32, address: u32, port: u32): i32 {
+    if (packet.ttl == 0 && isMulticastAddress(address)) packet.ttl = this.multicastTtl;
+    netEnter();
+    const error = udpSend(this.endpoint, packet, source, address, port);
+    netLeave();
+    return error;
+  }
+
+  /** Takes a piece of a datagram, and sends the whole if it is the last. 0 or a negative errno. */
+  private collect(piece: Packet, source: u32, address: u32, port: u32, more: bool): i32 {
+    let cork = this.cork;
+    if (!cork) {
+      cork = attempt(new Cork());
+      if (!cork) {
+        packetFree(piece);
+        return -ENOBUFS;
+      }
+      cork.address = address;
+      cork.port = port;
+      cork.source = source;
+      this.cork = cork;
+    }
+    const error = cork.append(piece);
+    if (error != 0) {
+      this.cork = null;
+      free(cork);
+      return error;
+    }
+    return more || this.corked ? 0 : this.uncork();
+  }
+
+  /** Sends what was collected. 0 or a negative errno. */
+  uncork(): i32 {
+    const cork = this.cork;
+    if (!cork) return 0;
+    this.cork = null;
+    const whole = cork.take();
+    const error = whole ? this.transmit(whole, cork.source, cork.address, cork.port) : -ENOBUFS;
+    free(cork);
+    return error;
   }
 
   poll(): u32 {
@@ -272,77 +327,43 @@ export class UdpSocket extends Socket {
   }
 
   setOption(level: u32, name: u32, value: i32): i32 {
-    const endpoint = this.endpoint;
-    if (level == SOL_SOCKET) {
-      switch (name) {
-        case SO_BROADCAST:
-          endpoint.broadcast = value != 0;
-          return 0;
-        case SO_RCVBUF:
-        case SO_RCVBUFFORCE:
-          endpoint.receiveLimit = <u32>max(min(value, RECEIVE_LIMIT_MAX) * 2, RECEIVE_LIMIT_MIN);
-          return 0;
-        case SO_SNDBUF:
-        case SO_SNDBUFFORCE:
-          return 0;
-        default:
-          return -ENOPROTOOPT;
-      }
+    return udpSetOption(this, level, name, value);
+  }
+
+  setOptionData(level: u32, name: u32, data: usize, size: u32): i32 {
+    if (level == SOL_IP && (name == IP_ADD_MEMBERSHIP || name == IP_DROP_MEMBERSHIP)) {
+      return this.changeMembership(data, size, name == IP_ADD_MEMBERSHIP);
     }
-    if (level != SOL_IP) return -ENOPROTOOPT;
-    switch (name) {
-      case IP_TTL:
-        if (value != -1 && (value < 1 || value > 255)) return -EINVAL;
-        endpoint.ttl = value == -1 ? 0 : <u8>value;
-        return 0;
-      case IP_TOS:
-        endpoint.tos = <u8>value;
-        return 0;
-      case IP_PKTINFO:
-        this.packetInfo = value != 0;
-        return 0;
-      case IP_MTU_DISCOVER:
-      case IP_RECVERR:
-      case IP_FREEBIND:
-      case IP_MULTICAST_TTL:
-      case IP_MULTICAST_LOOP:
-        return 0;
-      default:
-        return -ENOPROTOOPT;
+    return super.setOptionData(level, name, data, size);
+  }
+
+  private changeMembership(data: usize, size: u32, joins: bool): i32 {
+    let memberships = this.memberships;
+    if (!memberships) {
+      memberships = attempt(new Memberships());
+      if (!memberships) return -ENOBUFS;
+      this.memberships = memberships;
     }
+    return memberships.change(data, size, joins);
   }
 
   getOption(level: u32, name: u32): i64 {
-    const endpoint = this.endpoint;
-    if (level == SOL_SOCKET) {
-      if (name == SO_BROADCAST) return endpoint.broadcast ? 1 : 0;
-      if (name == SO_RCVBUF) return endpoint.receiveLimit;
-      if (name == SO_SNDBUF) return SEND_BUFFER;
-      return -ENOPROTOOPT;
-    }
-    if (level != SOL_IP) return -ENOPROTOOPT;
-    switch (name) {
-      case IP_TTL:
-        return endpoint.ttl == 0 ? 64 : endpoint.ttl;
-      case IP_TOS:
-        return endpoint.tos;
-      case IP_MTU:
-        return endpoint.remotePort != 0 ? <i64>ipv4MtuFor(endpoint.remoteAddress) : -ENOTCONN;
-      case IP_MTU_DISCOVER:
-        return 1;
-      case IP_RECVERR:
-      case IP_FREEBIND:
-        return 0;
-      case IP_PKTINFO:
-        return this.packetInfo ? 1 : 0;
-      default:
-        return -ENOPROTOOPT;
-    }
+    return udpGetOption(this, level, name);
   }
 
   release(): void {
     const endpoint = this.endpoint;
     udpClose(endpoint);
+    const cork = this.cork;
+    if (cork) {
+      cork.drop();
+      free(cork);
+    }
+    const memberships = this.memberships;
+    if (memberships) {
+      memberships.release();
+      free(memberships);
+    }
     free(endpoint.queue);
     free(endpoint);
     this.releaseQueues();
@@ -359,4 +380,30 @@ function tellPacketInfo(message: Message, destination: u32): void {
   store<u32>(data, interfaceIndexOf(destination));
   store<u32>(data, bswap<u32>(destination), 4);
   store<u32>(data, bswap<u32>(destination), 8);
+}
+
+/** IP_RECVTOS: one byte. */
+function tellTos(message: Message, tos: u8): void {
+  const data = message.controlReserve(SOL_IP, IP_TOS, 1);
+  if (data != 0) store<u8>(data, tos);
+}
+
+const NS_PER_SECOND: u64 = 1_000_000_000;
+
+/** SO_TIMESTAMP and SO_TIMESTAMPNS: when the datagram came (monotonic ns), as wall time. */
+function tellTime(socket: UdpSocket, message: Message, time: u64): void {
+  const now = time + realtimeOffset();
+  if (((socket.plainOptions >> SO_TIMESTAMPNS) & 1) != 0) {
+    putTime(message, SO_TIMESTAMPNS, now / NS_PER_SECOND, now % NS_PER_SECOND);
+  } else if (((socket.plainOptions >> SO_TIMESTAMP) & 1) != 0) {
+    putTime(message, SO_TIMESTAMP, now / NS_PER_SECOND, (now % NS_PER_SECOND) / 1000);
+  }
+}
+
+/** struct timeval or timespec. */
+function putTime(message: Message, type: u32, seconds: u64, fraction: u64): void {
+  const data = message.controlReserve(SOL_SOCKET, type, 16);
+  if (data == 0) return;
+  store<u64>(data, seconds);
+  store<u64>(data, fraction, 8);
 }
