@@ -306,6 +306,21 @@ test("tcp duplicates: of a segment out of order, in front of the range it is par
   expectEqual(sent.sackEnd(1) - PEER_ISS - 1, 250, "to its new end");
 });
 
+test("tcp duplicates: what a segment out of order repeats of those behind it", () => {
+  offer(false, true, -1);
+  open();
+  peer(ACK, 200, 0, 50);
+  dropSent();
+  peer(ACK, 180, 0, 40);
+  expectSegment(ACK, 0, 0, 0, "the hole is still there");
+  expectDuplicate(200, 220, 1, "its end is known");
+  peer(ACK, 100, 0, 200);
+  expectSegment(ACK, 0, 0, 0, "and still");
+  expectDuplicate(200, 250, 1, "one that it holds whole");
+  expectEqual(sent.sackStart(1) - PEER_ISS - 1, 100, "of all this");
+  expectEqual(sent.sackEnd(1) - PEER_ISS - 1, 300, "to here");
+});
+
 test("tcp duplicates: nothing is said of them to a peer without SACK", () => {
   open();
   peer(ACK, 0, 0, 100);
