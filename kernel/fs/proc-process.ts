@@ -94,7 +94,7 @@ export function procStatus(out: TextBuffer, thread: u32): void {
   const residentPages = info.residentPages();
   line(out, "VmPeak:\t", virtualPages);
   line(out, "VmSize:\t", virtualPages);
-  line(out, "VmLck:\t", 0);
+  line(out, "VmLck:\t", info.lockedPages());
   line(out, "VmPin:\t", 0);
   line(out, "VmHWM:\t", info.residentPagesMax());
   line(out, "VmRSS:\t", residentPages);

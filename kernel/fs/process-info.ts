@@ -106,6 +106,11 @@ export class ProcessInfo {
     return u64.MAX_VALUE;
   }
 
+  /** Pages that mlock(2) keeps. */
+  lockedPages(): u64 {
+    return 0;
+  }
+
   /** Signals that are queued, with their information. */
   queuedSignals(): u32 {
     return 0;

@@ -1,45 +1,50 @@
 /**
- * System calls on memory: mmap(2), munmap(2), mprotect(2), mremap(2), madvise(2), brk(2), msync(2),
- * mincore(2).
+ * System calls on memory: mmap(2), munmap(2), mprotect(2), brk(2). The others are in mremap.ts,
+ * memory-advice.ts, memory-lock.ts and memory-policy.ts.
+ *
+ * MAP_GROWSDOWN is taken, and the area does not grow. MAP_HUGETLB finds no large pages reserved.
  */
 
-import { load64 } from "../arch/hw";
-import { FAULT_WRITE } from "../arch/x86_64/trap-frame";
 import { File, O_ACCMODE, O_RDONLY, O_RDWR } from "../fs/file";
 import { PageSource } from "../fs/page-source";
-import { EACCES, EBADF, EEXIST, EFAULT, EINVAL, ENODEV, ENOMEM } from "../lib/errno";
 import {
-  discardRegion,
+  EACCES,
+  EAGAIN,
+  EBADF,
+  EEXIST,
+  EINVAL,
+  ENODEV,
+  ENOMEM,
+  EOPNOTSUPP,
+  EOVERFLOW,
+  EPERM,
+} from "../lib/errno";
+import {
+  addressSpacePages,
   findFree,
-  flagRegion,
-  growArea,
   isFree,
-  isMapped,
   MAP_END,
   MAP_LOW,
   mapRegion,
-  moveRegion,
   pageAlign,
   protectRegion,
   unmapRegion,
 } from "../mem/address-space";
-import { FAULT_RESOLVED, handleFault } from "../mem/fault";
 import { PAGE_SHIFT, PAGE_SIZE, totalPageCount } from "../mem/page-allocator";
-import { entryOf } from "../mem/user-pages";
 import {
-  PROT_EXEC,
   PROT_READ,
   PROT_WRITE,
   VMA_HEAP,
-  VMA_LARGE,
+  VMA_LOCKED,
   VMA_MAY_WRITE,
   VMA_SHARED,
-  VMA_SMALL,
-  vmaFind,
+  VMA_STACK,
+  vmaFindGap,
+  vmaFirstFrom,
 } from "../mem/vma";
-import { threadScratch } from "../sched/thread";
 import { fdFile } from "./descriptors";
-import { storeUser } from "./user-memory";
+import { RLIM_INFINITY, RLIMIT_AS, RLIMIT_DATA, resourceLimit } from "./limits";
+import { fillsFuture, futureFlags, lockAllowed, populate } from "./memory-lock";
 
 // mmap(2), include/uapi/asm-generic/mman-common.h
 const MAP_SHARED: u64 = 0x01;
@@ -48,30 +53,20 @@ const MAP_SHARED_VALIDATE: u64 = 0x03;
 const MAP_TYPE: u64 = 0x0f;
 const MAP_FIXED: u64 = 0x10;
 const MAP_ANONYMOUS: u64 = 0x20;
+const MAP_32BIT: u64 = 0x40;
+const MAP_LOCKED: u64 = 0x2000;
 const MAP_NORESERVE: u64 = 0x4000;
 const MAP_POPULATE: u64 = 0x8000;
 const MAP_FIXED_NOREPLACE: u64 = 0x100000;
+const MAP_HUGETLB: u64 = 0x40000;
+/** LEGACY_MAP_MASK: the flags that MAP_SHARED_VALIDATE knows. */
+const MAP_KNOWN: u64 = 0x7f9f3;
+/** Where MAP_32BIT puts things: arch/x86/kernel/sys_x86_64.c. */
+const LOW_START: u64 = 0x40000000;
+const LOW_END: u64 = 0x80000000;
 const PROT_ALL: u64 = 7;
 /** PROT_GROWSDOWN and PROT_GROWSUP are accepted and mean nothing here. */
 const PROT_IGNORED: u64 = 0x03000000;
-
-const MREMAP_MAYMOVE: u64 = 1;
-const MREMAP_FIXED: u64 = 2;
-
-const MADV_NORMAL: i32 = 0;
-const MADV_RANDOM: i32 = 1;
-const MADV_SEQUENTIAL: i32 = 2;
-const MADV_WILLNEED: i32 = 3;
-const MADV_DONTNEED: i32 = 4;
-const MADV_FREE: i32 = 8;
-const MADV_DONTFORK: i32 = 10;
-const MADV_DOFORK: i32 = 11;
-const MADV_HUGEPAGE: i32 = 14;
-const MADV_NOHUGEPAGE: i32 = 15;
-const MADV_DONTDUMP: i32 = 16;
-const MADV_DODUMP: i32 = 17;
-const MADV_COLD: i32 = 20;
-const MADV_PAGEOUT: i32 = 21;
 
 /**
  * Private memory up to this size can be mapped on a machine that has less: Go maps its heap in
@@ -119,15 +114,18 @@ function fileFlags(file: File, protection: u32, isShared: bool): i32 {
 /** The address where a mapping goes, or -errno; what is in the way of a fixed one is unmapped. */
 function choosePlace(address: u64, bytes: u64, flags: u64): i64 {
   if ((flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) != 0) {
-    if (!isAligned(address) || address < MAP_LOW) return -EINVAL;
+    if (!isAligned(address)) return -EINVAL;
     if (!validRange(address, bytes)) return -ENOMEM;
+    if (address < MAP_LOW) return -EPERM;
     if ((flags & MAP_FIXED_NOREPLACE) != 0) return isFree(address, bytes) ? <i64>address : -EEXIST;
     const error = unmapRegion(address, bytes);
     return error != 0 ? error : <i64>address;
   }
   const hint = pageAlign(address);
-  if (hint >= MAP_LOW && validRange(hint, bytes) && isFree(hint, bytes)) return <i64>hint;
-  const found = findFree(bytes);
+  const isLow = (flags & MAP_32BIT) != 0;
+  const isPossible = hint >= MAP_LOW && validRange(hint, bytes) && isFree(hint, bytes);
+  if (isPossible && (!isLow || hint + bytes <= LOW_END)) return <i64>hint;
+  const found = isLow ? vmaFindGap(bytes, LOW_START, LOW_END) : findFree(bytes);
   return found != 0 ? <i64>found : -ENOMEM;
 }
 
@@ -145,6 +143,8 @@ export function sys_mmap(
   if (bytes == 0 || bytes > MAP_END) return -ENOMEM;
   if ((protection & ~(PROT_ALL | PROT_IGNORED)) != 0) return -EINVAL;
   if (type != MAP_PRIVATE && type != MAP_SHARED && type != MAP_SHARED_VALIDATE) return -EINVAL;
+  if ((flags & MAP_HUGETLB) != 0) return -ENOMEM;
+  if (offset + bytes < offset) return -EOVERFLOW;
   const rights = <u32>(protection & PROT_ALL);
   let source: PageSource | null = null;
   let mapped: File | null = null;
@@ -152,6 +152,7 @@ export function sys_mmap(
   if ((flags & MAP_ANONYMOUS) == 0) {
     const file = fdFile(fd);
     if (!file) return -EBADF;
+    if (type == MAP_SHARED_VALIDATE && (flags & ~MAP_KNOWN) != 0) return -EOPNOTSUPP;
     const result = fileFlags(file, rights, type != MAP_PRIVATE);
     if (result < 0) return result;
     areaFlags = <u32>result;
@@ -166,6 +167,9 @@ export function sys_mmap(
   if (!source && isOvercommit(rights, flags, bytes)) {
     return -ENOMEM;
   }
+  areaFlags |= (flags & MAP_LOCKED) != 0 ? VMA_LOCKED : futureFlags();
+  if (!spaceAllowed(bytes, rights, areaFlags)) return -ENOMEM;
+  if ((areaFlags & VMA_LOCKED) != 0 && !lockAllowed(bytes)) return -EAGAIN;
   const place = choosePlace(address, bytes, flags);
   if (place < 0) return place;
   const error = mapRegion(
@@ -178,7 +182,9 @@ export function sys_mmap(
     mapped,
   );
   if (error != 0) return error;
-  if ((flags & MAP_POPULATE) != 0 && rights != 0) populate(<u64>place, bytes);
+  // A failure shows when the page is used.
+  const fills = (flags & (MAP_POPULATE | MAP_LOCKED)) != 0 || fillsFuture();
+  if (fills && rights != 0) populate(<u64>place, bytes);
   return place;
 }
 
@@ -188,16 +194,26 @@ function isOvercommit(rights: u32, flags: u64, bytes: u64): bool {
   return bytes > max(totalPageCount() << PAGE_SHIFT, RESERVATION_MIN);
 }
 
-/** Touches each page, so that it is there. A failure shows when the page is used. */
-function populate(address: u64, bytes: u64): void {
-  for (let at = address; at < address + bytes; at += PAGE_SIZE) {
-    const entry = entryOf(at);
-    if (entry != 0 && load64(entry) != 0) continue;
-    const area = vmaFind(at);
-    if (!area || (area.protection & (PROT_READ | PROT_EXEC | PROT_WRITE)) == 0) return;
-    if (handleFault(at, (area.protection & PROT_WRITE) != 0 ? FAULT_WRITE : 0) != FAULT_RESOLVED)
-      return;
+/** Pages of private areas that can be written, which RLIMIT_DATA is about. */
+function dataPages(): u64 {
+  let pages: u64 = 0;
+  let area = vmaFirstFrom(0);
+  while (area) {
+    const isData = (area.protection & PROT_WRITE) != 0 && (area.flags & VMA_SHARED) == 0;
+    if (isData && (area.flags & VMA_STACK) == 0) pages += (area.end - area.start) >> PAGE_SHIFT;
+    area = vmaFirstFrom(area.end);
   }
+  return pages;
+}
+
+/** Whether RLIMIT_AS and RLIMIT_DATA allow `bytes` more with these rights and VMA_* flags. */
+export function spaceAllowed(bytes: u64, rights: u32, flags: u32): bool {
+  const pages = bytes >> PAGE_SHIFT;
+  const space = resourceLimit(RLIMIT_AS);
+  if (space != RLIM_INFINITY && addressSpacePages() + pages > space >> PAGE_SHIFT) return false;
+  const data = resourceLimit(RLIMIT_DATA);
+  if (data == RLIM_INFINITY || (rights & PROT_WRITE) == 0 || (flags & VMA_SHARED) != 0) return true;
+  return dataPages() + pages <= data >> PAGE_SHIFT;
 }
 
 export function sys_munmap(address: u64, length: u64): i64 {
@@ -215,68 +231,6 @@ export function sys_mprotect(address: u64, length: u64, protection: u64): i64 {
   return protectRegion(address, bytes, <u32>(protection & PROT_ALL));
 }
 
-export function sys_mremap(old: u64, oldLength: u64, newLength: u64, flags: u64, place: u64): i64 {
-  if (!isAligned(old) || newLength == 0) return -EINVAL;
-  if ((flags & ~(MREMAP_MAYMOVE | MREMAP_FIXED)) != 0 || flags == MREMAP_FIXED) return -EINVAL;
-  const oldBytes = pagesOf(oldLength);
-  const newBytes = pagesOf(newLength);
-  const area = vmaFind(old);
-  if (!area || oldBytes == 0 || oldBytes > area.end - old) return -EFAULT;
-  if (newBytes > MAP_END) return -ENOMEM;
-  if ((flags & MREMAP_FIXED) != 0) {
-    if (!isAligned(place) || !validRange(place, newBytes)) return -EINVAL;
-    if (place < old + oldBytes && old < place + newBytes) return -EINVAL;
-    const error = unmapRegion(place, newBytes);
-    if (error != 0) return error;
-    const moved = moveRegion(old, oldBytes, place, newBytes);
-    return moved != 0 ? moved : <i64>place;
-  }
-  if (newBytes == oldBytes) return <i64>old;
-  if (newBytes < oldBytes) {
-    const error = unmapRegion(old + newBytes, oldBytes - newBytes);
-    return error != 0 ? error : <i64>old;
-  }
-  const more = newBytes - oldBytes;
-  if (old + oldBytes == area.end && validRange(old, newBytes) && isFree(area.end, more)) {
-    growArea(area, more);
-    return <i64>old;
-  }
-  if ((flags & MREMAP_MAYMOVE) == 0) return -ENOMEM;
-  const target = findFree(newBytes);
-  if (target == 0) return -ENOMEM;
-  const moved = moveRegion(old, oldBytes, target, newBytes);
-  return moved != 0 ? moved : <i64>target;
-}
-
-export function sys_madvise(address: u64, length: u64, advice: i32): i64 {
-  if (!isAligned(address)) return -EINVAL;
-  const bytes = pagesOf(length);
-  if (!validRange(address, bytes)) return -EINVAL;
-  if (bytes == 0) return 0;
-  switch (advice) {
-    case MADV_DONTNEED:
-    case MADV_FREE:
-      return discardRegion(address, bytes);
-    case MADV_HUGEPAGE:
-      return flagRegion(address, bytes, VMA_LARGE, VMA_SMALL);
-    case MADV_NOHUGEPAGE:
-      return flagRegion(address, bytes, VMA_SMALL, VMA_LARGE);
-    case MADV_NORMAL:
-    case MADV_RANDOM:
-    case MADV_SEQUENTIAL:
-    case MADV_WILLNEED:
-    case MADV_DONTFORK:
-    case MADV_DOFORK:
-    case MADV_DONTDUMP:
-    case MADV_DODUMP:
-    case MADV_COLD:
-    case MADV_PAGEOUT:
-      return isMapped(address, bytes) ? 0 : -ENOMEM;
-    default:
-      return -EINVAL;
-  }
-}
-
 export function sys_brk(wanted: u64): i64 {
   if (wanted < heapStart || wanted > MAP_END) return <i64>heapEnd;
   const oldEnd = pageAlign(heapEnd);
@@ -286,34 +240,13 @@ export function sys_brk(wanted: u64): i64 {
     if (!validRange(oldEnd, bytes) || !isFree(oldEnd, bytes)) return <i64>heapEnd;
     if (isOvercommit(PROT_WRITE, 0, bytes)) return <i64>heapEnd;
     const rights = PROT_READ | PROT_WRITE;
-    if (mapRegion(oldEnd, bytes, rights, VMA_MAY_WRITE | VMA_HEAP, null, 0) != 0) {
-      return <i64>heapEnd;
-    }
+    const flags = VMA_MAY_WRITE | VMA_HEAP | futureFlags();
+    if (!spaceAllowed(bytes, rights, flags)) return <i64>heapEnd;
+    if (mapRegion(oldEnd, bytes, rights, flags, null, 0) != 0) return <i64>heapEnd;
+    if (fillsFuture()) populate(oldEnd, bytes);
   } else if (newEnd < oldEnd) {
     if (unmapRegion(newEnd, oldEnd - newEnd) != 0) return <i64>heapEnd;
   }
   heapEnd = wanted;
   return <i64>wanted;
-}
-
-/**
- * Shared mappings are the page cache's own pages: there is nothing to write back to memory file
- * systems.
- */
-export function sys_msync(address: u64, length: u64, _flags: u64): i64 {
-  if (!isAligned(address)) return -EINVAL;
-  const bytes = pagesOf(length);
-  return validRange(address, bytes) && isMapped(address, bytes) ? 0 : -ENOMEM;
-}
-
-export function sys_mincore(address: u64, length: u64, vector: u64): i64 {
-  if (!isAligned(address)) return -EINVAL;
-  const bytes = pagesOf(length);
-  if (!validRange(address, bytes) || !isMapped(address, bytes)) return -ENOMEM;
-  for (let offset: u64 = 0; offset < bytes; offset += PAGE_SIZE) {
-    const entry = entryOf(address + offset);
-    store<u8>(threadScratch(), entry != 0 && load64(entry) != 0 ? 1 : 0);
-    if (storeUser(vector + (offset >> PAGE_SHIFT), threadScratch(), 1) != 0) return -EFAULT;
-  }
-  return 0;
 }

@@ -32,6 +32,7 @@ import {
 } from "../sched/thread";
 import { fdCloexec, fdFile, fdNext } from "./descriptors";
 import { resourceLimit, resourceLimitMax } from "./limits";
+import { lockedPages } from "./memory-lock";
 import {
   argumentsEnd,
   argumentsStart,
@@ -225,6 +226,10 @@ export class ProcessView extends ProcessInfo {
 
   resourceLimit(resource: u32, isHard: bool): u64 {
     return isHard ? resourceLimitMax(resource) : resourceLimit(resource);
+  }
+
+  lockedPages(): u64 {
+    return lockedPages();
   }
 
   queuedSignals(): u32 {

@@ -173,11 +173,6 @@ export function sys_membarrier(command: u32, flags: u32): i64 {
   return popcnt(command) == 1 && (command & MEMBARRIER_SUPPORTED) != 0 ? 0 : -EINVAL;
 }
 
-/** mlock, munlock, mlockall, munlockall, mlock2: memory is never paged out. */
-export function sys_mlock(): i64 {
-  return 0;
-}
-
 const SYSLOG_ACTION_READ: u32 = 2;
 const SYSLOG_ACTION_READ_CLEAR: u32 = 4;
 const SYSLOG_ACTION_MAX: u32 = 10;

@@ -61,16 +61,6 @@ import {
 } from "./identity-calls";
 import { sys_getrlimit, sys_prlimit64, sys_setrlimit } from "./limits";
 import {
-  sys_brk,
-  sys_madvise,
-  sys_mincore,
-  sys_mmap,
-  sys_mprotect,
-  sys_mremap,
-  sys_msync,
-  sys_munmap,
-} from "./memory-calls";
-import {
   sys_recvfrom,
   sys_recvmmsg,
   sys_recvmsg,
@@ -94,7 +84,6 @@ import {
   sys_ioprio_get,
   sys_ioprio_set,
   sys_membarrier,
-  sys_mlock,
   sys_sched_get_priority_max,
   sys_sched_get_priority_min,
   sys_sched_getaffinity,
@@ -140,6 +129,7 @@ import {
 import { sys_unknown } from "./syscall";
 import { row, rowWithFrame, syscallHandler } from "./syscall-row";
 import { fileRows } from "./syscall-table-files";
+import { memoryRows } from "./syscall-table-memory";
 import {
   sys_arch_prctl,
   sys_clone,
@@ -178,15 +168,7 @@ function fillUnknown(): void {
 }
 
 export function syscallTableInit(): void {
-  // Memory
-  row(9, "mmap", sys_mmap);
-  row(10, "mprotect", sys_mprotect);
-  row(11, "munmap", sys_munmap);
-  row(12, "brk", sys_brk);
-  row(25, "mremap", sys_mremap);
-  row(26, "msync", sys_msync);
-  row(27, "mincore", sys_mincore);
-  row(28, "madvise", sys_madvise);
+  memoryRows();
 
   // Signals
   row(13, "rt_sigaction", sys_rt_sigaction);
@@ -324,10 +306,6 @@ export function syscallTableInit(): void {
   row(146, "sched_get_priority_max", sys_sched_get_priority_max);
   row(147, "sched_get_priority_min", sys_sched_get_priority_min);
   row(148, "sched_rr_get_interval", sys_sched_rr_get_interval);
-  row(149, "mlock", sys_mlock);
-  row(150, "munlock", sys_mlock);
-  row(151, "mlockall", sys_mlock);
-  row(152, "munlockall", sys_mlock);
   row(160, "setrlimit", sys_setrlimit);
   row(203, "sched_setaffinity", sys_sched_setaffinity);
   row(204, "sched_getaffinity", sys_sched_getaffinity);
@@ -336,7 +314,6 @@ export function syscallTableInit(): void {
   row(302, "prlimit64", sys_prlimit64);
   row(309, "getcpu", sys_getcpu);
   row(324, "membarrier", sys_membarrier);
-  row(325, "mlock2", sys_mlock);
 
   // Random numbers
   row(318, "getrandom", sys_getrandom);

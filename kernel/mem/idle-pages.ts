@@ -26,7 +26,7 @@ import {
 } from "../arch/x86_64/paging";
 import { PAGE_SIZE, pagePut } from "./page-allocator";
 import { residentRemove } from "./user-pages";
-import { Vma, vmaFirstFrom } from "./vma";
+import { VMA_LOCKED, Vma, vmaFirstFrom } from "./vma";
 
 /**
  * So many pages of files stay mapped. One instruction may need several at once; without this, its
@@ -43,7 +43,7 @@ let wanted: u32 = 0;
 
 function isReadAgain(area: Vma): bool {
   const source = area.source;
-  return source != null && source.isReadAgain;
+  return source != null && source.isReadAgain && (area.flags & VMA_LOCKED) == 0;
 }
 
 function isIdleCandidate(entry: u64): bool {

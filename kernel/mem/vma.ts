@@ -30,6 +30,8 @@ export const VMA_SMALL: u32 = 8;
 /** For /proc/self/maps. */
 export const VMA_STACK: u32 = 16;
 export const VMA_HEAP: u32 = 32;
+/** mlock(2): its pages stay. */
+export const VMA_LOCKED: u32 = 64;
 
 @unmanaged
 export class Vma {
