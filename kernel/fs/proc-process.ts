@@ -11,6 +11,7 @@ import { creationMask } from "./vfs";
 
 const NS_PER_TICK: u64 = 10_000_000;
 const KIB_PER_PAGE: u64 = 4;
+const SPACE: u32 = 32;
 /** include/uapi/asm-generic/resource.h */
 const RLIMIT_SIGPENDING: u32 = 11;
 
@@ -50,7 +51,14 @@ export function procStat(out: TextBuffer, thread: u32): void {
   // ppid pgrp session tty_nr tpgid flags minflt cminflt majflt cmajflt
   out.put(" 0 1 1 0 -1 4194304 0 0 0 0 ");
   // utime stime cutime cstime priority nice num_threads itrealvalue starttime
-  out.decimal(ticks).put(" 0 0 0 20 0 ").decimal(info.threadCount()).put(" 0 1 ");
+  const nice = info.nice(id);
+  const realtime = info.realtimePriority(id);
+  out.decimal(ticks).put(" 0 0 0 ");
+  out
+    .signed(realtime != 0 ? -1 - <i64>realtime : 20 + <i64>nice)
+    .byte(SPACE)
+    .signed(nice);
+  out.byte(SPACE).decimal(info.threadCount()).put(" 0 1 ");
   out
     .decimal(info.virtualPages() << 12)
     .byte(32)
@@ -87,9 +95,8 @@ export function procStatus(out: TextBuffer, thread: u32): void {
   out.decimal(creationMask() & 7);
   out.put(info.threadSleeps(id) ? "\nState:\tS (sleeping)" : "\nState:\tR (running)");
   out.put("\nTgid:\t").decimal(info.pid()).put("\nNgid:\t0\nPid:\t").decimal(id);
-  out.put(
-    "\nPPid:\t0\nTracerPid:\t0\nUid:\t0\t0\t0\t0\nGid:\t0\t0\t0\t0\nFDSize:\t64\nGroups:\t0\n",
-  );
+  out.put("\nPPid:\t0\nTracerPid:\t0");
+  info.putIds(out);
   const virtualPages = info.virtualPages();
   const residentPages = info.residentPages();
   line(out, "VmPeak:\t", virtualPages);
@@ -113,8 +120,9 @@ export function procStatus(out: TextBuffer, thread: u32): void {
   out.put("\nSigBlk:\t").hex(info.signalSet(1), 16);
   out.put("\nSigIgn:\t").hex(info.signalSet(2), 16);
   out.put("\nSigCgt:\t").hex(info.signalSet(3), 16);
-  out.put("\nCapInh:\t0000000000000000\nCapPrm:\t000001ffffffffff\nCapEff:\t000001ffffffffff\n");
-  out.put("CapBnd:\t000001ffffffffff\nCapAmb:\t0000000000000000\nNoNewPrivs:\t0\nSeccomp:\t0\n");
+  out.put("\n");
+  info.putCapabilities(out);
+  out.put("Seccomp:\t0\n");
   putCpus(out);
   out.put("Mems_allowed:\t1\nMems_allowed_list:\t0\n");
   out.put("voluntary_ctxt_switches:\t0\nnonvoluntary_ctxt_switches:\t0\n");

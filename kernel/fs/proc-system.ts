@@ -3,7 +3,7 @@
  */
 import { cpuid } from "../arch/hw";
 import { randomBytes } from "../lib/random";
-import { hostName, KERNEL_RELEASE, KERNEL_VERSION, SYSTEM_NAME } from "../lib/release";
+import { domainName, hostName, KERNEL_RELEASE, KERNEL_VERSION, SYSTEM_NAME } from "../lib/release";
 import { TextBuffer } from "../lib/text-buffer";
 import { freePageCount, totalPageCount } from "../mem/page-allocator";
 import { monotonicNs, realtimeOffset } from "../time/clock";
@@ -196,8 +196,14 @@ export function procOstype(out: TextBuffer, subject: u32): void {
   out.put(SYSTEM_NAME).put("\n");
 }
 
+export function procDomainname(out: TextBuffer, subject: u32): void {
+  for (let at = domainName; load<u8>(at) != 0; at++) out.byte(load<u8>(at));
+  out.put("\n");
+}
+
 export function procHostname(out: TextBuffer, subject: u32): void {
-  out.put(hostName).put("\n");
+  for (let at = hostName; load<u8>(at) != 0; at++) out.byte(load<u8>(at));
+  out.put("\n");
 }
 
 /** A random UUID (RFC 9562, version 4). */

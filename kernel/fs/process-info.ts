@@ -106,6 +106,24 @@ export class ProcessInfo {
     return u64.MAX_VALUE;
   }
 
+  /** The lines of /proc/self/status about users and groups, and about capabilities. */
+  putIds(out: TextBuffer): void {}
+
+  putCapabilities(out: TextBuffer): void {}
+
+  /** A thread's nice value, realtime priority and policy (sched(7)); 0: the first thread's. */
+  nice(id: u32): i32 {
+    return 0;
+  }
+
+  realtimePriority(id: u32): u32 {
+    return 0;
+  }
+
+  policy(id: u32): u32 {
+    return 0;
+  }
+
   /** Pages that mlock(2) keeps. */
   lockedPages(): u64 {
     return 0;

@@ -8,15 +8,20 @@ export const KERNEL_RELEASE = "6.1.0-virga";
 export const KERNEL_VERSION = "#1 SMP Virga";
 export const MACHINE = "x86_64";
 
-/** Longer names do not fit uname(2). */
-const HOST_NAME_MAX = 64;
+/** Longer names do not fit uname(2), whose fields have a terminator. */
+export const HOST_NAME_MAX = 64;
+export const NAME_FIELD: usize = HOST_NAME_MAX + 1;
 
-/** As `hostname=` on the command line has it. */
-export let hostName = "virga";
+/** The machine's name and that of its domain: NAME_FIELD bytes each, zero-terminated. */
+export const hostName: usize = memory.data(65);
+export const domainName: usize = memory.data(65);
+String.UTF8.encodeUnsafe(changetype<usize>("virga"), 5, hostName, true);
+String.UTF8.encodeUnsafe(changetype<usize>("(none)"), 6, domainName, true);
 
-/** False when the name is too long. */
+/** As `hostname=` on the command line has it. False when the name is too long. */
 export function setHostName(name: string): bool {
-  if (name.length > HOST_NAME_MAX) return false;
-  hostName = name;
+  if (String.UTF8.byteLength(name) > HOST_NAME_MAX) return false;
+  memory.fill(hostName, 0, NAME_FIELD);
+  String.UTF8.encodeUnsafe(changetype<usize>(name), name.length, hostName, true);
   return true;
 }

@@ -8,8 +8,8 @@
  *     changeUsers(…), changeGroups   set the ids; the capabilities follow
  *
  * What differs from Linux: they are the process's and not each thread's (C libraries keep all
- * threads alike), and files and sockets are not protected by them. What does look at them: the calls
- * that change them, limits, priorities, the machine's name.
+ * threads alike), and files and sockets are not protected by them. What does look at them: the
+ * calls that change them, limits, priorities, the machine's name.
  */
 import { heapFree } from "../runtime/heap";
 
@@ -72,7 +72,7 @@ export function capable(capability: u32): bool {
   return ((credentials.effective >> capability) & 1) != 0;
 }
 
-/** Whether root's magic of the effective and the file system id is left out: SECBIT_NO_SETUID_FIXUP. */
+/** Root's rights do not follow the ids: capabilities(7). */
 const SECBIT_NO_SETUID_FIXUP: u32 = 1 << 2;
 
 /** Sets all user ids; the capabilities follow (capabilities(7), "Effect of user ID changes"). */

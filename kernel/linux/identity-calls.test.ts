@@ -2,8 +2,9 @@ import { addressOf, store64 } from "../arch/hw";
 import { IoVector } from "../fs/io-vector";
 import { EINVAL, EPERM } from "../lib/errno";
 import { expect, expectEqual, test } from "../lib/testing";
+import { sys_capget } from "./credential-calls";
 import { fdLimit } from "./descriptors";
-import { sys_capget, sys_prctl, sys_uname } from "./identity-calls";
+import { sys_prctl, sys_uname } from "./identity-calls";
 import { sys_prlimit64, sys_setrlimit } from "./limits";
 import {
   sys_timer_create,
@@ -12,7 +13,8 @@ import {
   sys_timer_settime,
 } from "./posix-timers";
 import { sys_getrandom } from "./random-calls";
-import { sys_membarrier, sys_sched_getaffinity, sys_sysinfo } from "./resource-calls";
+import { sys_membarrier, sys_sysinfo } from "./resource-calls";
+import { sys_sched_getaffinity } from "./scheduling-calls";
 import {
   sys_clock_getres,
   sys_clock_gettime,

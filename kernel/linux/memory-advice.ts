@@ -1,5 +1,5 @@
 /**
- * Calls that tell about memory or advise on it: madvise(2), process_madvise(2), msync(2), mincore(2).
+ * Calls that tell about memory or advise on it: madvise(2), msync(2), mincore(2).
  *
  * Without effect, because nothing is paged out, forked or dumped: MADV_NORMAL, RANDOM, SEQUENTIAL,
  * WILLNEED, DONTFORK, DOFORK, DONTDUMP, DODUMP, COLD, PAGEOUT, MERGEABLE, UNMERGEABLE, WIPEONFORK,

@@ -92,7 +92,7 @@ function isAligned(address: u64): bool {
  * Bytes of the whole pages that hold `length` bytes. A length beyond anything stays so: rounded up
  * it would become a small one.
  */
-function pagesOf(length: u64): u64 {
+export function pagesOf(length: u64): u64 {
   return length <= MAP_END ? pageAlign(length) : ~(PAGE_SIZE - 1);
 }
 

@@ -1,6 +1,6 @@
 /**
- * Memory that is there before it is touched: MAP_POPULATE, MADV_POPULATE_*, and mlock(2), munlock(2),
- * mlockall(2), which keep it there.
+ * Memory that is there before it is touched: MAP_POPULATE, MADV_POPULATE_*, and mlock(2),
+ * munlock(2), mlockall(2), which keep it there.
  *
  *     populate(address, bytes, isForced)   0 or -errno
  *     lockedPages()                        for VmLck and RLIMIT_MEMLOCK
@@ -66,8 +66,8 @@ function faultError(result: i32): i32 {
 }
 
 /**
- * Brings in each page of a range that is not there. -ENOMEM: not mapped, or without rights; -EFAULT:
- * behind the end of a file; -EAGAIN: no memory. Sleeps, and so looks each area up anew.
+ * Brings in each page of a range that is not there. -ENOMEM: not mapped, or without rights;
+ * -EFAULT: behind the end of a file; -EAGAIN: no memory. Sleeps, and so looks each area up anew.
  */
 export function populate(address: u64, bytes: u64): i32 {
   for (let at = address; at < address + bytes; at += PAGE_SIZE) {

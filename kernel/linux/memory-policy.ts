@@ -1,7 +1,7 @@
 /**
  * Which node memory comes from (there is one, 0), and protection keys (there are none): mbind(2),
- * set_mempolicy(2), get_mempolicy(2), pkeys(7). A policy is checked, kept and told; there is nothing
- * that it could change.
+ * set_mempolicy(2), get_mempolicy(2), pkeys(7). A policy is checked, kept and told; there is
+ * nothing that it could change.
  */
 import { EFAULT, EINVAL, ENOSPC } from "../lib/errno";
 import { isMapped, MAP_END, pageAlign } from "../mem/address-space";

@@ -1,6 +1,6 @@
 /**
- * mremap(2): memory that grows, shrinks or moves; and remap_file_pages(2), which maps other pages of
- * a file in place of some, by a mapping of its own, as Linux has done it since 4.0.
+ * mremap(2): memory that grows, shrinks or moves; and remap_file_pages(2), which maps other pages
+ * of a file in place of some, by a mapping of its own, as Linux has done it since 4.0.
  *
  * Not there: an old size of 0, which maps the same pages a second time, for shared memory without
  * a file (EINVAL; a memfd has one).
@@ -16,12 +16,11 @@ import {
   MAP_LOW,
   mapRegion,
   moveRegion,
-  pageAlign,
   unmapRegion,
 } from "../mem/address-space";
 import { PAGE_SHIFT, PAGE_SIZE } from "../mem/page-allocator";
 import { VMA_LOCKED, VMA_SHARED, Vma, vmaFind } from "../mem/vma";
-import { spaceAllowed } from "./memory-calls";
+import { pagesOf, spaceAllowed } from "./memory-calls";
 import { lockAllowed, populate } from "./memory-lock";
 
 const MREMAP_MAYMOVE: u64 = 1;
@@ -94,8 +93,8 @@ function flagsError(old: u64, oldBytes: u64, newBytes: u64, flags: u64): i32 {
 }
 
 export function sys_mremap(old: u64, oldLength: u64, newLength: u64, flags: u64, place: u64): i64 {
-  let oldBytes = pageAlign(oldLength);
-  const newBytes = pageAlign(newLength);
+  const oldBytes = pagesOf(oldLength);
+  const newBytes = pagesOf(newLength);
   let error = flagsError(old, oldBytes, newBytes, flags);
   if (error != 0) return error;
   const area = vmaFind(old);

@@ -30,6 +30,7 @@ import {
   threadName,
   threadScratch,
 } from "../sched/thread";
+import { credentials, groups, Ids, users } from "./credentials";
 import { fdCloexec, fdFile, fdNext } from "./descriptors";
 import { resourceLimit, resourceLimitMax } from "./limits";
 import { lockedPages } from "./memory-lock";
@@ -69,6 +70,13 @@ function hexDigits(value: u64): i32 {
   let digits = 1;
   while (value >> (<u64>digits * 4) != 0 && digits < 16) digits++;
   return digits;
+}
+
+const SPACE: u32 = 32;
+
+function putIdLine(out: TextBuffer, name: string, ids: Ids): void {
+  out.put(name).put("\t").decimal(ids.real).put("\t").decimal(ids.effective);
+  out.put("\t").decimal(ids.saved).put("\t").decimal(ids.fileSystem);
 }
 
 export class ProcessView extends ProcessInfo {
@@ -226,6 +234,43 @@ export class ProcessView extends ProcessInfo {
 
   resourceLimit(resource: u32, isHard: bool): u64 {
     return isHard ? resourceLimitMax(resource) : resourceLimit(resource);
+  }
+
+  putIds(out: TextBuffer): void {
+    putIdLine(out, "\nUid:", users);
+    putIdLine(out, "\nGid:", groups);
+    out.put("\nFDSize:\t64\nGroups:\t");
+    for (let i: u32 = 0; i < credentials.groupCount; i++) {
+      out.decimal(load<u32>(credentials.groups + ((<usize>i) << 2))).byte(SPACE);
+    }
+    out.put("\n");
+  }
+
+  putCapabilities(out: TextBuffer): void {
+    out.put("CapInh:\t").hex(credentials.inheritable, 16);
+    out.put("\nCapPrm:\t").hex(credentials.permitted, 16);
+    out.put("\nCapEff:\t").hex(credentials.effective, 16);
+    out.put("\nCapBnd:\t").hex(credentials.bounding, 16);
+    out.put("\nCapAmb:\t").hex(credentials.ambient, 16);
+    out
+      .put("\nNoNewPrivs:\t")
+      .decimal(credentials.noNewPrivileges ? 1 : 0)
+      .put("\n");
+  }
+
+  nice(id: u32): i32 {
+    const task = taskFind(id);
+    return task ? task.nice : 0;
+  }
+
+  realtimePriority(id: u32): u32 {
+    const task = taskFind(id);
+    return task ? task.realtimePriority : 0;
+  }
+
+  policy(id: u32): u32 {
+    const task = taskFind(id);
+    return task ? task.policy : 0;
   }
 
   lockedPages(): u64 {

@@ -38,27 +38,6 @@ import {
 import { sys_futex } from "./futex";
 import { sys_get_robust_list, sys_set_robust_list } from "./futex-robust";
 import { sys_futex_waitv } from "./futex-vector";
-import {
-  sys_capget,
-  sys_capset,
-  sys_getgroups,
-  sys_getpgid,
-  sys_getpgrp,
-  sys_getpid,
-  sys_getppid,
-  sys_getresuid,
-  sys_gettid,
-  sys_getuid,
-  sys_personality,
-  sys_prctl,
-  sys_setfsuid,
-  sys_sethostname,
-  sys_setpgid,
-  sys_setsid,
-  sys_setuid,
-  sys_uname,
-  sys_wait4,
-} from "./identity-calls";
 import { sys_getrlimit, sys_prlimit64, sys_setrlimit } from "./limits";
 import {
   sys_recvfrom,
@@ -79,21 +58,8 @@ import {
 import { sys_getrandom } from "./random-calls";
 import {
   sys_getcpu,
-  sys_getpriority,
   sys_getrusage,
-  sys_ioprio_get,
-  sys_ioprio_set,
   sys_membarrier,
-  sys_sched_get_priority_max,
-  sys_sched_get_priority_min,
-  sys_sched_getaffinity,
-  sys_sched_getparam,
-  sys_sched_getscheduler,
-  sys_sched_rr_get_interval,
-  sys_sched_setaffinity,
-  sys_sched_setparam,
-  sys_sched_setscheduler,
-  sys_setpriority,
   sys_sysinfo,
   sys_syslog,
 } from "./resource-calls";
@@ -129,6 +95,7 @@ import {
 import { sys_unknown } from "./syscall";
 import { row, rowWithFrame, syscallHandler } from "./syscall-row";
 import { fileRows } from "./syscall-table-files";
+import { identityRows } from "./syscall-table-identity";
 import { memoryRows } from "./syscall-table-memory";
 import {
   sys_arch_prctl,
@@ -257,60 +224,14 @@ export function syscallTableInit(): void {
   row(225, "timer_getoverrun", sys_timer_getoverrun);
   row(226, "timer_delete", sys_timer_delete);
 
-  // Identity
-  row(39, "getpid", sys_getpid);
-  row(61, "wait4", sys_wait4);
-  row(63, "uname", sys_uname);
-  row(102, "getuid", sys_getuid);
-  row(104, "getgid", sys_getuid);
-  row(105, "setuid", sys_setuid);
-  row(106, "setgid", sys_setuid);
-  row(107, "geteuid", sys_getuid);
-  row(108, "getegid", sys_getuid);
-  row(109, "setpgid", sys_setpgid);
-  row(110, "getppid", sys_getppid);
-  row(111, "getpgrp", sys_getpgrp);
-  row(112, "setsid", sys_setsid);
-  row(113, "setreuid", sys_setuid);
-  row(114, "setregid", sys_setuid);
-  row(115, "getgroups", sys_getgroups);
-  row(116, "setgroups", sys_setuid);
-  row(117, "setresuid", sys_setuid);
-  row(118, "getresuid", sys_getresuid);
-  row(119, "setresgid", sys_setuid);
-  row(120, "getresgid", sys_getresuid);
-  row(121, "getpgid", sys_getpgid);
-  row(122, "setfsuid", sys_setfsuid);
-  row(123, "setfsgid", sys_setfsuid);
-  row(124, "getsid", sys_getpgid);
-  row(125, "capget", sys_capget);
-  row(126, "capset", sys_capset);
-  row(135, "personality", sys_personality);
-  row(157, "prctl", sys_prctl);
-  row(170, "sethostname", sys_sethostname);
-  row(171, "setdomainname", sys_sethostname);
-  row(186, "gettid", sys_gettid);
-  row(247, "waitid", sys_wait4);
+  identityRows();
 
   // Resources and scheduling
   row(97, "getrlimit", sys_getrlimit);
   row(98, "getrusage", sys_getrusage);
   row(99, "sysinfo", sys_sysinfo);
   row(103, "syslog", sys_syslog);
-  row(140, "getpriority", sys_getpriority);
-  row(141, "setpriority", sys_setpriority);
-  row(142, "sched_setparam", sys_sched_setparam);
-  row(143, "sched_getparam", sys_sched_getparam);
-  row(144, "sched_setscheduler", sys_sched_setscheduler);
-  row(145, "sched_getscheduler", sys_sched_getscheduler);
-  row(146, "sched_get_priority_max", sys_sched_get_priority_max);
-  row(147, "sched_get_priority_min", sys_sched_get_priority_min);
-  row(148, "sched_rr_get_interval", sys_sched_rr_get_interval);
   row(160, "setrlimit", sys_setrlimit);
-  row(203, "sched_setaffinity", sys_sched_setaffinity);
-  row(204, "sched_getaffinity", sys_sched_getaffinity);
-  row(251, "ioprio_set", sys_ioprio_set);
-  row(252, "ioprio_get", sys_ioprio_get);
   row(302, "prlimit64", sys_prlimit64);
   row(309, "getcpu", sys_getcpu);
   row(324, "membarrier", sys_membarrier);

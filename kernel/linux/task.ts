@@ -37,6 +37,12 @@ export class Task extends SignalQueue {
   clearChildTid: u64;
   /** struct robust_list_head (set_robust_list(2)). */
   robustList: u64;
+  // sched(7), ioprio_set(2): see scheduling-calls.ts.
+  nice: i8;
+  policy: u8;
+  realtimePriority: u8;
+  resetsOnFork: bool;
+  ioPriority: u16;
   next: Task | null;
 }
 

@@ -27,6 +27,7 @@ import {
   threadScratch,
 } from "../sched/thread";
 import { exitProcess, exitThread } from "./exit";
+import { schedulingInherit } from "./scheduling-calls";
 import { currentTask, taskCreate } from "./task";
 import { loadUser, storeUser32, storeUser64, USER_END, userRange } from "./user-memory";
 
@@ -107,7 +108,6 @@ function cloneThread(flags: u64, stack: u64, parentTid: u64, childTid: u64, tls:
   frame.rax = 0;
   frame.rsp = stack;
   thread.fsBase = (flags & CLONE_SETTLS) != 0 ? tls : parent.fsBase;
-  thread.priority = parent.priority;
   const task = taskCreate(thread);
   if (!task) {
     vectorStateFree(thread.vectorState);
@@ -115,6 +115,7 @@ function cloneThread(flags: u64, stack: u64, parentTid: u64, childTid: u64, tls:
     return -EAGAIN;
   }
   task.mask = currentTask().mask;
+  schedulingInherit(task, currentTask());
   if ((flags & CLONE_CHILD_CLEARTID) != 0) task.clearChildTid = childTid;
   const id = task.id;
   if ((flags & CLONE_PARENT_SETTID) != 0) storeUser32(parentTid, id);

@@ -54,7 +54,7 @@ export function accountRun(thread: Thread, ran: u64, now: u64): void {
   const whole = (now >> TAU_SHIFT) & EPOCH_MASK;
   // The fraction in 1/256: a line from 1 to 2.
   const fraction = (now >> (TAU_SHIFT - 8)) & 255;
-  const weighted = (min(ran, RUN_MAX) * PRIORITY_NORMAL) / thread.priority;
+  const weighted = min((min(ran, RUN_MAX) * PRIORITY_NORMAL) / thread.priority, RUN_MAX);
   thread.runtime += ((weighted * (256 + fraction)) >> 8) << whole;
 }
 

@@ -125,6 +125,10 @@ static char interface_request[40] = "lo";
 /* What the kernel reads of a siginfo_t in any case. */
 #define SIGINFO_READ 48
 
+/* Node 0, and a name for the machine. */
+static const unsigned long one_node = 1;
+static const char machine_name[5] = "virga";
+
 static const struct call calls[] = {
     /* Memory */
     {9, "mmap", {LAZY, N(PAGE), N(PROT_READ), N(MAP_PRIVATE | MAP_ANONYMOUS), N(-1), N(0)}, 0},
@@ -136,6 +140,15 @@ static const struct call calls[] = {
     {27, "mincore", {HINT, N(PAGE), AT(good_page)}, 0},
     {27, "mincore", {AT(good_page), N(2 * PAGE), OUT(2)}, 0},
     {28, "madvise", {HINT, N(PAGE), N(0)}, 0},
+    {149, "mlock", {HINT, N(PAGE)}, 0},
+    {150, "munlock", {HINT, N(PAGE)}, 0},
+    {216, "remap_file_pages", {HINT, N(PAGE), N(0), N(0), N(0)}, 0},
+    {237, "mbind", {HINT, N(PAGE), N(0), N(0), N(0), N(0)}, 0},
+    {238, "set_mempolicy", {N(2), IN_OF(one_node), N(65)}, EINVAL},
+    {239, "get_mempolicy", {OPTIONAL_OUT(4), OPTIONAL_OUT(8), N(65), N(0), N(0)}, 0},
+    {325, "mlock2", {HINT, N(PAGE), N(0)}, 0},
+    {329, "pkey_mprotect", {HINT, N(PAGE), N(PROT_READ), N(-1)}, 0},
+    {330, "pkey_alloc", {N(0), N(0)}, 0},
 
     /* Signals */
     {13, "rt_sigaction", {N(SIGUSR1), OPTIONAL_IN(32), OPTIONAL_OUT(32), N(8)}, 0},
@@ -220,10 +233,13 @@ static const struct call calls[] = {
     {63, "uname", {OUT(390)}, 0},
     {103, "syslog", {N(3), LAZY, N(8)}, 0},
     {115, "getgroups", {N(0), LAZY}, 0},
+    {116, "setgroups", {N(1), IN(4)}, 0},
     {118, "getresuid", {OUT(4), OUT(4), OUT(4)}, 0},
     {120, "getresgid", {OUT(4), OUT(4), OUT(4)}, 0},
     {125, "capget", {IN_OF(capability_header), OPTIONAL_OUT(24)}, 0},
     {126, "capset", {IN_OF(capability_header), IN(24)}, 0},
+    {170, "sethostname", {IN_OF(machine_name), N(sizeof machine_name)}, 0},
+    {171, "setdomainname", {IN_OF(machine_name), N(sizeof machine_name)}, 0},
     {157, "prctl: PR_SET_NAME", {N(15), PATH, LAZY, LAZY, LAZY}, 0},
     {157, "prctl: PR_GET_NAME", {N(16), OUT(16)}, 0},
     {157, "prctl: PR_GET_PDEATHSIG", {N(2), OUT(4)}, 0},
@@ -234,6 +250,8 @@ static const struct call calls[] = {
     {143, "sched_getparam", {N(0), OUT(4)}, EINVAL},
     {144, "sched_setscheduler", {N(0), N(0), IN(4)}, EINVAL},
     {148, "sched_rr_get_interval", {N(0), OUT(16)}, 0},
+    {314, "sched_setattr", {N(0), IN(48), N(0)}, EINVAL},
+    {315, "sched_getattr", {N(0), OUT(48), N(48), N(0)}, EINVAL},
     {160, "setrlimit", {N(4), IN_OF(limit)}, 0},
     {203, "sched_setaffinity", {N(0), N(8), IN(8)}, 0},
     {204, "sched_getaffinity", {N(0), N(128), OUT(8)}, 0},
