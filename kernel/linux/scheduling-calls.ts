@@ -88,7 +88,7 @@ function taskOf(id: u32): Task | null {
 /** One CPU: bit 0. Returns the size of the mask that was stored. */
 export function sys_sched_getaffinity(id: u32, size: u64, to: u64): i64 {
   if (size < 8 || (size & 7) != 0) return -EINVAL;
-  if (!taskOf(id)) return -ESRCH;
+  if (id != 0 && !taskFind(id)) return -ESRCH;
   store<u64>(threadScratch(), 1);
   const error = storeUser(to, threadScratch(), 8);
   return error != 0 ? error : 8;
@@ -97,7 +97,7 @@ export function sys_sched_getaffinity(id: u32, size: u64, to: u64): i64 {
 export function sys_sched_setaffinity(id: u32, size: u64, from: u64): i64 {
   store<u64>(threadScratch(), 0);
   if (loadUser(threadScratch(), from, min<u64>(size, 8)) != 0) return -EFAULT;
-  if (!taskOf(id)) return -ESRCH;
+  if (id != 0 && !taskFind(id)) return -ESRCH;
   return (load<u64>(threadScratch()) & 1) != 0 ? 0 : -EINVAL;
 }
 
