@@ -3,7 +3,7 @@
  * tests.
  */
 import path from "node:path";
-import { kernelDirectory, modulesBin, repositoryRoot } from "./paths.ts";
+import { modulesBin, repositoryRoot } from "./paths.ts";
 import { runTool } from "./process.ts";
 
 export interface WasmOptions {
@@ -12,6 +12,8 @@ export interface WasmOptions {
   output: string;
   /** Keeps assertions and the `VERIFY` checks. */
   debug: boolean;
+  /** The folder with `kernel/` in it; the repository unless set. */
+  root?: string;
 }
 
 /**
@@ -22,12 +24,13 @@ export interface WasmOptions {
 export const MEMORY_BASE = 0x9000;
 
 export async function compileWasm(options: WasmOptions): Promise<void> {
+  const root = options.root ?? repositoryRoot;
   const args = [
-    ...options.entries.map((entry) => path.relative(repositoryRoot, entry)),
+    ...options.entries.map((entry) => path.relative(root, entry)),
     "--runtime",
-    path.relative(repositoryRoot, path.join(kernelDirectory, "runtime", "index")),
+    path.join("kernel", "runtime", "index"),
     "--transform",
-    "./toolchain/assemblyscript-runtime.mjs",
+    path.join(repositoryRoot, "toolchain", "assemblyscript-runtime.mjs"),
     "--exportStart",
     "initializeGlobals",
     // Exported, the function table counts as called from outside. Otherwise the optimizer takes it
@@ -42,8 +45,8 @@ export async function compileWasm(options: WasmOptions): Promise<void> {
     "--debug",
     "-O2",
     "--outFile",
-    path.relative(repositoryRoot, options.output),
+    path.relative(root, options.output),
   ];
   if (!options.debug) args.push("--noAssert");
-  await runTool(path.join(modulesBin, "asc"), args, repositoryRoot);
+  await runTool(path.join(modulesBin, "asc"), args, root);
 }

@@ -6,12 +6,13 @@
  * when it was; and a consumer that sleeps is woken for the next item.
  */
 import type { Scenario, World } from "./explore.ts";
-import type { Build, Mutation } from "./instrument.ts";
+import type { Build, Mutation } from "./load.ts";
 import { call, giveWay, InterleaveFailure, type Machine, type Program } from "./machine.ts";
 
 export const CHANNEL_BUILD: Build = {
   entry: "net/channel-sim-exports.ts",
   played: { "sched/scheduler/schedule": "sleep", "sched/scheduler/makeReady": "wake" },
+  stopsAtAccesses: true,
 };
 
 const AREA_BYTES = 8192;
@@ -49,7 +50,7 @@ class ChannelWorld implements World {
     machine.share(machine.call("simSignal"), 4);
     for (const thread of [producer, this.consumer]) {
       machine.share(thread + machine.call("simThreadState"), 4);
-      machine.addCpu(thread, machine.call("simMemory", AREA_BYTES));
+      machine.addCpu(thread, machine.call("simMemory", AREA_BYTES), AREA_BYTES);
     }
     const view = new DataView(machine.memory.buffer);
     for (const counter of [0, 4, size - 4]) {

@@ -4,16 +4,16 @@
  * number does. A *schedule* lists where it goes otherwise: "3:1,17:0" gives CPU 1 the third
  * decision (from 0), CPU 0 the seventeenth.
  *
- *     exploreRandom(scenario, module, seed)            one run, decided by the seed
- *     exploreAll(scenario, module, preemptions)        every schedule with that many preemptions
- *     replay(scenario, module, schedule)               one run again
+ *     exploreRandom(scenario, make, seed)              one run, decided by the seed
+ *     exploreAll(scenario, make, preemptions)          every schedule with that many preemptions
+ *     replay(scenario, make, schedule)                 one run again
  *
  * A preemption takes a CPU away that could go on. What a CPU that sleeps or has ended leaves to
  * choose is free. A few preemptions are enough for nearly every fault in practice, and with few,
  * all can be tried.
  */
 import { Random } from "../random.ts";
-import { type Chooser, InterleaveFailure, Machine, type Program } from "./machine.ts";
+import { type Chooser, InterleaveFailure, type Machine, type Program } from "./machine.ts";
 
 /** What is simulated. */
 export interface World {
@@ -51,8 +51,9 @@ interface Decision {
   readonly isPreemption: boolean;
 }
 
-/** What every simulated module exports, see Machine. */
-const STATE_EXPORT = "simThreadState";
+/** Makes the machine that the runs of an exploration share. */
+export type MachineMaker = () => Machine;
+
 /** More decisions in one run mean that it does not end. */
 const STEPS_MAX = 20_000;
 
@@ -86,8 +87,8 @@ class Explorer {
   private readonly world: World;
   runs = 0;
 
-  constructor(scenario: Scenario, module: WebAssembly.Module) {
-    this.machine = new Machine(module, STATE_EXPORT);
+  constructor(scenario: Scenario, make: MachineMaker) {
+    this.machine = make();
     this.world = scenario.prepare(this.machine);
     this.machine.save();
   }
@@ -115,11 +116,11 @@ const CHANCE_MIN = 0.01;
 
 export function exploreRandom(
   scenario: Scenario,
-  module: WebAssembly.Module,
+  make: MachineMaker,
   firstSeed: number,
   seeds = 1,
 ): Outcome & { readonly seed?: number } {
-  const explorer = new Explorer(scenario, module);
+  const explorer = new Explorer(scenario, make);
   for (let seed = firstSeed; seed < firstSeed + seeds; seed++) {
     const random = new Random(seed);
     const chance = random.scale(CHANCE_MIN, 1);
@@ -158,12 +159,8 @@ function* successors(
   }
 }
 
-export function exploreAll(
-  scenario: Scenario,
-  module: WebAssembly.Module,
-  preemptions: number,
-): Outcome {
-  const explorer = new Explorer(scenario, module);
+export function exploreAll(scenario: Scenario, make: MachineMaker, preemptions: number): Outcome {
+  const explorer = new Explorer(scenario, make);
   const open: { deviations: readonly Deviation[]; left: number }[] = [
     { deviations: [], left: preemptions },
   ];
@@ -191,10 +188,10 @@ export function parseSchedule(text: string): Deviation[] | undefined {
 
 export function replay(
   scenario: Scenario,
-  module: WebAssembly.Module,
+  make: MachineMaker,
   schedule: readonly Deviation[],
 ): Outcome {
-  const explorer = new Explorer(scenario, module);
+  const explorer = new Explorer(scenario, make);
   const recorder = follow(schedule);
   return outcome(explorer, explorer.run(recorder), recorder);
 }

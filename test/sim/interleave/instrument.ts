@@ -1,9 +1,10 @@
 /**
- * Makes a module suspendable at each access to memory, so that several simulated CPUs can run in it
- * by turns. The code stays what the compiler made of it; binaryen adds
+ * Makes a module suspendable, so that several simulated CPUs, or the threads of one (../sleep), can
+ * run in it by turns. The code stays what the compiler made of it; binaryen adds
  *
- *  - before each load, store and atomic, and each call of a `hw` function that accesses memory, a
- *    call of an imported `step` with the address, at which the simulated CPU may stop;
+ *  - where CPUs are simulated, before each load, store and atomic, and each call of a `hw` function
+ *    that accesses memory, a call of an imported `step` with the address, at which the simulated
+ *    CPU may stop;
  *  - in place of named functions (those that sleep and wake), a call of the import that plays it;
  *  - exports of all mutable globals, so that a run can begin where the last one began;
  *  - by its `asyncify` pass, what it takes to leave a function in its middle and come back.
@@ -11,32 +12,9 @@
  * The text format is what is worked on: after the `flatten` pass every operand is a local or a
  * constant, so a step can be put around the address without anything being evaluated in between.
  */
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import binaryen from "binaryen";
-import { cached, hashInputs, listFiles } from "../../../toolchain/cache.ts";
-import { compileWasm } from "../../../toolchain/compile-wasm.ts";
-import { buildDirectory, kernelDirectory, repositoryRoot } from "../../../toolchain/paths.ts";
-
-/** A deliberate fault, to see that the simulation finds it. */
-export interface Mutation {
-  name: string;
-  /** In the flattened text: `ADDRESS` and `VALUE` stand for an operand, and are captured. */
-  pattern: string;
-  replacement: string;
-  /** Where it shows, and how. */
-  scenario: string;
-  failure: RegExp;
-  /** The schedule that shows it, when it takes more preemptions than are tried. */
-  schedule?: string;
-}
-
-export interface Build {
-  /** The entry file, from kernel/. */
-  entry: string;
-  /** Functions of the kernel that the simulation plays: their names, and those of the imports. */
-  played: Readonly<Record<string, string>>;
-}
+import type { Build, Mutation } from "./load.ts";
 
 const OPERAND = String.raw`\((?:local\.get \S+|i(?:32|64)\.const -?\w+)\)`;
 const MEMORY_ACCESS =
@@ -72,42 +50,61 @@ function addHardwareSteps(text: string): string {
   return result;
 }
 
-/** The text of a function, from its parenthesis to the closing one. */
-function functionText(text: string, name: string): string {
-  const start = text.indexOf(`\n (func $kernel/${name} `);
-  const end = text.indexOf("\n )\n", start);
-  const bare = text.indexOf(`\n (func $kernel/${name}\n`);
-  if (start < 0 && bare < 0)
-    throw new Error(`${name} is no function of the module: was it inlined?`);
-  if (start < 0) return text.slice(bare + 1, text.indexOf("\n )\n", bare) + 3);
-  return text.slice(start + 1, end + 3);
+/** A function that exists under its own name, and was not inlined. */
+function functionNamed(module: binaryen.Module, name: string): binaryen.FunctionRef {
+  const reference = module.getFunction(`kernel/${name}`);
+  if (reference === 0) throw new Error(`${name} is no function of the module: was it inlined?`);
+  return reference;
 }
 
-function playFunctions(text: string, played: Build["played"]): { text: string; imports: string[] } {
-  let result = text;
-  const imports: string[] = [];
+/** Calls an import in place of each function that is played. */
+function playFunctions(module: binaryen.Module, played: Build["played"]): void {
   for (const [name, external] of Object.entries(played)) {
-    const body = functionText(result, name);
-    const parameters = [...body.slice(0, body.indexOf("\n")).matchAll(/\(param (\S+) (\w+)\)/g)];
-    const types = parameters.map(([, , type]) => `(param ${type})`).join(" ");
-    imports.push(`(import "sim" "${external}" (func $sim/${external} ${types}))`);
-    const head = `(func $kernel/${name} ${parameters.map(([whole]) => whole).join(" ")}`;
-    const operands = parameters.map(([, local]) => `(local.get ${local})`).join(" ");
-    result = result.replace(body, () => ` ${head} (call $sim/${external} ${operands}))`);
+    const { params, results } = binaryen.getFunctionInfo(functionNamed(module, name));
+    module.removeFunction(`kernel/${name}`);
+    module.addFunctionImport(`kernel/${name}`, "sim", external, params, results);
   }
-  return { text: result, imports };
 }
 
-function exportGlobals(text: string): string {
-  const globals = [...text.matchAll(/\n \(global (\S+) \(mut /g)];
-  const exports = globals.map(([, name], index) => `(export "global${index}" (global ${name}))`);
-  return text.replace(/\n \(export /, () => `\n ${exports.join("\n ")}\n (export `);
+/** What the module calls an import of `hw`. */
+function importName(module: binaryen.Module, name: string): string {
+  for (let index = 0; index < module.getNumFunctions(); index++) {
+    const info = binaryen.getFunctionInfo(module.getFunctionByIndex(index));
+    if (info.module === "hw" && info.base === name) return info.name;
+  }
+  throw new Error(`the module does not import ${name}`);
+}
+
+/** Calls functions of the module in place of imports of `hw`. */
+function redirect(module: binaryen.Module, redirected: NonNullable<Build["redirected"]>): void {
+  for (const [name, target] of Object.entries(redirected)) {
+    const { params, results } = binaryen.getFunctionInfo(functionNamed(module, target));
+    const operands = binaryen
+      .expandType(params)
+      .map((type, index) => module.local.get(index, type));
+    const imported = importName(module, name);
+    module.removeFunction(imported);
+    const body = module.call(`kernel/${target}`, operands, results);
+    module.addFunction(imported, params, results, [], body);
+  }
+}
+
+function exportGlobals(module: binaryen.Module): void {
+  for (let index = 0; index < module.getNumGlobals(); index++) {
+    const { name, mutable } = binaryen.getGlobalInfo(module.getGlobalByIndex(index));
+    if (mutable) module.addGlobalExport(name, `global${index}`);
+  }
 }
 
 function flatten(module: binaryen.Module): string {
-  module.setFeatures(binaryen.Features.All);
   module.runPasses(["flatten"]);
   return module.emitText();
+}
+
+function parse(text: string): binaryen.Module {
+  const module = binaryen.parseText(text);
+  module.setFeatures(binaryen.Features.All);
+  return module;
 }
 
 /**
@@ -133,53 +130,35 @@ function mutate(text: string, build: Build, mutation: Mutation): string {
   return changed.join("");
 }
 
-function instrument(wasm: Uint8Array, build: Build, mutation: Mutation | undefined): Uint8Array {
-  let text = flatten(binaryen.readBinary(wasm));
-  if (mutation !== undefined) text = flatten(binaryen.parseText(mutate(text, build, mutation)));
-  const played = playFunctions(text, build.played);
+/** Puts a step before each access to memory, and before that, a fault in. */
+function addStops(
+  module: binaryen.Module,
+  build: Build,
+  mutation: Mutation | undefined,
+): binaryen.Module {
+  let text = flatten(module);
+  if (mutation !== undefined) text = flatten(parse(mutate(text, build, mutation)));
   const imports = [
     `(import "sim" "step" (func $sim/step (param i32 i32) (result i32)))`,
     `(import "sim" "step64" (func $sim/step64 (param i64) (result i64)))`,
-    ...played.imports,
   ];
-  text = exportGlobals(addHardwareSteps(addSteps(played.text)));
-  text = replaceRequired(text, /\n \(import /, `\n ${imports.join("\n ")}\n (import `);
-  const module = binaryen.parseText(text);
+  text = addHardwareSteps(addSteps(text));
+  return parse(replaceRequired(text, /\n \(import /, `\n ${imports.join("\n ")}\n (import `));
+}
+
+export function instrument(
+  wasm: Uint8Array,
+  build: Build,
+  mutation: Mutation | undefined,
+): Uint8Array {
+  let module = binaryen.readBinary(wasm);
   module.setFeatures(binaryen.Features.All);
+  if (build.stopsAtAccesses) module = addStops(module, build, mutation);
+  playFunctions(module, build.played);
+  redirect(module, build.redirected ?? {});
+  exportGlobals(module);
   binaryen.setPassArgument("asyncify-imports", "sim.*");
   module.runPasses(["asyncify"]);
   if (!module.validate()) throw new Error("the instrumented module is not valid");
   return module.emitBinary();
-}
-
-/** The release build of `build`, instrumented; compiled when its sources have changed. */
-export async function loadInstrumented(
-  build: Build,
-  mutation?: Mutation,
-): Promise<WebAssembly.Module> {
-  const directory = path.join(buildDirectory, "sim");
-  mkdirSync(directory, { recursive: true });
-  const stem = build.entry.replace(/\W/g, "-");
-  const compiled = path.join(directory, `${stem}.wasm`);
-  const sources = listFiles(kernelDirectory, (name) => name.endsWith(".ts"));
-  const tools = listFiles(path.join(repositoryRoot, "toolchain"), (name) =>
-    /\.m?[jt]s$/.test(name),
-  );
-  const compiledHash = hashInputs([...sources, ...tools], [build.entry]);
-  await cached(compiled, compiledHash, () =>
-    compileWasm({
-      entries: [path.join(kernelDirectory, build.entry)],
-      output: compiled,
-      debug: false,
-    }),
-  );
-  const output = path.join(
-    directory,
-    `${stem}${mutation ? `-${mutation.name.replace(/\W/g, "-")}` : ""}.sim.wasm`,
-  );
-  const parts = [JSON.stringify(build), mutation?.pattern ?? "", mutation?.replacement ?? ""];
-  await cached(output, hashInputs([compiled, import.meta.filename], parts), async () => {
-    writeFileSync(output, instrument(readFileSync(compiled), build, mutation));
-  });
-  return new WebAssembly.Module(readFileSync(output));
 }

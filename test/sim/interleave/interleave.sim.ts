@@ -5,8 +5,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { exploreAll, exploreRandom, type Outcome, parseSchedule, replay } from "./explore.ts";
-import { loadInstrumented } from "./instrument.ts";
-import { again, SUITES } from "./suite.ts";
+import { again, CPU_SUITES } from "./suite.ts";
 
 const SEEDS = 2000;
 /** For a fault that is put in. */
@@ -17,28 +16,28 @@ function expectPass(scenario: string, result: Outcome): void {
   assert.equal(failure, undefined, `${failure}\n  again: ${again(scenario, schedule)}`);
 }
 
-for (const { build, scenarios, mutations } of SUITES) {
-  const module = await loadInstrumented(build);
+for (const { scenarios, faults, load } of CPU_SUITES) {
+  const make = await load();
   for (const scenario of scenarios) {
     test(`interleave: ${scenario.name}, ${SEEDS} seeds`, () => {
-      expectPass(scenario.name, exploreRandom(scenario, module, 1, SEEDS));
+      expectPass(scenario.name, exploreRandom(scenario, make, 1, SEEDS));
     });
     const { preemptions } = scenario;
     if (preemptions === 0) continue;
     test(`interleave: ${scenario.name}, every schedule with ${preemptions} preemptions`, () => {
-      expectPass(scenario.name, exploreAll(scenario, module, preemptions));
+      expectPass(scenario.name, exploreAll(scenario, make, preemptions));
     });
   }
 
-  for (const mutation of mutations) {
+  for (const mutation of faults) {
     test(`interleave: it is found when ${mutation.name}`, async () => {
-      const mutant = await loadInstrumented(build, mutation);
+      const mutant = await load(mutation);
       const scenario = scenarios.find(({ name }) => name === mutation.scenario);
       assert.ok(scenario, "the scenario is there");
       if (mutation.schedule !== undefined) {
         const schedule = parseSchedule(mutation.schedule) ?? [];
         assert.match(replay(scenario, mutant, schedule).failure ?? "", mutation.failure);
-        expectPass(scenario.name, replay(scenario, module, schedule));
+        expectPass(scenario.name, replay(scenario, make, schedule));
         return;
       }
       const found = exploreRandom(scenario, mutant, 1, MUTANT_SEEDS);
@@ -49,8 +48,8 @@ for (const { build, scenarios, mutations } of SUITES) {
   }
 
   test(`interleave: ${scenarios[0]?.name}: the same seed gives the same run`, async () => {
-    const mutant = await loadInstrumented(build, mutations[0]);
-    for (const scenario of scenarios.filter(({ name }) => name === mutations[0]?.scenario)) {
+    const mutant = await load(faults[0]);
+    for (const scenario of scenarios.filter(({ name }) => name === faults[0]?.scenario)) {
       const first = exploreRandom(scenario, mutant, 1, SEEDS);
       assert.ok(first.failure, "a fault is found");
       const { failure, schedule } = exploreRandom(scenario, mutant, first.seed ?? 0);

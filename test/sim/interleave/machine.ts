@@ -7,7 +7,7 @@
  *     const machine = new Machine(module);
  *     machine.share(start, size)                 memory whose accesses are worth a decision
  *     machine.save()                             what each run begins with
- *     machine.run(programs, chooser, steps)      throws an InterleaveFailure when something is wrong
+ *     machine.run(programs, chooser, steps)     throws an InterleaveFailure when something is wrong
  *
  * During a run, for the programs and for what plays the scheduler (`sleep`, `wake`):
  *
@@ -17,7 +17,11 @@
  * Memory is sequentially consistent here. What a CPU's store buffer may delay is argued beside each
  * access of the code under test, not simulated.
  */
-import { createFakeHardware, KernelAbort } from "../../../toolchain/fake-hardware.ts";
+import {
+  createFakeHardware,
+  type FakeHardware,
+  KernelAbort,
+} from "../../../toolchain/fake-hardware.ts";
 
 /** Something is wrong with the code under test. */
 export class InterleaveFailure extends Error {}
@@ -53,7 +57,7 @@ export interface Chooser {
 /** Whether the thread can run. */
 type State = "ready" | "asleep" | "ended";
 
-interface Cpu {
+export interface Cpu {
   readonly index: number;
   readonly thread: number;
   /** Where asyncify keeps the stack of a suspended call. */
@@ -71,37 +75,54 @@ interface Range {
   readonly owner: number;
 }
 
-type ExportedFunction = (...values: number[]) => number;
+type ExportedFunction = (...values: number[]) => number | bigint;
+
+/** What kinds of simulated machines differ in. */
+export interface MachineOptions {
+  readonly physicalBytes: number;
+  /** Played in place of the fake's (toolchain/fake-hardware.ts). */
+  readonly hardware?: Record<string, (...values: never[]) => unknown>;
+  /** What the module imports besides. */
+  readonly imports?: Record<string, (...values: never[]) => unknown>;
+}
 
 const PHYSICAL_BYTES = 1 << 20;
-const AREA_BYTES = 8192;
 const LINEAR_MEMORY = 0xffffffff80000000n;
 /** States of asyncify, as `asyncify_get_state` tells them. */
 const UNWINDING = 1;
 const REWINDING = 2;
 /** kernel/sched/thread.ts */
-const STATE_READY = 0;
-const STATE_BLOCKED = 1;
+export const STATE_READY = 0;
+export const STATE_BLOCKED = 1;
 
 export class Machine {
   readonly memory: WebAssembly.Memory;
+  protected readonly hardware: FakeHardware;
+  protected readonly cpus: Cpu[] = [];
+  protected current: Cpu | undefined;
+  /** Who the running thread is while none of the simulated ones runs. */
+  protected idleThread = 0;
   private readonly exports: Record<string, ExportedFunction>;
   private readonly globals: WebAssembly.Global[];
-  private readonly cpus: Cpu[] = [];
   private readonly threadState: number;
   private shared: Range[] = [];
   private forbidden: Range[] = [];
-  private current: Cpu | undefined;
   private next: Cpu | undefined;
   private chooser: Chooser | undefined;
   private stepsLeft = 0;
-  private saved: { memory: Uint8Array; globals: unknown[] } | undefined;
+  private saved: { memory: Uint8Array; physical: Uint8Array; globals: unknown[] } | undefined;
 
   /** `stateExport` is the exported function that tells the offset of `state` in a Thread. */
-  constructor(module: WebAssembly.Module, stateExport: string) {
-    const hardware = createFakeHardware(PHYSICAL_BYTES, {
-      currentThread: () => this.current?.thread ?? 0,
+  constructor(
+    module: WebAssembly.Module,
+    stateExport: string,
+    options: MachineOptions = { physicalBytes: PHYSICAL_BYTES },
+  ) {
+    this.hardware = createFakeHardware(options.physicalBytes, {
+      currentThread: () => this.current?.thread ?? this.idleThread,
+      ...options.hardware,
     });
+    const { hardware } = this;
     const sim = {
       step: (address: number, offset: number) => this.step(address, (address >>> 0) + offset),
       step64: (address: bigint) => {
@@ -110,6 +131,7 @@ export class Machine {
       },
       sleep: () => this.sleep(),
       wake: (thread: number) => this.wake(thread),
+      ...options.imports,
     };
     const instance = new WebAssembly.Instance(module, { ...hardware.imports, sim });
     hardware.attach(instance);
@@ -124,15 +146,27 @@ export class Machine {
 
   /** Calls a function outside of a run: setting up, looking at what came of it. */
   call(name: string, ...args: number[]): number {
-    const callee = this.exports[name];
-    if (callee === undefined) throw new Error(`the module has no ${name}`);
-    return callee(...args) >>> 0;
+    return Number(this.callExport(name, args)) >>> 0;
   }
 
-  /** Adds a CPU that runs as `thread`; returns its number. */
-  addCpu(thread: number, memory: number): number {
+  /** As `call`, for a result of 64 bits. */
+  callLong(name: string, ...args: number[]): bigint {
+    return BigInt(this.callExport(name, args));
+  }
+
+  private callExport(name: string, args: readonly number[]): number | bigint {
+    const callee = this.exports[name];
+    if (callee === undefined) throw new Error(`the module has no ${name}`);
+    return callee(...args);
+  }
+
+  /**
+   * Adds a CPU that runs as `thread`; returns its number. At `memory` there are `bytes` for the
+   * stack of a call that is suspended.
+   */
+  addCpu(thread: number, memory: number, bytes: number): number {
     const view = new DataView(this.memory.buffer);
-    view.setUint32(memory + 4, memory + AREA_BYTES, true);
+    view.setUint32(memory + 4, memory + bytes, true);
     const index = this.cpus.length;
     const program = (function* (): Program {})();
     const cpu = { index, thread, area: memory, program, call: undefined, suspended: false };
@@ -161,6 +195,7 @@ export class Machine {
   save(): void {
     this.saved = {
       memory: new Uint8Array(this.memory.buffer).slice(),
+      physical: this.hardware.physical.slice(),
       globals: this.globals.map((global) => global.value),
     };
   }
@@ -168,7 +203,10 @@ export class Machine {
   private restore(): void {
     const { saved } = this;
     if (saved === undefined) throw new Error("save() comes before the first run");
-    new Uint8Array(this.memory.buffer).set(saved.memory);
+    const memory = new Uint8Array(this.memory.buffer);
+    memory.set(saved.memory);
+    memory.fill(0, saved.memory.length);
+    this.hardware.physical.set(saved.physical);
     this.globals.forEach((global, index) => {
       global.value = saved.globals[index];
     });
@@ -193,7 +231,10 @@ export class Machine {
       for (;;) {
         const cpu = this.next ?? this.choose(last);
         this.next = undefined;
-        if (cpu === undefined) break;
+        if (cpu === undefined) {
+          if (this.idle()) continue;
+          break;
+        }
         last = cpu.index;
         this.resume(cpu);
       }
@@ -213,6 +254,11 @@ export class Machine {
     }
   }
 
+  /** Nobody can run: whether something has happened since that may have woken somebody. */
+  protected idle(): boolean {
+    return false;
+  }
+
   private choose(last: number): Cpu | undefined {
     const ready = this.ready();
     if (ready.length <= 1) return this.cpus[ready[0] ?? -1];
@@ -230,8 +276,13 @@ export class Machine {
     if (done) cpu.state = "ended";
   }
 
-  private resume(cpu: Cpu): void {
+  /** A CPU goes on. */
+  protected switchTo(cpu: Cpu): void {
     this.current = cpu;
+  }
+
+  private resume(cpu: Cpu): void {
+    this.switchTo(cpu);
     const { name, givesWay } = cpu.call ?? {};
     let result = 0;
     if (name !== undefined) {
@@ -248,21 +299,21 @@ export class Machine {
   }
 
   /** Leaves the running call, to be resumed in the function that called this. */
-  private suspend(cpu: Cpu): void {
+  protected suspend(cpu: Cpu): void {
     // The saved stack begins behind its two pointers.
     new DataView(this.memory.buffer).setUint32(cpu.area, cpu.area + 8, true);
     this.call("asyncify_start_unwind", cpu.area);
   }
 
   /** True once, when a suspended call comes back to where it was left. */
-  private comesBack(): boolean {
+  protected comesBack(): boolean {
     if (this.call("asyncify_get_state") !== REWINDING) return false;
     this.call("asyncify_stop_rewind");
     return true;
   }
 
   /** A decision: true when another CPU runs first, and the current one is being suspended. */
-  private stops(cpu: Cpu): boolean {
+  protected stops(cpu: Cpu): boolean {
     if (this.stepsLeft-- === 0) throw new InterleaveFailure("it does not come to an end");
     const next = this.choose(cpu.index);
     if (next === cpu) return false;
@@ -288,12 +339,12 @@ export class Machine {
     return passed;
   }
 
-  private stateOf(thread: number): number {
+  protected stateOf(thread: number): number {
     return thread + this.threadState;
   }
 
   /** The current thread sleeps, unless it has been woken since it called itself blocked. */
-  private sleep(): void {
+  protected sleep(): void {
     const cpu = this.current;
     if (cpu === undefined) throw new Error("nobody is there to sleep");
     if (this.comesBack()) return;
@@ -304,7 +355,7 @@ export class Machine {
   }
 
   /** As the scheduler's: without effect on a thread that is not blocked. */
-  private wake(thread: number): void {
+  protected wake(thread: number): void {
     const cpu = this.current;
     // Setting up: nobody sleeps yet.
     if (cpu === undefined) return;

@@ -7,12 +7,13 @@
  * nor anything of a thread that has ended.
  */
 import type { Scenario, World } from "./explore.ts";
-import type { Build, Mutation } from "./instrument.ts";
+import type { Build, Mutation } from "./load.ts";
 import { call, InterleaveFailure, type Machine, type Program, pause } from "./machine.ts";
 
 export const MUTEX_BUILD: Build = {
   entry: "sched/sim-exports.ts",
   played: { "sched/scheduler/schedule": "sleep", "sched/scheduler/makeReady": "wake" },
+  stopsAtAccesses: true,
 };
 
 const AREA_BYTES = 8192;
@@ -45,7 +46,7 @@ class MutexWorld implements World {
       this.threads.push(thread);
       machine.share(thread + this.recordOffset, this.recordSize);
       machine.share(thread + machine.call("simThreadState"), 4);
-      machine.addCpu(thread, machine.call("simMemory", AREA_BYTES));
+      machine.addCpu(thread, machine.call("simMemory", AREA_BYTES), AREA_BYTES);
     }
   }
 
