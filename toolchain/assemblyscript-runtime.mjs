@@ -1,6 +1,6 @@
 /**
- * A transform for the AssemblyScript compiler, with the three things that the kernel's runtime
- * (kernel/runtime/) needs from it.
+ * A transform for the AssemblyScript compiler: the three things that the kernel's runtime
+ * (kernel/runtime/) needs from it, and a check of types.
  *
  * A custom runtime is taken for one with the incremental collector, which keeps a shadow stack of
  * managed references. The kernel has no collector: every object is freed by its owner. So the
@@ -15,8 +15,13 @@
  *
  * A plain `new` is refused where a program could meet it with memory out: in a function of the
  * kernel that is no constructor, no module-level initializer, no test, and not in plain-new.mjs.
+ *
+ * `found ? count : -ESRCH` is unsigned when `count` is a u32: the error becomes a number of 32
+ * bits, which as the i64 of a system call is no error at all. A negated value in a conditional of
+ * an unsigned type, or returned by a function of one, is refused. (A pointer or errno is a
+ * `usize`.)
  */
-import { Compiler, DiagnosticCode, NodeKind } from "assemblyscript";
+import { Compiler, DiagnosticCode, NodeKind, Token, TypeKind } from "assemblyscript";
 import { PLAIN_NEW } from "./plain-new.mjs";
 
 const RUNTIME_STUB = 0;
@@ -73,6 +78,47 @@ function compileCallOrAttempt(call, contextualType, constraints) {
 }
 
 Compiler.prototype.compileCallExpression = compileCallOrAttempt;
+
+function isNegated(expression) {
+  let inner = expression;
+  while (inner.kind === NodeKind.Parenthesized) inner = inner.expression;
+  return inner.kind === NodeKind.UnaryPrefix && inner.operator === Token.Minus;
+}
+
+function isUnsigned(type) {
+  const { kind } = type;
+  return kind === TypeKind.U8 || kind === TypeKind.U16 || kind === TypeKind.U32;
+}
+
+function refuseNegated(compiler, expression) {
+  const reason = "a negated value (an error?) becomes unsigned here: write its type, <i64>";
+  compiler.error(DiagnosticCode.User_defined_0, expression.range, reason);
+}
+
+const compileTernary = Compiler.prototype.compileTernaryExpression;
+
+function compileTernaryChecked(expression, contextualType, constraints) {
+  const made = compileTernary.call(this, expression, contextualType, constraints);
+  if (isUnsigned(this.currentType)) {
+    for (const side of [expression.ifThen, expression.ifElse]) {
+      if (isNegated(side)) refuseNegated(this, side);
+    }
+  }
+  return made;
+}
+
+Compiler.prototype.compileTernaryExpression = compileTernaryChecked;
+
+const compileReturn = Compiler.prototype.compileReturnStatement;
+
+function compileReturnChecked(statement, isLastInBody) {
+  const { value } = statement;
+  const { returnType } = this.currentFlow;
+  if (value && isUnsigned(returnType) && isNegated(value)) refuseNegated(this, value);
+  return compileReturn.call(this, statement, isLastInBody);
+}
+
+Compiler.prototype.compileReturnStatement = compileReturnChecked;
 
 export default class KernelRuntime {
   afterParse() {

@@ -29,7 +29,7 @@ const SLOTS: u32 = 32;
 const FUNCTIONS: u32 = 8;
 const BARS: u32 = 6;
 /** A list of capabilities that is longer goes in circles: 256 bytes hold 48 of the smallest. */
-const CAPABILITIES_MAX = 48;
+export const CAPABILITIES_MAX = 48;
 const BUSES_MAX: u32 = 256;
 
 // MCFG: entries of base u64, segment u16, first bus u8, last bus u8, reserved u32.
@@ -98,6 +98,7 @@ function ecamAddress(address: u32, offset: u32): u64 {
   let mapped = load<u64>(slot);
   if (mapped == 0) {
     mapped = mapBus(ecamBase + <u64>(bus - ecamFirstBus) * BUS_SIZE);
+    if (mapped == 0) return 0;
     store<u64>(slot, mapped);
   }
   return mapped + ((<u64>(address & 0xff)) << 12) + (offset & ~3);
@@ -232,10 +233,10 @@ export function pciBarSize(device: PciDevice, index: u32): u64 {
   return mask == 0 ? 0 : ~mask + 1;
 }
 
-/** Maps a part of a BAR; 0 when there is no such BAR. */
+/** Maps a part of a BAR; 0 when there is no such BAR, or no such place. */
 export function pciMapBar(device: PciDevice, index: u32, offset: u64, bytes: u64): u64 {
   const base = pciBarAddress(device, index);
-  return base == 0 ? 0 : mapDevice(base + offset, bytes);
+  return base == 0 || base + offset < base ? 0 : mapDevice(base + offset, bytes);
 }
 
 /**

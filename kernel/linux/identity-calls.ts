@@ -83,7 +83,7 @@ function isSelf(pid: u32): bool {
 
 /** getpgid and getsid: the process leads its group and its session. */
 export function sys_getpgid(pid: u32): i64 {
-  return isSelf(pid) ? PROCESS_ID : -ESRCH;
+  return isSelf(pid) ? <i64>PROCESS_ID : -ESRCH;
 }
 
 export function sys_getpgrp(): i64 {

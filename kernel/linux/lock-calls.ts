@@ -119,7 +119,7 @@ function getLock(file: File, owner: usize, flock: Flock, to: u64): i64 {
     flock.whence = <i16>SEEK_SET;
     flock.start = lock.start;
     flock.length = lock.end == RANGE_END ? 0 : <i64>(lock.end - lock.start + 1);
-    flock.pid = lock.owner == PROCESS ? PROCESS_ID : -1;
+    flock.pid = lock.owner == PROCESS ? <i32>PROCESS_ID : -1;
   } else {
     flock.type = <i16>F_UNLCK;
     flock.whence = whence;

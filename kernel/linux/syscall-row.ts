@@ -8,8 +8,16 @@ import { SYSCALL_COUNT } from "../sched/cpu";
 /** Index in the function table, per number; 0: unknown. */
 const handlers: usize = memory.data(464 * 4, 4);
 
+/** A result of fewer bits would be extended without its sign: an error that is none. */
+function checkResult<T>(): void {
+  if (sizeof<ReturnType<T>>() != 8 || !isSigned<ReturnType<T>>()) {
+    ERROR("a system call's handler returns i64");
+  }
+}
+
 /** A function's value points at an object whose first word is its index in the wasm table. */
 function enter<T>(number: i32, handler: T, needsFrame: u32): void {
+  checkResult<T>();
   const index = load<u32>(changetype<usize>(handler));
   store<u32>(handlers + ((<usize>number) << 2), index);
   setSyscallHandler(number, index, needsFrame);

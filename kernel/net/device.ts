@@ -20,6 +20,8 @@ export abstract class NetDevice {
   canTso: bool = false;
   /** A received packet may come in several buffers (`Packet.fragment`). */
   canMergeReceive: bool = false;
+  /** Works; false for good once the driver has given the device up. */
+  isRunning: bool = true;
 
   /**
    * Where a 16-bit word counts what the device has received, and its value after the last `poll`:

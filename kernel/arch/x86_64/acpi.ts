@@ -53,6 +53,8 @@ const LAPIC_ENABLED: u32 = 1;
 /** Below this, physical memory is in the direct map on every machine. */
 const DIRECT_MAP_END: u64 = 1 << 30;
 const CPUS_MAX = 64;
+/** Machines have some dozens of tables. */
+const ROOT_ENTRIES_MAX = 256;
 
 let rsdp: u64 = 0;
 let isSearched = false;
@@ -72,7 +74,7 @@ export function acpiInit(physical: u64): void {
   cpuCount = 0;
 }
 
-/** The virtual address of firmware memory. */
+/** The virtual address of firmware memory; 0 when there can't be any. */
 function mapFirmware(physical: u64, bytes: u64): u64 {
   if (physical + bytes <= DIRECT_MAP_END) return directMap(physical);
   return mapDevice(physical, bytes);
@@ -89,11 +91,11 @@ function sumsToZero(address: u64, n: u64): bool {
 export function acpiMapTable(physical: u64, signature: u32): u64 {
   if (physical == 0 || physical > u64.MAX_VALUE - TABLE_SIZE_MAX) return 0;
   let table = mapFirmware(physical, ACPI_HEADER_SIZE);
-  if (load32(table) != signature) return 0;
+  if (table == 0 || load32(table) != signature) return 0;
   const length = load32(table + HEADER_LENGTH);
   if (<u64>length < ACPI_HEADER_SIZE || length > TABLE_SIZE_MAX) return 0;
   table = mapFirmware(physical, length);
-  return sumsToZero(table, length) ? table : 0;
+  return table != 0 && sumsToZero(table, length) ? table : 0;
 }
 
 export function acpiTableLength(table: u64): u64 {
@@ -109,7 +111,7 @@ function isRootPointer(address: u64): bool {
 function findRootPointer(): u64 {
   if (rsdp != 0) {
     const given = mapFirmware(rsdp, RSDP_V2_SIZE);
-    if (isRootPointer(given)) return given;
+    if (given != 0 && isRootPointer(given)) return given;
   }
   for (let at = BIOS_START; at < BIOS_END; at += 16) {
     if (isRootPointer(directMap(at))) return directMap(at);
@@ -138,7 +140,9 @@ function findRoot(): bool {
 export function acpiTable(signature: u32): u64 {
   if (!findRoot()) return 0;
   const end = root + acpiTableLength(root);
+  let left = ROOT_ENTRIES_MAX;
   for (let at = root + ACPI_HEADER_SIZE; at + rootEntrySize <= end; at += rootEntrySize) {
+    if (left-- == 0) return 0;
     const physical = rootEntrySize == 8 ? load64(at) : <u64>load32(at);
     const table = acpiMapTable(physical, signature);
     if (table != 0) return table;

@@ -111,6 +111,7 @@ function ioapicOf(gsi: u32): IoApic | null {
     const ioapic = ioapicAt(i);
     if (ioapic.registers == 0) {
       ioapic.registers = mapDevice(ioapic.physical, 0x20);
+      if (ioapic.registers == 0) continue;
       ioapic.pinCount = ((readRegister(ioapic, REGISTER_VERSION) >> 16) & 0xff) + 1;
     }
     if (gsi - ioapic.firstGsi < ioapic.pinCount) return ioapic;

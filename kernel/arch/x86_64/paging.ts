@@ -38,12 +38,17 @@ const LINEAR_MEMORY: u64 = 0xffffffff80000000;
 /** Below it in linear memory nothing is mapped: null, and the guard of the boot stack. */
 const LINEAR_GUARD: u64 = 0x4000;
 const DEVICE_MAP: u64 = 0xffffc00000000000;
+/** 64 GiB: what devices need is some MiB. */
+const DEVICE_END: u64 = DEVICE_MAP + ((<u64>64) << 30);
 /** What a table entry allows is everything: the last level decides. */
 const TABLE_FLAGS: u64 = PTE_PRESENT | PTE_WRITE;
 const CR4_PGE: u64 = 1 << 7;
 
 const CPUID_EXTENDED_FEATURES: u32 = 0x80000001;
 const CPUID_EDX_1GB_PAGES: u32 = 1 << 26;
+const CPUID_ADDRESS_SIZES: u32 = 0x80000008;
+const PHYSICAL_BITS_MIN: u64 = 36;
+const PHYSICAL_BITS_MAX: u64 = 52;
 
 let root: u64 = 0;
 let deviceNext: u64 = DEVICE_MAP;
@@ -135,9 +140,13 @@ export function mapKernelPage(address: u64): bool {
 
 /**
  * Maps registers of a device, uncached. `physical` need not be aligned. Returns the virtual address
- * of it.
+ * of it, or 0 when the processor has no such physical address, or so much has been mapped that
+ * somebody must be wrong: both are what tables and devices say.
  */
 export function mapDevice(physical: u64, bytes: u64): u64 {
+  const limit = (<u64>1) << physicalBits();
+  if (bytes > limit || physical > limit - bytes) return 0;
+  if (deviceNext + bytes > DEVICE_END) return 0;
   const first = physical & ~(PAGE_SIZE - 1);
   const base = deviceNext;
   const flags = PTE_WRITE | PTE_NO_EXECUTE | PTE_CACHE_DISABLE | PTE_WRITE_THROUGH;
@@ -146,6 +155,13 @@ export function mapDevice(physical: u64, bytes: u64): u64 {
     deviceNext += PAGE_SIZE;
   }
   return base + (physical - first);
+}
+
+/** Bits of a physical address (Intel SDM volume 2, CPUID 80000008H); one beyond them is a fault. */
+function physicalBits(): u64 {
+  hw.cpuid(CPUID_ADDRESS_SIZES, 0, out);
+  const bits = load<u32>(out) & 0xff;
+  return bits >= PHYSICAL_BITS_MIN && bits <= PHYSICAL_BITS_MAX ? bits : PHYSICAL_BITS_MIN;
 }
 
 /** Extends the direct map over [start, end) with the largest pages that fit. */

@@ -122,7 +122,9 @@ function writeGeneric(structure: u64, value: u32): void {
   const address = load64(structure + 4);
   if (address == 0) return;
   if (space == SPACE_IO) out8(<u32>address & 0xffff, value);
-  else if (space == SPACE_MEMORY) volatileStore8(mapDevice(address, 1), value);
+  if (space != SPACE_MEMORY) return;
+  const register = mapDevice(address, 1);
+  if (register != 0) volatileStore8(register, value);
 }
 
 function acpiPowerOff(): void {

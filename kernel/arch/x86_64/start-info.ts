@@ -1,15 +1,17 @@
 /**
  * What the hypervisor hands over at a PVH start: struct hvm_start_info (Xen,
  * include/public/arch-x86/hvm/start_info.h). Everything is read through the direct map of the first
- * GiB, before that memory is given to the page allocator.
+ * GiB, before that memory is given to the page allocator. What lies elsewhere, or wraps, counts as
+ * not given.
  */
 
 import { directMap } from "../../mem/page-allocator";
-import { load32, load64 } from "../hw";
+import { addressOf, load32, load64 } from "../hw";
 
 const MAGIC: u32 = 0x336ec578;
 const MODULE_COUNT: u64 = 12;
 const MODULE_LIST: u64 = 16;
+const MODULE_ENTRY_SIZE: u64 = 32;
 const COMMAND_LINE: u64 = 24;
 const RSDP: u64 = 32;
 /** Since version 1. */
@@ -18,17 +20,35 @@ const MEMORY_MAP_COUNT: u64 = 48;
 const MAP_ENTRY_SIZE: u64 = 24;
 const MAP_TYPE_RAM: u32 = 1;
 
+/** What boot.S maps directly. */
+const REACH: u64 = 1 << 30;
+const INFO_SIZE: u64 = 56;
+/** Hypervisors and firmware tell some dozens of ranges. */
+const MAP_COUNT_MAX: u32 = 512;
+const COMMAND_LINE_MAX: u64 = 4096;
+/** Physical addresses have at most 52 bits. */
+const PHYSICAL_END: u64 = 1 << 52;
+
 let info: u64 = 0;
+/** The empty command line. */
+const nothing: usize = memory.data(8, 8);
+
+function isReachable(physical: u64, bytes: u64): bool {
+  return bytes <= REACH && physical <= REACH - bytes;
+}
 
 /** False when the start info is not one. */
 export function startInfoInit(physical: u64): bool {
+  if (!isReachable(physical, INFO_SIZE)) return false;
   info = directMap(physical);
   return load32(info) == MAGIC && load32(info + 4) >= 1;
 }
 
 /** Address of the zero-terminated command line. */
 export function startCommandLine(): u64 {
-  return directMap(load64(info + COMMAND_LINE));
+  const physical = load64(info + COMMAND_LINE);
+  const isGiven = physical != 0 && isReachable(physical, COMMAND_LINE_MAX);
+  return isGiven ? directMap(physical) : addressOf(nothing);
 }
 
 /** Physical address of ACPI's root pointer, 0 when not given. */
@@ -38,15 +58,29 @@ export function startRsdp(): u64 {
 
 /** Physical address and size of the first boot module; the size is 0 when there is none. */
 export function startModuleAddress(): u64 {
-  return load32(info + MODULE_COUNT) == 0 ? 0 : load64(directMap(load64(info + MODULE_LIST)));
+  const entry = moduleEntry();
+  return entry != 0 ? load64(entry) : 0;
 }
 
 export function startModuleSize(): u64 {
-  return load32(info + MODULE_COUNT) == 0 ? 0 : load64(directMap(load64(info + MODULE_LIST)) + 8);
+  const entry = moduleEntry();
+  return entry != 0 ? load64(entry + 8) : 0;
+}
+
+/** The first module's entry, when it says something that can be; else 0. */
+function moduleEntry(): u64 {
+  const list = load64(info + MODULE_LIST);
+  if (load32(info + MODULE_COUNT) == 0 || !isReachable(list, MODULE_ENTRY_SIZE)) return 0;
+  const entry = directMap(list);
+  const start = load64(entry);
+  const size = load64(entry + 8);
+  return size <= PHYSICAL_END && start <= PHYSICAL_END - size ? entry : 0;
 }
 
 export function memoryMapCount(): u32 {
-  return load32(info + MEMORY_MAP_COUNT);
+  const count = min(load32(info + MEMORY_MAP_COUNT), MAP_COUNT_MAX);
+  const bytes = <u64>count * MAP_ENTRY_SIZE;
+  return isReachable(load64(info + MEMORY_MAP), bytes) ? count : 0;
 }
 
 /** Entry i of the memory map: 0 for its type when it is not usable memory. */
@@ -58,7 +92,10 @@ export function memoryMapEnd(i: u32): u64 {
   return load64(mapEntry(i)) + load64(mapEntry(i) + 8);
 }
 
+/** Usable memory; a range that wraps or that no processor can reach is not. */
 export function memoryMapUsable(i: u32): bool {
+  const start = memoryMapStart(i);
+  if (start > PHYSICAL_END || load64(mapEntry(i) + 8) > PHYSICAL_END - start) return false;
   return load32(mapEntry(i) + 16) == MAP_TYPE_RAM;
 }
 

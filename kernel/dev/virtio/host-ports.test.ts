@@ -300,3 +300,32 @@ test("host ports: a device with fewer ports is taken, without output", () => {
   expectAnswer(0, DEVICE_READY);
   expectAnswer(2, PORT_READY);
 });
+
+test("host ports: a port whose device lies has ended", () => {
+  const port = openInput();
+  input.heads[0] = 4000;
+  input.giveBack(0, 10);
+  expectEqual(port.count(), 0, "nothing to read");
+  expect(port.isEnded, "the end");
+  expectEqual(port.wait(), 0, "for which nobody waits");
+  expectEqual(port.read(hw.addressOf(bytes), 100), 0, "and nothing comes");
+});
+
+test("host ports: messages that the device gives back twice end the messages, not the machine", () => {
+  device();
+  told.takeAll();
+  const head = told.heads[0];
+  tell(2, DEVICE_ADD, 1);
+  told.heads[0] = head;
+  told.giveBack(0, 8);
+  told.giveBack(0, 8);
+  transport.interrupt();
+  transport.interrupt();
+  expect(!standardInput()!.isEnded, "the port is as it was");
+});
+
+test("host ports: lengths beyond the buffer are the buffer's", () => {
+  const port = openInput();
+  input.giveBack(0, 0xffffffff);
+  expectEqual(port.count(), PAGE, "one page");
+});

@@ -108,7 +108,7 @@ export class InputPort {
     this.isOpen = true;
     if (this.id == PORT_STANDARD_INPUT) eventStdin();
     const queue = this.queue;
-    for (let i = 0; i < this.buffers; i++) {
+    for (let i = 0; i < this.buffers && !queue.isBroken; i++) {
       const page = allocPages(0);
       if (page != 0) this.offer(page);
     }
@@ -129,12 +129,21 @@ export class InputPort {
     while (this.left == 0) {
       const queue = this.queue;
       if (queue.usedCount() == 0) return 0;
-      this.page = <u64>queue.take() * PAGE_SIZE;
+      const token = queue.take();
+      if (token == 0) return this.giveUp();
+      this.page = <u64>token * PAGE_SIZE;
       this.next = directMap(this.page);
       this.left = min(queue.takenLength, <u32>PAGE_SIZE);
       if (this.left == 0) this.offer(this.page);
     }
     return this.left;
+  }
+
+  /** The device has lied: for the port it is the end of the stream. */
+  private giveUp(): u32 {
+    this.isEnded = true;
+    this.wake();
+    return 0;
   }
 
   /**
@@ -229,7 +238,7 @@ export function hostPortsExpect(hasStandardInput: bool, hasStandardOutput: bool)
 /** Puts a message with the value 1 on the ring; `kickAnswers` shows it to the device. */
 function send(id: u32, event: u32): void {
   const queue = answers;
-  if (!queue || sentCount == SENT_MAX) return;
+  if (!queue || sentCount == SENT_MAX || queue.freeCount == 0) return;
   const physical = messagePage + SENT_OFFSET + sentCount * CONTROL_SIZE;
   const message = directMap(physical);
   sentCount++;
@@ -276,7 +285,9 @@ function messagesCame(context: usize): void {
   if (!queue) return;
   do {
     while (queue.usedCount() != 0) {
-      const index = <u32>queue.take() - 1;
+      const token = queue.take();
+      if (token == 0) return;
+      const index = <u32>token - 1;
       const message = directMap(messagePage + index * MESSAGE_SIZE);
       if (queue.takenLength >= CONTROL_SIZE) {
         const id = hw.load32(message + CONTROL_ID);

@@ -41,14 +41,18 @@ export class OutputPort extends OutputStream {
     this.roomCame();
   }
 
+  /** Once the device has lied it is not any more: the console goes back to the serial port. */
   isStarted(): bool {
-    return this.queue != null;
+    const queue = this.queue;
+    return queue != null && !queue.isBroken;
   }
 
   private reclaim(queue: Virtqueue): void {
     let count = queue.usedCount();
     while (count > 0) {
-      this.busy[<i32>queue.take() - 1] = false;
+      const token = <i32>queue.take();
+      if (token == 0) break;
+      this.busy[token - 1] = false;
       count--;
     }
   }
@@ -69,6 +73,8 @@ export class OutputPort extends OutputStream {
     let done: u64 = 0;
     while (done < n) {
       this.reclaim(queue);
+      // Output for a device that has been given up is lost.
+      if (queue.isBroken) return;
       const index = this.freePage();
       if (index < 0) {
         hw.pause();
@@ -90,7 +96,8 @@ export class OutputPort extends OutputStream {
     if (!queue) return false;
     do {
       this.reclaim(queue);
-      if (this.freePage() >= 0) return true;
+      // Nobody waits for a device that has been given up; `write` drops.
+      if (queue.isBroken || this.freePage() >= 0) return true;
     } while (!queue.interruptsOn());
     return false;
   }

@@ -40,6 +40,9 @@ const QUEUE_DEVICE: u64 = 0x0a0; // WO, two words
 const CONFIG_GENERATION: u64 = 0x0fc; // RO
 const CONFIG: u64 = 0x100; // RW
 
+/** As much of it as any driver reads. */
+const CONFIG_SIZE: u64 = 0x40;
+
 const MAGIC_VALUE: u32 = 0x74726976;
 const LEGACY_VERSION: u32 = 1;
 const SUPPORTED_VERSION: u32 = 2;
@@ -158,7 +161,8 @@ function mmioInterrupt(context: usize): void {
  * none is there or it can't be used.
  */
 export function mmioProbe(physical: u64, irq: u32): MmioTransport | null {
-  const registers = mapDevice(physical, CONFIG);
+  const registers = mapDevice(physical, CONFIG + CONFIG_SIZE);
+  if (registers == 0) return null;
   // A place without a device has id 0 (section 4.2.2.2); asked first, because most places are
   // empty.
   const deviceId = volatileLoad32(registers + DEVICE_ID);

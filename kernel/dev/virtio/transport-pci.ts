@@ -22,6 +22,7 @@ import { EIO, ENOSPC } from "../../lib/errno";
 import { LOG_ERROR, log } from "../../lib/log";
 import { free } from "../../runtime/free";
 import {
+  CAPABILITIES_MAX,
   msixEnable,
   msixRoute,
   PciDevice,
@@ -82,6 +83,7 @@ export class PciTransport extends VirtioTransport {
   private config: u64 = 0;
   private notifyMultiplier: u32 = 0;
   private notifyLength: u32 = 0;
+  private configLength: u32 = 0;
   /** Entries of the MSI-X table, and how many are in use; 0 before the first is needed. */
   private vectorCount: u32 = 0;
   private vectorNext: u32 = 0;
@@ -95,7 +97,8 @@ export class PciTransport extends VirtioTransport {
   locate(): bool {
     const pci = this.pci;
     let at = pciCapability(pci, PCI_CAP_VENDOR, 0);
-    while (at != 0) {
+    // A list that goes in circles ends, too.
+    for (let i = 0; i < CAPABILITIES_MAX && at != 0; i++) {
       const type = pciRead8(pci, at + CAP_TYPE);
       // The first of a type is the one the device prefers.
       if (type == TYPE_COMMON && this.common == 0) {
@@ -106,6 +109,7 @@ export class PciTransport extends VirtioTransport {
         this.notifyLength = pciRead32(pci, at + CAP_LENGTH);
       } else if (type == TYPE_DEVICE && this.config == 0) {
         this.config = this.mapArea(at);
+        this.configLength = pciRead32(pci, at + CAP_LENGTH);
       }
       at = pciCapability(pci, PCI_CAP_VENDOR, at);
     }
@@ -153,7 +157,8 @@ export class PciTransport extends VirtioTransport {
     this.writeAddress(QUEUE_DESC, queue.descPhysical());
     this.writeAddress(QUEUE_DRIVER, queue.availPhysical());
     this.writeAddress(QUEUE_DEVICE, queue.usedPhysical());
-    const offset = volatileLoad16(this.common + QUEUE_NOTIFY_OFFSET) * this.notifyMultiplier;
+    const queueOffset = <u64>volatileLoad16(this.common + QUEUE_NOTIFY_OFFSET);
+    const offset = queueOffset * this.notifyMultiplier;
     if (offset + 2 > this.notifyLength) return -EIO;
     queue.notifyAddress = this.notifyArea + offset;
     queue.notifyValue = index;
@@ -182,16 +187,21 @@ export class PciTransport extends VirtioTransport {
     return -ENOSPC;
   }
 
+  /** Whether the device's configuration has n bytes at `offset`; where not, it reads as 0. */
+  private hasConfig(offset: u32, n: u32): bool {
+    return this.config != 0 && offset + n <= this.configLength;
+  }
+
   configLoad8(offset: u32): u32 {
-    return this.config != 0 ? volatileLoad8(this.config + offset) : 0;
+    return this.hasConfig(offset, 1) ? volatileLoad8(this.config + offset) : 0;
   }
 
   configLoad16(offset: u32): u32 {
-    return this.config != 0 ? volatileLoad16(this.config + offset) : 0;
+    return this.hasConfig(offset, 2) ? volatileLoad16(this.config + offset) : 0;
   }
 
   configLoad32(offset: u32): u32 {
-    return this.config != 0 ? volatileLoad32(this.config + offset) : 0;
+    return this.hasConfig(offset, 4) ? volatileLoad32(this.config + offset) : 0;
   }
 
   configGeneration(): u32 {

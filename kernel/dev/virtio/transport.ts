@@ -134,6 +134,13 @@ export abstract class VirtioTransport {
   }
 }
 
+/** The device of a transport has given back what it had not. It is reset, so that it stops. */
+function deviceLied(transport: usize): void {
+  const liar = changetype<VirtioTransport>(transport);
+  liar.reset();
+  liar.fail("gives back buffers that it has not, and is given up");
+}
+
 /**
  * Creates queue `index` and enables it with `handler` as its interrupt handler. Null when that
  * can't be.
@@ -147,6 +154,8 @@ export function virtioQueue(
 ): Virtqueue | null {
   const queue = transport.queueCreate(index, sizeMax);
   if (!queue) return null;
+  queue.whenBroken = deviceLied;
+  queue.brokenContext = changetype<usize>(transport);
   if (handler && transport.listen(index, handler, context) != 0) return null;
   return transport.queueEnable(queue, index) == 0 ? queue : null;
 }

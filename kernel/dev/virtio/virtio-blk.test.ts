@@ -47,7 +47,9 @@ function complete(segments: u32, status: u32): void {
   expectEqual(hw.load32(last + 8), 1, "the status is a byte");
   expectEqual(hw.load16(last + 12) & 3, 2, "which the device writes");
   hw.store8(directMap(hw.load64(last)), status);
-  device.giveBack(0, 1);
+  let written: u32 = 1;
+  for (let i: u32 = 1; i <= segments; i++) written += hw.load32(device.descriptor(0, i) + 8);
+  device.giveBack(0, status == 0 ? written : 1);
 }
 
 test("virtio-blk: pages side by side are one segment, and go on the ring directly", () => {
@@ -133,4 +135,39 @@ test("virtio-blk: nothing is read behind the end", () => {
   expectEqual(disk.read(9993, pages, 1), -EIO, "over the end");
   expectEqual(disk.read(10001, pages, 0), 0, "nothing is nothing");
   expectEqual(disk.read(1 << 63, pages, 1), -EIO, "far behind");
+});
+
+test("virtio-blk: success with too few bytes, and a status that is none, are errors", () => {
+  const disk = diskWith(ALL, 126, 0);
+  usePages(1);
+  const short = disk.readBegin(0, pages, 2)!;
+  device.takeAll();
+  hw.store8(directMap(hw.load64(device.descriptor(0, 2))), 0);
+  device.giveBack(0, 4096 + 1);
+  expectEqual(disk.readFinish(short), -EIO, "one page of two");
+  const untouched = disk.readBegin(0, pages, 1)!;
+  device.takeAll();
+  device.giveBack(0, 4096 + 1);
+  expectEqual(disk.readFinish(untouched), -EIO, "the status was not written");
+  const odd = disk.readBegin(0, pages, 1)!;
+  device.takeAll();
+  complete(1, 77);
+  expectEqual(disk.readFinish(odd), -EIO, "no status that there is");
+});
+
+test("virtio-blk: a device that lies is given up, and all requests end in EIO", () => {
+  const disk = diskWith(ALL, 126, 0);
+  usePages(1);
+  const first = disk.readBegin(0, pages, 1)!;
+  const second = disk.readBegin(8, pages, 1)!;
+  device.takeAll();
+  device.heads[0] = 5000;
+  device.giveBack(0, 4097);
+  expectEqual(disk.readFinish(second), -EIO, "what it may still have");
+  expectEqual(disk.readFinish(first), -EIO, "and the other");
+  expectEqual(transport.status & 128, 128, "FAILED is told to the device");
+  expectEqual(disk.read(0, pages, 1), -EIO, "nothing more is asked of it");
+  expectEqual(transport.takeNotification(), 1, "but for the first time");
+  disk.read(0, pages, 1);
+  expectEqual(transport.takeNotification(), 0, "indeed");
 });

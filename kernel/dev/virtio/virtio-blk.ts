@@ -62,11 +62,15 @@ const TABLE_OFFSET: u64 = 64;
 const TABLE_ENTRIES: u32 = <u32>((PAGE_SIZE - TABLE_OFFSET) / DESC_SIZE);
 /** Neither success nor one of the device's errors. */
 const STATUS_PENDING: u32 = 0xff;
+/** Success, but not all pages were written. */
+const STATUS_SHORT: u32 = 0xfe;
 
 @unmanaged
 export class BlockRequest {
   next: BlockRequest | null;
   done: bool;
+  /** What the device says that it wrote. */
+  written: u32;
   /** Pages that it reads. */
   pageCount: u32;
   /** Of the page that holds the request. */
@@ -157,10 +161,11 @@ export class VirtioBlk extends BlockDevice {
 
   /**
    * Puts a request for as many of the pages as one takes on the ring; `pageCount` of it says how
-   * many. It is to be given to `readFinish`. Null when out of memory. May sleep when the ring is
-   * full.
+   * many. It is to be given to `readFinish`. Null when out of memory, or when the device has been
+   * given up. May sleep when the ring is full.
    */
   readBegin(sector: u64, pages: usize, pageCount: u32): BlockRequest | null {
+    if (this.queue.isBroken) return null;
     const request = this.takeRequest();
     if (!request) return null;
     const header = request.address;
@@ -173,7 +178,11 @@ export class VirtioBlk extends BlockDevice {
     const descriptors = segments + 2;
     const useTable = this.indirect && descriptors > min(DIRECT_MAX, <u32>this.queue.size);
     const needed: u32 = useTable ? 1 : descriptors;
-    while (this.queue.freeCount < needed) this.waitForAny();
+    while (this.queue.freeCount < needed && !this.queue.isBroken) this.waitForAny();
+    if (this.queue.isBroken) {
+      this.giveRequest(request);
+      return null;
+    }
     const token = changetype<usize>(request);
     const status = request.physical + STATUS_OFFSET;
     const queue = this.queue;
@@ -235,8 +244,13 @@ export class VirtioBlk extends BlockDevice {
   /** Waits for a request that is on the ring, frees it, and returns 0 or -EIO. */
   readFinish(request: BlockRequest): i32 {
     this.spin(request);
-    while (!request.done) this.waitForAny();
-    const status = hw.load8(request.address + STATUS_OFFSET);
+    while (!request.done && !this.queue.isBroken) this.waitForAny();
+    // The device may still write to what it has not given back.
+    if (!request.done) return -EIO;
+    let status = hw.load8(request.address + STATUS_OFFSET);
+    if (status == VIRTIO_BLK_S_OK && request.written < request.pageCount * <u32>PAGE_SIZE) {
+      status = STATUS_SHORT;
+    }
     if (status != VIRTIO_BLK_S_OK && logBegin(LOG_ERROR, "virtio-blk")) {
       put("reading sector ");
       putDecimal(hw.load64(request.address + REQUEST_SECTOR));
@@ -244,9 +258,13 @@ export class VirtioBlk extends BlockDevice {
       putDecimal(status);
       logEnd();
     }
+    this.giveRequest(request);
+    return status == VIRTIO_BLK_S_OK ? 0 : -EIO;
+  }
+
+  private giveRequest(request: BlockRequest): void {
     request.next = this.freeRequests;
     this.freeRequests = request;
-    return status == VIRTIO_BLK_S_OK ? 0 : -EIO;
   }
 
   private spin(request: BlockRequest): void {
@@ -255,7 +273,7 @@ export class VirtioBlk extends BlockDevice {
       if (runQueueLength() > 0) return;
       for (let i = 0; i < SPINS_PER_CLOCK_READ; i++) {
         this.reap();
-        if (request.done) return;
+        if (request.done || this.queue.isBroken) return;
         hw.pause();
       }
     } while (monotonicNs() < deadline);
@@ -265,6 +283,7 @@ export class VirtioBlk extends BlockDevice {
   private waitForAny(): void {
     if (this.reap()) return;
     // What completed before the interrupt was asked for raises none.
+    if (this.queue.isBroken) return;
     if (this.queue.interruptsOn()) this.completion.waitUnderLocks(LOCK_DISK);
     this.reap();
     if (this.completion.isEmpty()) this.queue.interruptsOff();
@@ -276,7 +295,12 @@ export class VirtioBlk extends BlockDevice {
     let count = queue.usedCount();
     if (count == 0) return false;
     while (count > 0) {
-      changetype<BlockRequest>(queue.take()).done = true;
+      const token = queue.take();
+      // All who wait find the queue closed.
+      if (token == 0) break;
+      const request = changetype<BlockRequest>(token);
+      request.written = queue.takenLength;
+      request.done = true;
       count--;
     }
     this.completion.wakeAll();

@@ -54,7 +54,7 @@ export function virtioConsolePoll(take: (address: u64, n: u64) => void): u32 {
   let total: u32 = 0;
   do {
     while (queue.usedCount() != 0) {
-      queue.take();
+      if (queue.take() == 0) return total;
       const n = min(queue.takenLength, <u32>PAGE_SIZE);
       take(directMap(inputPage), n);
       total += n;

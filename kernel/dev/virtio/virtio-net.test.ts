@@ -240,3 +240,71 @@ test("virtio-net: interrupts come only when asked for, and a frame that came bef
     expectEqual(receiver.interrupts, 1, "polling switches it off");
   }
 });
+
+/** It is out of use for good: what is sent is dropped and counted, nothing hangs. */
+function expectDown(device: VirtioNet): void {
+  expect(!device.isRunning, "down");
+  expectEqual(device.poll(), 0, "receives nothing");
+  expectEqual(hw.load16(device.receiveIndex), device.receiveSeen, "and has nothing to look for");
+  expect(device.enableReceiveInterrupt(), "an idle CPU may halt");
+  const packets = packetCount() - packetFreeCount();
+  expectEqual(device.transmit(packetAlloc()!), -ENOBUFS, "sends nothing");
+  expectEqual(packetCount() - packetFreeCount(), packets, "and keeps nothing");
+  device.flush();
+  expectEqual(device.unsent(), 0, "the machine's end waits for nothing");
+}
+
+test("virtio-net: a device that gives back a received buffer twice goes down", () => {
+  const device = deviceWith(ALL);
+  receiver.takeAll();
+  const head = receiver.heads[0];
+  receiveFrame(60, 2000);
+  receiver.heads[0] = head;
+  receiver.giveBack(0, 72);
+  expectEqual(devicePoll(via), 1, "the first time it counts");
+  expectDown(device);
+});
+
+test("virtio-net: a device that invents a buffer amid a frame goes down", () => {
+  const device = deviceWith(ALL);
+  receiver.takeAll();
+  hw.store16(directMap(receiver.address(0)) + 10, 2);
+  receiver.giveBack(0, 1500);
+  receiver.heads[0] = 999;
+  receiver.giveBack(0, 1500);
+  expectEqual(devicePoll(via), 0, "no frame");
+  expectDown(device);
+});
+
+test("virtio-net: a device that has sent what nobody sent goes down", () => {
+  const device = deviceWith(ALL);
+  hw.store16(sender.queue.used + 2, 3);
+  device.flush();
+  expectDown(device);
+});
+
+test("virtio-net: headers and lengths that make no sense cost a frame, not more", () => {
+  const device = deviceWith(ALL);
+  const packets = packetCount() - packetFreeCount();
+  const counts: StaticArray<u32> = [0, 2, 255, 0xffff];
+  for (let i = 0; i < counts.length; i++) {
+    receiver.takeAll();
+    hw.fill(directMap(receiver.address(0)), 0xff, 12);
+    hw.store16(directMap(receiver.address(0)) + 10, counts[i]);
+    receiver.giveBack(0, 60 + 12);
+    devicePoll(via);
+  }
+  const lengths: StaticArray<u32> = [0, 1, 11, 12, 13, 5000, 0xffff, 0x80000000, 0xffffffff];
+  for (let i = 0; i < lengths.length; i++) {
+    receiver.takeAll();
+    hw.store64(directMap(receiver.address(0)), 0);
+    hw.store16(directMap(receiver.address(0)) + 10, 1);
+    receiver.giveBack(0, lengths[i]);
+    devicePoll(via);
+  }
+  expect(device.isRunning, "goes on");
+  receiver.takeAll();
+  receiveFrame(60, 2000);
+  expectEqual(devicePoll(via), 1, "and receives");
+  expect(packetCount() - packetFreeCount() <= packets + 64, "nothing is kept");
+});

@@ -189,9 +189,26 @@ export class VirtioNet extends NetDevice {
     const queue = this.send;
     let count = queue.usedCount();
     while (count > 0) {
-      packetFree(changetype<Packet>(queue.take()));
+      const token = queue.take();
+      if (token == 0) {
+        this.goDown();
+        return;
+      }
+      packetFree(changetype<Packet>(token));
       count--;
     }
+  }
+
+  /**
+   * The device has lied: nothing is received any more, and what is sent is dropped for want of
+   * room on the ring.
+   */
+  private goDown(): void {
+    this.isRunning = false;
+    this.receive.close();
+    this.send.close();
+    this.receiveIndex = this.receive.usedIndexAddress();
+    this.receiveSeen = 0;
   }
 
   poll(): i32 {
@@ -210,7 +227,12 @@ export class VirtioNet extends NetDevice {
     let frames = 0;
     while (count > 0) {
       count--;
-      const packet = changetype<Packet>(queue.take());
+      const token = queue.take();
+      if (token == 0) {
+        this.goDown();
+        return frames;
+      }
+      const packet = changetype<Packet>(token);
       const header = packet.buffer + RECEIVE_OFFSET;
       const length = queue.takenLength;
       let buffers: u32 = 1;
@@ -230,7 +252,11 @@ export class VirtioNet extends NetDevice {
           packetFree(packet);
           continue;
         }
-        this.takeFragments(packet, buffers - 1);
+        if (!this.takeFragments(packet, buffers - 1)) {
+          packetFree(packet);
+          this.goDown();
+          return frames;
+        }
         count -= buffers - 1;
       }
       frames++;
@@ -240,20 +266,24 @@ export class VirtioNet extends NetDevice {
     return frames;
   }
 
-  /** Appends the next `count` buffers of the ring to a packet. */
-  private takeFragments(packet: Packet, count: u32): void {
+  /** Appends the next `count` buffers of the ring to a packet; false when the device lies. */
+  private takeFragments(packet: Packet, count: u32): bool {
     const queue = this.receive;
     let last = packet;
     for (let i: u32 = 0; i < count; i++) {
-      const part = changetype<Packet>(queue.take());
+      const token = queue.take();
+      if (token == 0) return false;
+      const part = changetype<Packet>(token);
       part.data = part.buffer + RECEIVE_OFFSET;
       part.length = min(queue.takenLength, RECEIVE_LENGTH);
       last.fragment = part;
       last = part;
     }
+    return true;
   }
 
   private needsRefill(): bool {
+    if (this.receive.isBroken) return false;
     const posted = this.receive.inFlight();
     return posted + REFILL_BATCH < this.receiveTarget || posted == 0;
   }

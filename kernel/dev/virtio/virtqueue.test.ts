@@ -130,3 +130,84 @@ test("virtqueue: the flags serve where the device has no event index", () => {
   queue.kick();
   expect(!wasNotified(), "not wanted");
 });
+
+// ---- Devices that lie ----
+
+let told: usize = 0;
+
+function listen(queue: Virtqueue): void {
+  told = 0;
+  queue.whenBroken = (context: usize) => {
+    told += context;
+  };
+  queue.brokenContext = 5;
+}
+
+/** Closed: told of once, nothing comes back, nothing can be pushed, and whoever polls ends. */
+function expectClosed(queue: Virtqueue): void {
+  expectEqual(queue.take(), 0, "no buffer");
+  expect(queue.isBroken, "closed");
+  expectEqual(told, 5, "told of, once");
+  expectEqual(queue.usedCount(), 0, "nothing is used");
+  expectEqual(queue.poll(), 0, "nothing to take");
+  expectEqual(queue.freeCount, 0, "no room");
+  expectEqual(queue.inFlight(), 0, "nothing to wait for");
+  expect(queue.interruptsOn(), "who looks again finds nothing");
+  expectEqual(hw.load16(queue.usedIndexAddress()), 0, "nor who looks by himself");
+}
+
+test("virtqueue: a descriptor that there is not closes it", () => {
+  const ids: StaticArray<u32> = [8, 9, 0xffff, 0x10000, 0x80000003, 0xffffffff];
+  for (let i = 0; i < ids.length; i++) {
+    const queue = queueOf(8, true);
+    listen(queue);
+    const device = new ModelDevice(queue);
+    queue.push(0x1000, 100, VIRTQ_DESC_F_WRITE, 7);
+    queue.push(0x1000, 100, VIRTQ_DESC_F_WRITE, 8);
+    queue.kick();
+    device.takeAll();
+    device.giveBack(0, 1);
+    hw.store32(queue.used + 4, ids[i]);
+    expectEqual(queue.usedCount(), 1, "it says");
+    expectClosed(queue);
+  }
+});
+
+test("virtqueue: a buffer that comes back twice closes it", () => {
+  const queue = queueOf(8, true);
+  listen(queue);
+  const device = new ModelDevice(queue);
+  queue.push(0x1000, 100, VIRTQ_DESC_F_WRITE, 7);
+  queue.push(0x1000, 100, VIRTQ_DESC_F_WRITE, 8);
+  queue.kick();
+  device.takeAll();
+  const head = device.heads[0];
+  device.giveBack(0, 1);
+  device.heads[0] = head;
+  device.giveBack(0, 1);
+  expectEqual(queue.take(), 7, "the first time");
+  expectClosed(queue);
+});
+
+test("virtqueue: a used index that jumps closes it once there is nothing left to give back", () => {
+  const jumps: StaticArray<u32> = [2, 3, 8, 9, 1000, 0x8000, 0xffff];
+  for (let i = 0; i < jumps.length; i++) {
+    const queue = queueOf(8, false);
+    listen(queue);
+    const device = new ModelDevice(queue);
+    queue.push(0x1000, 100, VIRTQ_DESC_F_WRITE, 7);
+    queue.kick();
+    device.takeAll();
+    device.giveBack(0, 1);
+    hw.store16(queue.used + 2, jumps[i]);
+    expectEqual(queue.take(), 7, "what it had");
+    expectClosed(queue);
+  }
+});
+
+test("virtqueue: a queue that nobody has pushed to closes when something comes back", () => {
+  const queue = queueOf(8, true);
+  listen(queue);
+  hw.store16(queue.used + 2, 1);
+  expectClosed(queue);
+});

@@ -6,6 +6,7 @@
  *     kick()                                              publishes what was pushed and notifies, if the device wants it
  *     usedCount(), then so often take() → token           what the device is through with; `takenLength`: bytes written
  *     interruptsOff(), interruptsOn()
+ *     isBroken, close()                                   the device has lied, or is not wanted any more
  *
  *     desc   | address u64, length u32, flags u16, next u16 | × size       written by the driver
  *     avail  | flags u16 | idx u16 | ring u16 × size | used_event u16 |     written by the driver
@@ -14,6 +15,11 @@
  * idx and the events are free-running 16-bit counters; entry i is at i mod size. Free descriptors
  * are linked by `next`. A token (not 0) is the driver's own mark for a buffer and comes back with
  * it.
+ *
+ * What the device says is a claim. One that gives back a descriptor that there is not, or that it
+ * has not, is given up: from then on the queue is closed, looks as if nothing came back, and has no
+ * free descriptor. What the device still holds is never used again, since a device that lies may go
+ * on writing there. Drivers see `take` return 0, or `isBroken`, and end what waits.
  *
  * Ordering. Nothing here is a lock: driver and device each write memory of their own.
  *  - Ring entry before avail.idx (publish), used.idx before used entry (usedCount): on x86 stores and loads each keep their
@@ -41,6 +47,8 @@ const DESC_NEXT: u64 = 14;
 const RING_INDEX: u64 = 2;
 const RING_ENTRIES: u64 = 4;
 const USED_ENTRY_SIZE: u64 = 8;
+/** Where a closed queue looks for used buffers: flags and idx that stay 0. */
+const nothingUsed: usize = memory.data(4, 4);
 
 @unmanaged
 export class Virtqueue {
@@ -64,8 +72,13 @@ export class Virtqueue {
   order: u32;
   /** Token per descriptor. */
   private tokens: usize;
+  /** What is told when the device lies, with a context: the transport sets it. */
+  whenBroken: ((context: usize) => void) | null;
+  brokenContext: usize;
 
   // ---- Of the thread that uses the queue ----
+  /** Closed for good; `freeCount` is 0. */
+  isBroken: bool;
   /** Descriptors that are free. */
   freeCount: u32;
   /** Bytes the device wrote to the buffer that `take` returned last. */
@@ -168,16 +181,19 @@ export class Virtqueue {
     return this.used + RING_INDEX;
   }
 
-  /** Takes one of the `usedCount` buffers: frees its descriptors, returns its token. */
+  /**
+   * Takes one of the `usedCount` buffers: frees its descriptors, returns its token; `takenLength`
+   * is what the device says. 0 when the device lies, and then the queue is closed.
+   */
   take(): usize {
     const entry = this.used + RING_ENTRIES + ((<u64>(this.usedIndex & this.mask)) << 3);
     const head = hw.load32(entry);
+    const slot = this.tokens + ((<usize>(head & <u32>this.mask)) << 2);
+    const token = load<usize>(slot);
+    // A descriptor that there is not, or one that the device has given back before.
+    if (token == 0 || head > <u32>this.mask) return this.giveUp();
     this.takenLength = hw.load32(entry + 4);
     this.usedIndex++;
-    assert(head < <u32>this.size, "the device gives back a descriptor there is");
-    const slot = this.tokens + ((<usize>head) << 2);
-    const token = load<usize>(slot);
-    assert(token != 0, "the device gives back a buffer once");
     store<usize>(slot, 0);
     let desc = this.desc + ((<u64>head) << 4);
     this.freeCount++;
@@ -188,6 +204,26 @@ export class Virtqueue {
     hw.store16(desc + DESC_NEXT, this.freeHead);
     this.freeHead = <u16>head;
     return token;
+  }
+
+  private giveUp(): usize {
+    if (this.isBroken) return 0;
+    this.close();
+    const tell = this.whenBroken;
+    if (tell) tell(this.brokenContext);
+    return 0;
+  }
+
+  /**
+   * Ends the queue: nothing comes back any more and nothing can be pushed. What the device holds
+   * stays allocated.
+   */
+  close(): void {
+    this.isBroken = true;
+    this.used = hw.addressOf(nothingUsed);
+    this.usedIndex = 0;
+    this.takenLength = 0;
+    this.freeCount = 0;
   }
 
   /** The next buffer that the device has given back, or 0. */
@@ -213,9 +249,9 @@ export class Virtqueue {
     return <u16>hw.volatileLoad16(this.used + RING_INDEX) == this.usedIndex;
   }
 
-  /** Buffers that the device has, published or not. */
+  /** Descriptors that the device has, published or not; of a closed queue none that matter. */
   inFlight(): u32 {
-    return <u32>this.size - this.freeCount;
+    return this.isBroken ? 0 : <u32>this.size - this.freeCount;
   }
 
   /** Lays out the rings for `size` descriptors; false when out of memory. */

@@ -160,7 +160,8 @@ export function tcpGetOption(socket: TcpSocket, level: u32, name: u32): i64 {
     if (name == IP_TOS) return socket.tos;
     if (name == IP_RECVERR || name == IP_FREEBIND) return 0;
     if (name == IP_MTU_DISCOVER) return 1;
-    if (name == IP_MTU) return c.remoteAddress != 0 ? ipv4MtuFor(c.remoteAddress) : -ENOPROTOOPT;
+    if (name == IP_MTU)
+      return c.remoteAddress != 0 ? <i64>ipv4MtuFor(c.remoteAddress) : -ENOPROTOOPT;
     return -ENOPROTOOPT;
   }
   if (level != SOL_TCP) return -ENOPROTOOPT;

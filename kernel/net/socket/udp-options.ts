@@ -140,6 +140,6 @@ export function udpGetOption(socket: UdpSocket, level: u32, name: u32): i64 {
     case IP_MULTICAST_TTL:
       return socket.multicastTtl;
     default:
-      return isFlag(name) ? (socket.ipFlags >> name) & 1 : -ENOPROTOOPT;
+      return isFlag(name) ? <i64>((socket.ipFlags >> name) & 1) : -ENOPROTOOPT;
   }
 }
