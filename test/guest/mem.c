@@ -304,11 +304,38 @@ static void test_stack(void) {
   CHECK_EQ("and again", deep(6 * 64), 1);
 }
 
+/* Lengths that wrap when they are rounded up to pages, or that reach over the end of everything. */
+static void test_lengths(void) {
+  static const size_t lengths[] = {-1ul, -4096ul, -8192ul, 1ul << 63, 1ul << 48};
+  char *page = mmap(0, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  static unsigned char present[64];
+  REQUIRE("mmap", page != MAP_FAILED);
+  page[0] = 'p';
+  for (size_t i = 0; i < COUNT(lengths); i++) {
+    size_t n = lengths[i];
+    CHECK_ERR("mmap", mmap(0, n, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED ? -1 : 0,
+              ENOMEM);
+    CHECK_ERR("munmap", munmap(page, n), EINVAL);
+    CHECK_ERR("mprotect", mprotect(page, n, PROT_READ), ENOMEM);
+    CHECK("madvise", madvise(page, n, MADV_NORMAL) == -1);
+    CHECK("mremap", mremap(page, 8192, n, 0) == MAP_FAILED);
+    CHECK("mremap from", mremap(page, n, 4096, MREMAP_MAYMOVE) == MAP_FAILED);
+    CHECK_ERR("mincore", mincore(page, n, present), ENOMEM);
+    CHECK("nothing of it was done", page[0] == 'p');
+  }
+  void *heap = sbrk(0);
+  CHECK("brk to the end of everything", (void *)syscall(SYS_brk, -4096l) == heap);
+  CHECK("brk that wraps", (void *)syscall(SYS_brk, -1l) == heap);
+  CHECK("which changes nothing", sbrk(0) == heap && page[0] == 'p');
+  munmap(page, 8192);
+}
+
 static const struct group groups[] = {
     {"brk", test_brk},           {"anonymous", test_anonymous},   {"reserve", test_reserve},
     {"placement", test_placement}, {"partial", test_partial},     {"protection", test_protection},
     {"huge", test_huge},         {"mremap", test_mremap},         {"madvise", test_madvise},
     {"mincore", test_mincore},   {"efault", test_efault},         {"stack", test_stack},
+    {"lengths", test_lengths},
 };
 
 int main(int argc, char **argv) { return check_main(argc, argv, groups, COUNT(groups)); }

@@ -159,6 +159,26 @@ static void test_unknown(void) {
     CHECK_ERR("wait without children", waitpid(-1, NULL, 0), ECHILD);
 }
 
+/* Errors are negative in all 64 bits: calls that return numbers or take an id that nobody has. */
+static void test_errors(void) {
+  const int nobody = 999999;
+  static char room[64];
+  CHECK_ERR("getpgid", syscall(SYS_getpgid, nobody), ESRCH);
+  CHECK_ERR("getsid", syscall(SYS_getsid, nobody), ESRCH);
+  CHECK_ERR("sched_getscheduler", syscall(SYS_sched_getscheduler, nobody), ESRCH);
+  CHECK_ERR("sched_getparam", syscall(SYS_sched_getparam, nobody, room), ESRCH);
+  CHECK_ERR("sched_getaffinity", syscall(SYS_sched_getaffinity, nobody, 64, room), ESRCH);
+  CHECK_ERR("sched_get_priority_max", syscall(SYS_sched_get_priority_max, 77), EINVAL);
+  CHECK_ERR("getpriority", syscall(SYS_getpriority, 77, 0), EINVAL);
+  CHECK_ERR("ioprio_get", syscall(SYS_ioprio_get, 77, 0), EINVAL);
+  CHECK_ERR("timer_getoverrun", syscall(SYS_timer_getoverrun, nobody), EINVAL);
+  CHECK_ERR("timer_gettime", syscall(SYS_timer_gettime, nobody, room), EINVAL);
+  CHECK_ERR("prlimit64", syscall(SYS_prlimit64, nobody, 4, 0, room), ESRCH);
+  CHECK_ERR("dup2", syscall(SYS_dup2, nobody, nobody), EBADF);
+  CHECK_ERR("lseek", syscall(SYS_lseek, nobody, 0, 0), EBADF);
+  CHECK_ERR("fcntl", syscall(SYS_fcntl, nobody, 3, 0), EBADF);
+}
+
 static int constructed;
 __attribute__((constructor)) static void constructor(void) { constructed = 1; }
 
@@ -176,6 +196,7 @@ static const struct group groups[] = {
     {"stack", test_stack},     {"auxv", test_auxv},       {"identity", test_identity},
     {"system", test_system},   {"limits", test_limits},   {"names", test_names},
     {"refused", test_refused}, {"unknown", test_unknown}, {"start", test_start},
+    {"errors", test_errors},
 };
 
 int main(int argc, char **argv) {
