@@ -82,6 +82,11 @@ export class EpollItem extends PollObserver {
   }
 }
 
+/** For a loop's step, where the compiler forgets that the item is there. */
+function nextOf(item: EpollItem | null): EpollItem | null {
+  return item ? item.nextSameFd : null;
+}
+
 export class Epoll extends File {
   waiters: WaitQueue = new WaitQueue();
   /** Waits that found something ready without looking at the network first. */
@@ -163,7 +168,8 @@ export class Epoll extends File {
     if (this.find(file, fd)) return -EEXIST;
     if (file instanceof Epoll) {
       if ((events & EPOLLEXCLUSIVE) != 0) return -EINVAL;
-      if ((<Epoll>file).reaches(this, NESTING_MAX)) return -ELOOP;
+      const below = (<Epoll>file).chainBelow(this, NESTING_MAX);
+      if (below + 1 + this.chainAbove(NESTING_MAX) > NESTING_MAX) return -ELOOP;
     }
     const error = this.growTable(fd);
     if (error != 0) return error;
@@ -211,21 +217,35 @@ export class Epoll extends File {
   }
 
   /**
-   * Whether this set is `target`, watches it through others, or starts a chain longer than `depth`.
+   * How many sets watch each other below this one, in the longest chain; NESTING_MAX when it leads
+   * to `target` or is longer than `limit`.
    */
-  reaches(target: Epoll, depth: i32): bool {
-    if (this == target) return true;
+  private chainBelow(target: Epoll, limit: i32): i32 {
+    if (this == target || limit == 0) return NESTING_MAX;
+    let longest = 0;
     for (let fd: u32 = 0; fd < this.itemsSize; fd++) {
-      let item = this.itemAt(fd);
-      while (item) {
+      for (let item = this.itemAt(fd); item; item = nextOf(item)) {
         const file = item.observed!;
         if (file instanceof Epoll) {
-          if (depth == 0 || (<Epoll>file).reaches(target, depth - 1)) return true;
+          longest = max(longest, 1 + (<Epoll>file).chainBelow(target, limit - 1));
         }
-        item = item.nextSameFd;
       }
     }
-    return false;
+    return longest;
+  }
+
+  /** As `chainBelow`, of those that watch this one. */
+  private chainAbove(limit: i32): i32 {
+    if (limit == 0) return NESTING_MAX;
+    let longest = 0;
+    let observer = this.firstObserver();
+    while (observer) {
+      if (observer instanceof EpollItem) {
+        longest = max(longest, 1 + (<EpollItem>observer).epoll.chainAbove(limit - 1));
+      }
+      observer = observer.nextObserver;
+    }
+    return longest;
   }
 
   // ---- The ready list ----

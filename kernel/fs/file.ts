@@ -37,6 +37,7 @@ export const O_NOCTTY: u32 = 0o400;
 export const O_TRUNC: u32 = 0o1000;
 export const O_APPEND: u32 = 0o2000;
 export const O_NONBLOCK: u32 = 0o4000;
+export const O_ASYNC: u32 = 0o20000;
 export const O_DIRECT: u32 = 0o40000;
 export const O_DIRECTORY: u32 = 0o200000;
 export const O_NOFOLLOW: u32 = 0o400000;
@@ -158,6 +159,11 @@ export abstract class File {
       observer.closed();
       observer = this.observers;
     }
+  }
+
+  /** The observer that came last, linked to the others by `nextObserver`. */
+  firstObserver(): PollObserver | null {
+    return this.observers;
   }
 
   hasObservers(): bool {

@@ -19,6 +19,7 @@ import { DirectorySink } from "./directory-sink";
 import { IoVector } from "./io-vector";
 import { PageSource } from "./page-source";
 import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, Stat } from "./stat";
+import { XattrList } from "./xattr";
 
 /** What of an inode changes, for `setAttributes`. */
 export const ATTRIBUTE_MODE: u32 = 1 << 0;
@@ -81,6 +82,8 @@ export abstract class Inode {
   nlink: u32 = 1;
   uid: u32 = 0;
   gid: u32 = 0;
+  /** A file without a name may be given one: O_TMPFILE without O_EXCL. */
+  linkable: bool = false;
   /** Names in this directory come and go without the name cache knowing: it keeps none. */
   uncachedNames: bool = false;
   number: u64;
@@ -165,6 +168,16 @@ export abstract class Inode {
     return this.fileSystem.readOnly ? -EROFS : -EPERM;
   }
 
+  /** Swaps what two names stand for: `from` here, and `to` in a directory of this file system. */
+  exchange(from: Dentry, target: Inode, to: Dentry): i32 {
+    return this.fileSystem.readOnly ? -EROFS : -EINVAL;
+  }
+
+  /** Extended attributes (xattr(7)): where they are kept, or null when there can be none. */
+  attributeList(): XattrList | null {
+    return null;
+  }
+
   /**
    * Called before a child of this directory is changed: a union gives the dentry a writable inode
    * here, with the old contents if `keepData`. 0, or -EROFS where there is none. May sleep.
@@ -229,6 +242,14 @@ export abstract class Inode {
 
   truncate(size: u64): i32 {
     return this.isDirectory() ? -EISDIR : -EINVAL;
+  }
+
+  /**
+   * Where data begins, or (`data` false) a hole, at `offset` or behind it; the size or more when it
+   * doesn't. Without holes: all is data.
+   */
+  nextContents(offset: u64, data: bool): u64 {
+    return data ? offset : this.size();
   }
 
   /** Makes room for [offset, offset + n): mode as in fallocate(2). */

@@ -4,6 +4,7 @@
  */
 import { EINVAL } from "../lib/errno";
 import { HashTable } from "../lib/hash-table";
+import { attempt } from "../runtime/attempt";
 import { free } from "../runtime/free";
 import { heapAlloc, heapFree } from "../runtime/heap";
 import { realtimeNs } from "../time/clock";
@@ -21,8 +22,9 @@ import {
   Inode,
 } from "./inode";
 import { S_IFMT } from "./stat";
+import { XattrList } from "./xattr";
 
-const TMPFS_MAGIC: u64 = 0x01021994;
+export const TMPFS_MAGIC: u64 = 0x01021994;
 
 /** All of them, for `tmpfsPageCount`. */
 let fileSystems: TmpFileSystem | null = null;
@@ -76,6 +78,8 @@ export function tmpfsPageCount(): u64 {
 
 /** What all inodes of a tmpfs share: attributes that can be changed. */
 export abstract class TmpInode extends Inode {
+  private attributes: XattrList | null = null;
+
   constructor(fileSystem: TmpFileSystem, mode: u32) {
     super(fileSystem, fileSystem.newNumber(), mode);
     const now = <i64>realtimeNs();
@@ -87,6 +91,11 @@ export abstract class TmpInode extends Inode {
   @inline
   get tmpfs(): TmpFileSystem {
     return <TmpFileSystem>this.fileSystem;
+  }
+
+  attributeList(): XattrList | null {
+    if (!this.attributes) this.attributes = attempt(new XattrList());
+    return this.attributes;
   }
 
   /** The contents have changed. */
@@ -116,6 +125,8 @@ export abstract class TmpInode extends Inode {
   }
 
   destroy(): void {
+    const attributes = this.attributes;
+    if (attributes) attributes.destroy();
     this.tmpfs.inodeCount--;
     free(this);
   }

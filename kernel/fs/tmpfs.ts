@@ -373,6 +373,41 @@ export class TmpDirectory extends TmpInode {
     return 0;
   }
 
+  exchange(from: Dentry, target: Inode, to: Dentry): i32 {
+    if (this.tmpfs.readOnly) return super.exchange(from, target, to);
+    const directory = <TmpDirectory>target;
+    const mine = from.inode!;
+    const theirs = to.inode!;
+    const here = this.ownEntry(from, mine);
+    const there = directory.ownEntry(to, theirs);
+    if (!here || !there) return -ENOMEM;
+    here.inode = theirs;
+    there.inode = mine;
+    if (mine.isDirectory() != theirs.isDirectory()) {
+      const change = mine.isDirectory() ? 1 : -1;
+      this.nlink -= change;
+      directory.nlink += change;
+    }
+    const now = <i64>realtimeNs();
+    mine.ctimeNs = now;
+    theirs.ctimeNs = now;
+    this.touch();
+    directory.touch();
+    return 0;
+  }
+
+  /** The entry of a name that shows `inode`, made for one that shows from below. */
+  private ownEntry(dentry: Dentry, inode: Inode): TmpEntry | null {
+    const entry = this.find(dentry.name, dentry.nameLength);
+    if (entry) return entry;
+    inodeGet(inode);
+    if (this.enter(dentry.name, dentry.nameLength, inode, true)) {
+      return this.find(dentry.name, dentry.nameLength);
+    }
+    inodePut(inode);
+    return null;
+  }
+
   // ---- The union --------------------------------------------------------------------------------
 
   prepareWrite(dentry: Dentry, keepData: bool): i32 {
@@ -382,7 +417,7 @@ export class TmpDirectory extends TmpInode {
     const made = this.copyUp(inode, keepData);
     if (!made) return -ENOMEM;
     let error = 0;
-    if (keepData && inode.isRegular()) error = (<TmpFile>made).copyFrom(inode);
+    if (keepData && inode.isRegular()) error = (<TmpFile>made).showBelow(inode);
     // The copy may have slept, and somebody else copied it up or removed it.
     if (error == 0 && dentry.inode != inode) error = dentry.isDeleted() ? -ENOENT : 1;
     if (error == 0 && !this.replace(dentry, made)) error = -ENOMEM;

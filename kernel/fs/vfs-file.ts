@@ -11,6 +11,8 @@
 
 import { addressOf } from "../arch/hw";
 import { EBADF, EFBIG, EINVAL, EISDIR, ENOMEM, ENOTDIR, ENXIO } from "../lib/errno";
+import { sendSignalToCurrent } from "../linux/signal";
+import { SIGXFSZ } from "../linux/signal-numbers";
 import { attempt } from "../runtime/attempt";
 import { Dentry, dentryGet, dentryPut } from "./dentry";
 import { DIRECTORY_START, DT_DIR, UserSink } from "./directory-sink";
@@ -107,6 +109,32 @@ export function seekTo(position: i64, size: i64, offset: i64, whence: i32): i64 
   return target < 0 ? -EINVAL : target;
 }
 
+/** RLIMIT_FSIZE as far as it is below FILE_SIZE_MAX: no file grows past it. */
+export let fileSizeLimit: u64 = FILE_SIZE_MAX;
+
+export function setFileSizeLimit(bytes: u64): void {
+  fileSizeLimit = min(bytes, FILE_SIZE_MAX);
+}
+
+/** A write passes the limit: cuts it there, or 0 bytes fit: -EFBIG, and SIGXFSZ (setrlimit(2)). */
+function cutToLimit(io: IoVector, offset: u64): i32 {
+  if (io.remaining == 0) return 0;
+  if (offset >= fileSizeLimit) return tooLarge();
+  io.remaining = fileSizeLimit - offset;
+  return 0;
+}
+
+/** Only what a limit forbids that the program has been given is worth a signal. */
+function tooLarge(): i32 {
+  if (fileSizeLimit < FILE_SIZE_MAX) sendSignalToCurrent(SIGXFSZ);
+  return -EFBIG;
+}
+
+/** Whether a file of `old` bytes may become one of `size` bytes: 0 or -EFBIG. */
+export function checkFileSize(size: u64, old: u64): i32 {
+  return size > old && size > fileSizeLimit ? tooLarge() : 0;
+}
+
 export class RegularFile extends VfsFile {
   private position: i64 = 0;
 
@@ -118,7 +146,7 @@ export class RegularFile extends VfsFile {
 
   write(io: IoVector): i64 {
     if ((this.flags & O_APPEND) != 0) this.position = <i64>this.inode.size();
-    const done = this.writeAt(io, this.position);
+    const done = this.writeTo(io, this.position);
     if (done > 0) this.position += done;
     return done;
   }
@@ -127,23 +155,43 @@ export class RegularFile extends VfsFile {
     return offset < 0 ? -EINVAL : this.inode.readAt(io, offset);
   }
 
+  /** On Linux a file opened with O_APPEND appends, whatever the offset (pwrite(2), "BUGS"). */
   writeAt(io: IoVector, offset: i64): i64 {
     if (offset < 0) return -EINVAL;
-    if (<u64>offset + io.remaining > FILE_SIZE_MAX) return -EFBIG;
+    return this.writeTo(io, (this.flags & O_APPEND) != 0 ? <i64>this.inode.size() : offset);
+  }
+
+  private writeTo(io: IoVector, offset: i64): i64 {
+    if (<u64>offset + io.remaining > fileSizeLimit) {
+      const error = cutToLimit(io, offset);
+      if (error != 0) return error;
+    }
     if (io.remaining == 0) return 0;
     return this.inode.writeAt(io, offset);
   }
 
   seek(offset: i64, whence: i32): i64 {
-    const target = seekTo(this.position, <i64>this.inode.size(), offset, whence);
+    const target =
+      whence == SEEK_DATA || whence == SEEK_HOLE
+        ? this.seekContents(offset, whence)
+        : seekTo(this.position, <i64>this.inode.size(), offset, whence);
     if (target >= 0) this.position = target;
     return target;
   }
 
+  /** The next byte that is data, or in a hole, from `offset` on. */
+  private seekContents(offset: i64, whence: i32): i64 {
+    const size = this.inode.size();
+    if (<u64>offset >= size) return -ENXIO;
+    const found = this.inode.nextContents(offset, whence == SEEK_DATA);
+    if (found < size) return found;
+    return whence == SEEK_DATA ? -ENXIO : <i64>size;
+  }
+
   truncate(size: i64): i64 {
     if (size < 0) return -EINVAL;
-    if (<u64>size > FILE_SIZE_MAX) return -EFBIG;
-    return this.inode.truncate(size);
+    const error = checkFileSize(size, this.inode.size());
+    return error != 0 ? error : this.inode.truncate(size);
   }
 
   pageSource(): PageSource | null {

@@ -30,6 +30,7 @@ import {
   EXDEV,
 } from "../lib/errno";
 import { attempt } from "../runtime/attempt";
+import { heapAlloc, heapFree } from "../runtime/heap";
 import { Dentry, dentryCreate, dentryDrop, dentryGet, dentryMove, dentryPut } from "./dentry";
 import {
   File,
@@ -58,9 +59,10 @@ import {
   walkPut,
 } from "./path-walk";
 import { S_IFDIR, S_IFMT, S_IFREG } from "./stat";
-import { PathFile } from "./vfs-file";
+import { checkFileSize, PathFile } from "./vfs-file";
 
 export const RENAME_NOREPLACE: u32 = 1 << 0;
+export const RENAME_EXCHANGE: u32 = 1 << 1;
 /** O_NOCTTY, O_CREAT, O_EXCL, O_TRUNC, O_CLOEXEC say how to open, and are not kept. */
 const OPEN_ONLY_FLAGS: u32 = 0o2001700;
 
@@ -176,6 +178,7 @@ function openUnnamed(walk: Walk, base: Dentry, flags: u32, mode: u32): usize {
   if (!directory.isDirectory()) return -ENOTDIR;
   const inode = directory.createUnnamed(S_IFREG | (mode & 0o7777 & ~mask));
   if (!inode) return directory.fileSystem.readOnly ? -EROFS : -EOPNOTSUPP;
+  inode.linkable = (flags & O_EXCL) == 0;
   const dentry = dentryCreate(parent, 0, UNNAMED, 1);
   if (!dentry) {
     inodePut(inode);
@@ -274,7 +277,10 @@ export function vfsLink(old: Dentry, walk: Walk, base: Dentry): i32 {
   if (error != 0) return error;
   const inode = old.inode!;
   if (inode.fileSystem != directory.fileSystem) return -EXDEV;
-  return directory.link(dentry, inode);
+  if (inode.nlink == 0 && !inode.linkable) return -ENOENT;
+  error = directory.link(dentry, inode);
+  if (error == 0) inode.linkable = false;
+  return error;
 }
 
 // ---- Removing and moving names ------------------------------------------------------------------
@@ -314,7 +320,9 @@ function isBelow(dentry: Dentry, above: Dentry): bool {
 
 /** Renames the file at `from` to the name at `to`. */
 export function vfsRename(from: Walk, fromBase: Dentry, to: Walk, toBase: Dentry, flags: u32): i32 {
-  if ((flags & ~RENAME_NOREPLACE) != 0) return -EINVAL;
+  if ((flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE)) != 0) return -EINVAL;
+  const exchange = (flags & RENAME_EXCHANGE) != 0;
+  if (exchange && (flags & RENAME_NOREPLACE) != 0) return -EINVAL;
   let error = resolveOld(from, fromBase);
   if (error == -EINVAL || error == -ENOTEMPTY) return -EBUSY;
   if (error != 0) return error;
@@ -326,6 +334,7 @@ export function vfsRename(from: Walk, fromBase: Dentry, to: Walk, toBase: Dentry
   const inode = source.inode!;
   const directory = inode.isDirectory();
   if (target.inode && (flags & RENAME_NOREPLACE) != 0) return -EEXIST;
+  if (exchange) return exchangeNames(from, to);
   if (!directory && (from.trailingSlash || to.trailingSlash)) return -ENOTDIR;
   if (target.covers) return -EBUSY;
   const sourceParent = source.parent!.inode!;
@@ -341,6 +350,36 @@ export function vfsRename(from: Walk, fromBase: Dentry, to: Walk, toBase: Dentry
   // without a name.
   dentryDrop(target);
   if (!dentryMove(source, target.parent!, target.name, target.nameLength)) dentryDrop(source);
+  return 0;
+}
+
+/** RENAME_EXCHANGE, after the walks: two names swap what they stand for. */
+function exchangeNames(from: Walk, to: Walk): i32 {
+  const source = from.dentry!;
+  const target = to.dentry!;
+  const other = target.inode;
+  if (!other) return -ENOENT;
+  if (from.trailingSlash && !source.inode!.isDirectory()) return -ENOTDIR;
+  if (to.trailingSlash && !other.isDirectory()) return -ENOTDIR;
+  if (target.covers) return -EBUSY;
+  const sourceParent = source.parent!;
+  const targetParent = target.parent!;
+  const directory = sourceParent.inode!;
+  if (directory.fileSystem != targetParent.inode!.fileSystem) return -EXDEV;
+  if (other == source.inode) return 0;
+  if (isBelow(targetParent, source) || isBelow(sourceParent, target)) return -EINVAL;
+  const error = directory.exchange(source, targetParent.inode!, target);
+  if (error != 0) return error;
+  // Who has one of the files open keeps its dentry, so the dentries swap their names. The first
+  // name lives on in the dentry that the second gets it from.
+  dentryGet(sourceParent);
+  const name = heapAlloc(max(source.nameLength, 1));
+  const length = source.nameLength;
+  if (name != 0) memory.copy(name, source.name, length);
+  if (!dentryMove(source, targetParent, target.name, target.nameLength)) dentryDrop(source);
+  if (name == 0 || !dentryMove(target, sourceParent, name, length)) dentryDrop(target);
+  if (name != 0) heapFree(name);
+  dentryPut(sourceParent);
   return 0;
 }
 
@@ -361,6 +400,7 @@ export function vfsTruncate(dentry: Dentry, size: u64): i32 {
   const inode = dentry.inode!;
   if (inode.isDirectory()) return -EISDIR;
   if (!inode.isRegular()) return -EINVAL;
-  const error = vfsPrepareWrite(dentry, size != 0);
+  let error = checkFileSize(size, inode.size());
+  if (error == 0) error = vfsPrepareWrite(dentry, size != 0);
   return error != 0 ? error : dentry.inode!.truncate(size);
 }

@@ -1,9 +1,10 @@
 /**
  * System calls on descriptors themselves: close, dup and its kin, fcntl.
  */
-import { fileGet, O_APPEND, O_CLOEXEC, O_DIRECT, O_NONBLOCK } from "../fs/file";
+import { File, fileGet, O_APPEND, O_ASYNC, O_CLOEXEC, O_DIRECT, O_NONBLOCK } from "../fs/file";
+import { sealable } from "../fs/memfd";
 import { pipeCapacity, pipeSetCapacity } from "../fs/pipe";
-import { EBADF, EINVAL } from "../lib/errno";
+import { EBADF, EINVAL, EPERM } from "../lib/errno";
 import {
   fdCloexec,
   fdClose,
@@ -15,6 +16,16 @@ import {
   fdReplace,
   fdSetCloexec,
 } from "./descriptors";
+import { isWritable } from "./file-access";
+import {
+  F_GETOWN,
+  F_GETOWN_EX,
+  F_GETSIG,
+  F_SETOWN,
+  F_SETOWN_EX,
+  F_SETSIG,
+  ownerCommand,
+} from "./file-owner";
 import {
   F_GETLK,
   F_OFD_GETLK,
@@ -31,18 +42,15 @@ const F_GETFD: u32 = 1;
 const F_SETFD: u32 = 2;
 const F_GETFL: u32 = 3;
 const F_SETFL: u32 = 4;
-const F_SETOWN: u32 = 8;
-const F_GETOWN: u32 = 9;
-const F_SETSIG: u32 = 10;
-const F_GETSIG: u32 = 11;
-const F_SETOWN_EX: u32 = 15;
 const F_GETLEASE: u32 = 1025;
 const F_DUPFD_CLOEXEC: u32 = 1030;
 const F_SETPIPE_SZ: u32 = 1031;
 const F_GETPIPE_SZ: u32 = 1032;
+const F_ADD_SEALS: u32 = 1033;
+const F_GET_SEALS: u32 = 1034;
+const F_SEAL_ALL: u64 = 0x3f;
 const FD_CLOEXEC: u64 = 1;
 const F_UNLCK: u16 = 2;
-const O_ASYNC: u32 = 0o20000;
 const O_NOATIME: u32 = 0o1000000;
 /** What F_SETFL may change. */
 const SETTABLE: u32 = O_APPEND | O_NONBLOCK | O_ASYNC | O_DIRECT | O_NOATIME;
@@ -121,14 +129,21 @@ export function sys_fcntl(fd: i32, command: u32, argument: u64): i64 {
     case F_OFD_SETLKW:
       return lockCommand(fd, file, command, argument);
     case F_SETOWN:
-    case F_SETOWN_EX:
-    case F_SETSIG:
-      return 0;
     case F_GETOWN:
+    case F_SETOWN_EX:
+    case F_GETOWN_EX:
+    case F_SETSIG:
     case F_GETSIG:
-      return 0;
+      return ownerCommand(fd, file, command, argument);
+    // There are no leases: F_SETLEASE is not known.
     case F_GETLEASE:
       return F_UNLCK;
+    case F_ADD_SEALS:
+      return addSeals(file, argument);
+    case F_GET_SEALS: {
+      const sealed = sealable(file);
+      return sealed ? <i64>sealed.seals : -EINVAL;
+    }
     case F_SETPIPE_SZ:
       return pipeSetCapacity(file, <u32>min<u64>(argument, u32.MAX_VALUE));
     case F_GETPIPE_SZ:
@@ -136,4 +151,12 @@ export function sys_fcntl(fd: i32, command: u32, argument: u64): i64 {
     default:
       return -EINVAL;
   }
+}
+
+/** F_ADD_SEALS: 0, -EINVAL, -EPERM, -EBUSY. */
+function addSeals(file: File, seals: u64): i64 {
+  const sealed = sealable(file);
+  if (!sealed) return -EINVAL;
+  if (!isWritable(file)) return -EPERM;
+  return (seals & ~F_SEAL_ALL) != 0 ? -EINVAL : sealed.addSeals(<u32>seals);
 }

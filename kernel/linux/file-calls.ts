@@ -11,7 +11,7 @@ import {
   fileGet,
   filePut,
   O_ACCMODE,
-  O_APPEND,
+  O_ASYNC,
   O_NONBLOCK,
   O_PATH,
   O_RDONLY,
@@ -19,7 +19,7 @@ import {
 } from "../fs/file";
 import { Inode } from "../fs/inode";
 import { IoVector } from "../fs/io-vector";
-import { FILE_SIZE_MAX, placeOf, RegularFile } from "../fs/vfs-file";
+import { checkFileSize, FILE_SIZE_MAX, placeOf, RegularFile, SEEK_END } from "../fs/vfs-file";
 import { EBADF, EFAULT, EFBIG, EINVAL, ENODEV, EOPNOTSUPP, ESPIPE } from "../lib/errno";
 import { pagePut } from "../mem/page-allocator";
 import { currentThread, threadScratch } from "../sched/thread";
@@ -37,6 +37,8 @@ const FIOASYNC: u32 = 0x5452;
  */
 const RWF_KNOWN: u32 = 0x1f;
 const RWF_APPEND: u32 = 0x10;
+/** fallocate(2): include/uapi/linux/falloc.h. */
+const FALLOC_FL_KEEP_SIZE: u32 = 0x01;
 /** readahead(2) reads at most this far. */
 const READAHEAD_MAX: u64 = 2 << 20;
 
@@ -103,11 +105,9 @@ function readAt(file: File, io: IoVector, offset: i64): i64 {
   return done;
 }
 
-/** On Linux a file opened with O_APPEND appends, whatever the offset (pwrite(2), "BUGS"). */
 function writeAt(file: File, io: IoVector, offset: i64): i64 {
   fileGet(file);
-  const append = (file.flags & O_APPEND) != 0;
-  const done = append ? file.write(io) : file.writeAt(io, offset);
+  const done = file.writeAt(io, offset);
   filePut(file);
   return done;
 }
@@ -187,7 +187,8 @@ export function sys_pwritev2(
   if ((flags & ~RWF_KNOWN) != 0) return -EOPNOTSUPP;
   if ((flags & RWF_APPEND) != 0) {
     const place = placeInode(fd);
-    if (place) return sys_pwritev(fd, vectors, count, <i64>place.size());
+    if (place && offset != -1) return sys_pwritev(fd, vectors, count, <i64>place.size());
+    if (place) sys_lseek(fd, 0, SEEK_END);
   }
   return offset == -1 ? sys_writev(fd, vectors, count) : sys_pwritev(fd, vectors, count, offset);
 }
@@ -223,8 +224,13 @@ export function sys_fallocate(fd: i32, mode: u32, offset: i64, n: i64): i64 {
   if (offset < 0 || n <= 0) return -EINVAL;
   if (<u64>offset + <u64>n > FILE_SIZE_MAX) return -EFBIG;
   if (!(file instanceof RegularFile)) return placeOf(file) ? -ENODEV : -ESPIPE;
+  const inode = (<RegularFile>file).inode;
+  if ((mode & FALLOC_FL_KEEP_SIZE) == 0) {
+    const tooLarge = checkFileSize(<u64>offset + <u64>n, inode.size());
+    if (tooLarge != 0) return tooLarge;
+  }
   fileGet(file);
-  const error = (<RegularFile>file).inode.allocate(mode, offset, n);
+  const error = inode.allocate(mode, offset, n);
   filePut(file);
   return error;
 }
@@ -288,11 +294,21 @@ export function sys_ioctl(fd: i32, request: u32, argument: u64): i64 {
     return 0;
   }
   if (request == FIONBIO) return setNonblocking(file, argument);
-  if (request == FIOASYNC) return 0;
+  if (request == FIOASYNC) return setAsync(file, argument);
   fileGet(file);
   const result = file.ioctl(request, argument);
   filePut(file);
   return result;
+}
+
+/** FIOASYNC: as O_ASYNC by fcntl(2). */
+function setAsync(file: File, argument: u64): i64 {
+  const choice = threadScratch();
+  const error = loadUser(choice, argument, 4);
+  if (error != 0) return error;
+  if (load<i32>(choice) != 0) file.flags |= O_ASYNC;
+  else file.flags &= ~O_ASYNC;
+  return 0;
 }
 
 function setNonblocking(file: File, argument: u64): i64 {

@@ -4,10 +4,11 @@
  *     resourceLimit(resource) / resourceLimitMax(resource)      the soft and the hard limit
  *
  * Enforced, each where the resource is taken: NOFILE (descriptors.ts), SIGPENDING
- * (signal-queue.ts), CPU (cpu-limit.ts). Kept and told, without effect: STACK (the stack is mapped
- * whole at the start), CORE (there are no core files), RSS and LOCKS (nor are they on Linux), NPROC
- * (root is exempt, and there are no other processes), RTTIME.
+ * (signal-queue.ts), CPU (cpu-limit.ts), FSIZE (fs/vfs-file.ts). Kept and told, without effect:
+ * STACK (the stack is mapped whole at the start), CORE (there are no core files), RSS and LOCKS
+ * (nor are they on Linux), NPROC (root is exempt, and there are no other processes), RTTIME.
  */
+import { setFileSizeLimit } from "../fs/vfs-file";
 import { EFAULT, EINVAL, EPERM, ESRCH } from "../lib/errno";
 import { threadScratch } from "../sched/thread";
 import { cpuLimitChanged } from "./cpu-limit";
@@ -92,6 +93,7 @@ export function sys_setrlimit(resource: u32, from: u64): i64 {
     fdSetLimit(soft);
   }
   setLimit(resource, soft, hard);
+  if (resource == RLIMIT_FSIZE) setFileSizeLimit(soft);
   if (resource == RLIMIT_CPU) cpuLimitChanged(soft, hard);
   return 0;
 }

@@ -6,7 +6,9 @@
  */
 
 import { File, O_ACCMODE, O_RDONLY, O_RDWR } from "../fs/file";
+import { sealable } from "../fs/memfd";
 import { PageSource } from "../fs/page-source";
+import { F_SEAL_FUTURE_WRITE, F_SEAL_WRITE } from "../fs/tmpfs-file";
 import {
   EACCES,
   EAGAIN,
@@ -111,6 +113,13 @@ function fileFlags(file: File, protection: u32, isShared: bool): i32 {
   return <i32>VMA_SHARED;
 }
 
+/** Whether seals allow a shared mapping: 0; 1, but it never becomes writable; or -EPERM. */
+function checkSealedMapping(file: File, protection: u32): i32 {
+  const sealedFile = sealable(file);
+  if (!sealedFile || (sealedFile.seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) == 0) return 0;
+  return (protection & PROT_WRITE) != 0 ? -EPERM : 1;
+}
+
 /** The address where a mapping goes, or -errno; what is in the way of a fixed one is unmapped. */
 function choosePlace(address: u64, bytes: u64, flags: u64): i64 {
   if ((flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) != 0) {
@@ -156,6 +165,11 @@ export function sys_mmap(
     const result = fileFlags(file, rights, type != MAP_PRIVATE);
     if (result < 0) return result;
     areaFlags = <u32>result;
+    if (type != MAP_PRIVATE) {
+      const sealed = checkSealedMapping(file, rights);
+      if (sealed < 0) return sealed;
+      if (sealed > 0) areaFlags &= ~VMA_MAY_WRITE;
+    }
     mapped = file;
     source = file.pageSource();
     if (!source) return -ENODEV;

@@ -9,6 +9,7 @@ import { memfdCreate } from "../fs/memfd";
 import { dentryPath, PATH_MAX } from "../fs/mount";
 import { WALK_EMPTY, WALK_FOLLOW, Walk } from "../fs/path-walk";
 import { S_IFBLK, S_IFCHR, S_IFIFO, S_IFMT, S_IFREG, S_IFSOCK } from "../fs/stat";
+import { F_SEAL_EXEC, F_SEAL_SEAL } from "../fs/tmpfs-file";
 import {
   changeRoot,
   creationMask,
@@ -26,8 +27,8 @@ import {
   vfsTruncate,
   vfsUnlink,
 } from "../fs/vfs";
-import { directoryOf, FILE_SIZE_MAX } from "../fs/vfs-file";
-import { EBADF, EFAULT, EFBIG, EINVAL, ENOENT, ENOMEM, ENOTDIR, EPERM, ERANGE } from "../lib/errno";
+import { directoryOf } from "../fs/vfs-file";
+import { EBADF, EFAULT, EINVAL, ENOENT, ENOMEM, ENOTDIR, EPERM, ERANGE } from "../lib/errno";
 import { heapAlloc, heapFree } from "../runtime/heap";
 import {
   AT_EMPTY_PATH,
@@ -67,13 +68,17 @@ export function sys_creat(path: u64, mode: u32): i64 {
 
 const MFD_CLOEXEC: u32 = 1;
 const MFD_ALLOW_SEALING: u32 = 2;
-/** MFD_NOEXEC_SEAL, MFD_EXEC. */
-const MFD_EXECUTE: u32 = 0x18;
+const MFD_NOEXEC_SEAL: u32 = 8;
+const MFD_EXEC: u32 = 16;
+const MFD_ALL: u32 = MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL | MFD_EXEC;
 const MEMFD_NAME_MAX: u32 = 249;
 const MEMFD_PREFIX: string = "memfd:";
 
 export function sys_memfd_create(name: u64, flags: u32): i64 {
-  if ((flags & ~(MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXECUTE)) != 0) return -EINVAL;
+  const both = MFD_NOEXEC_SEAL | MFD_EXEC;
+  if ((flags & ~MFD_ALL) != 0 || (flags & both) == both) return -EINVAL;
+  let seals: u32 = (flags & MFD_ALLOW_SEALING) != 0 ? 0 : F_SEAL_SEAL;
+  if ((flags & MFD_NOEXEC_SEAL) != 0) seals = F_SEAL_EXEC;
   const text = loadText(name);
   if (isError(text)) return <i32>text;
   const walk = changetype<Walk>(text);
@@ -84,7 +89,7 @@ export function sys_memfd_create(name: u64, flags: u32): i64 {
   for (let i: u32 = 0; i < prefix; i++) {
     store<u8>(walk.text() + <usize>i, <u8>MEMFD_PREFIX.charCodeAt(i));
   }
-  const file = memfdCreate(walk.text(), prefix + length);
+  const file = memfdCreate(walk.text(), prefix + length, seals);
   endWalk(walk, 0);
   if (isError(file)) return <i32>file;
   return fdInstall(changetype<File>(file), (flags & MFD_CLOEXEC) != 0);
@@ -262,7 +267,6 @@ export function sys_umask(mask: u32): i64 {
 
 export function sys_truncate(path: u64, size: i64): i64 {
   if (size < 0) return -EINVAL;
-  if (<u64>size > FILE_SIZE_MAX) return -EFBIG;
   const result = startWalk(AT_FDCWD, path, 0);
   if (isError(result)) return <i32>result;
   const walk = changetype<Walk>(result);

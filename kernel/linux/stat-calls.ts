@@ -21,7 +21,7 @@ import { WALK_EMPTY, WALK_FOLLOW, Walk } from "../fs/path-walk";
 import { Stat } from "../fs/stat";
 import { vfsResolve, vfsSetAttributes } from "../fs/vfs";
 import { placeOf } from "../fs/vfs-file";
-import { EACCES, EBADF, EFAULT, EINVAL, ENOENT, ENOMEM, EOPNOTSUPP, EROFS } from "../lib/errno";
+import { EACCES, EBADF, EFAULT, EINVAL, ENOENT, ENOMEM, EROFS } from "../lib/errno";
 import { attempt } from "../runtime/attempt";
 import { free } from "../runtime/free";
 import { heapAlloc, heapFree } from "../runtime/heap";
@@ -470,14 +470,4 @@ export function sys_fstatfs(fd: i32, to: u64): i64 {
   if (!file) return -EBADF;
   const place = placeOf(file);
   return place ? storeFileSystem(fileSystemOf(place.dentry), to) : -EINVAL;
-}
-
-// ---- Extended attributes: there are none --------------------------------------------------------
-
-export function sys_getxattr(): i64 {
-  return -EOPNOTSUPP;
-}
-
-export function sys_listxattr(): i64 {
-  return 0;
 }

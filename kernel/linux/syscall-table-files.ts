@@ -69,9 +69,7 @@ import {
   sys_fstat,
   sys_fstatfs,
   sys_futimesat,
-  sys_getxattr,
   sys_lchown,
-  sys_listxattr,
   sys_lstat,
   sys_newfstatat,
   sys_readlink,
@@ -84,6 +82,20 @@ import {
   sys_utimes,
 } from "./stat-calls";
 import { row } from "./syscall-row";
+import {
+  sys_fgetxattr,
+  sys_flistxattr,
+  sys_fremovexattr,
+  sys_fsetxattr,
+  sys_getxattr,
+  sys_lgetxattr,
+  sys_listxattr,
+  sys_llistxattr,
+  sys_lremovexattr,
+  sys_lsetxattr,
+  sys_removexattr,
+  sys_setxattr,
+} from "./xattr-calls";
 
 export function fileRows(): void {
   // Open files
@@ -162,18 +174,18 @@ export function fileRows(): void {
   row(132, "utime", sys_utime);
   row(137, "statfs", sys_statfs);
   row(138, "fstatfs", sys_fstatfs);
-  row(188, "setxattr", sys_getxattr);
-  row(189, "lsetxattr", sys_getxattr);
-  row(190, "fsetxattr", sys_getxattr);
+  row(188, "setxattr", sys_setxattr);
+  row(189, "lsetxattr", sys_lsetxattr);
+  row(190, "fsetxattr", sys_fsetxattr);
   row(191, "getxattr", sys_getxattr);
-  row(192, "lgetxattr", sys_getxattr);
-  row(193, "fgetxattr", sys_getxattr);
+  row(192, "lgetxattr", sys_lgetxattr);
+  row(193, "fgetxattr", sys_fgetxattr);
   row(194, "listxattr", sys_listxattr);
-  row(195, "llistxattr", sys_listxattr);
-  row(196, "flistxattr", sys_listxattr);
-  row(197, "removexattr", sys_getxattr);
-  row(198, "lremovexattr", sys_getxattr);
-  row(199, "fremovexattr", sys_getxattr);
+  row(195, "llistxattr", sys_llistxattr);
+  row(196, "flistxattr", sys_flistxattr);
+  row(197, "removexattr", sys_removexattr);
+  row(198, "lremovexattr", sys_lremovexattr);
+  row(199, "fremovexattr", sys_fremovexattr);
   row(235, "utimes", sys_utimes);
   row(260, "fchownat", sys_fchownat);
   row(261, "futimesat", sys_futimesat);

@@ -317,6 +317,17 @@ export function discardSource(source: PageSource, firstIndex: u64): void {
   }
 }
 
+/** Whether a mapping may write to the pages of a source itself, now or after mprotect(2). */
+export function isMappedWritable(source: PageSource): bool {
+  const writable = VMA_SHARED | VMA_MAY_WRITE;
+  let area = vmaFirstFrom(0);
+  while (area) {
+    if (area.source == source && (area.flags & writable) == writable) return true;
+    area = vmaFirstFrom(area.end);
+  }
+  return false;
+}
+
 /** Extends an area at its end by `bytes`, which are free. */
 export function growArea(area: Vma, bytes: u64): void {
   vmaRemove(area);

@@ -80,6 +80,7 @@ struct call {
 
 static char file_path[16] = "/tmp/walk-file";
 static char link_path[16] = "/tmp/walk-link";
+static const char attribute_name[] = "user.walk";
 static char other_path[16] = "/tmp/walk-other";
 static long file, output, directory, pipe_in, pipe_out, event, epoll, timer_fd, posix_timer;
 static long udp, udp_client, listener, pair_near, pair_far, process, thread, good_page;
@@ -350,6 +351,18 @@ static const struct call calls[] = {
     {132, "utime", {PATH, OPTIONAL_IN(16)}, 0},
     {137, "statfs", {PATH, OUT(120)}, 0},
     {138, "fstatfs", {AT(file), OUT(120)}, 0},
+    {188, "setxattr", {PATH, PATH_AT(attribute_name), IN(4), N(4), N(0)}, 0},
+    {189, "lsetxattr", {PATH, PATH_AT(attribute_name), IN(4), N(4), N(0)}, 0},
+    {190, "fsetxattr", {AT(file), PATH_AT(attribute_name), IN(4), N(4), N(0)}, 0},
+    {191, "getxattr", {PATH, PATH_AT(attribute_name), OUT(4), N(4)}, ENODATA},
+    {192, "lgetxattr", {PATH, PATH_AT(attribute_name), OUT(4), N(4)}, ENODATA},
+    {193, "fgetxattr", {AT(file), PATH_AT(attribute_name), OUT(4), N(4)}, ENODATA},
+    {194, "listxattr", {PATH, LAZY, N(64)}, 0},
+    {195, "llistxattr", {PATH, LAZY, N(64)}, 0},
+    {196, "flistxattr", {AT(file), LAZY, N(64)}, 0},
+    {197, "removexattr", {PATH, PATH_AT(attribute_name)}, ENODATA},
+    {198, "lremovexattr", {PATH, PATH_AT(attribute_name)}, ENODATA},
+    {199, "fremovexattr", {AT(file), PATH_AT(attribute_name)}, ENODATA},
     {235, "utimes", {PATH, OPTIONAL_IN(32)}, 0},
     {260, "fchownat", {N(AT_FDCWD), PATH, N(-1), N(-1), N(0)}, 0},
     {261, "futimesat", {N(AT_FDCWD), PATH, OPTIONAL_IN(32)}, 0},
