@@ -22,7 +22,9 @@ import { sys_epoll_create1, sys_epoll_ctl, sys_epoll_wait } from "./epoll-calls"
 import { sys_eventfd2, sys_pipe2 } from "./event-calls";
 import { sys_read, sys_write } from "./file-calls";
 import { sys_futex } from "./futex";
-import { sys_madvise, sys_mmap, sys_mprotect, sys_mremap, sys_munmap } from "./memory-calls";
+import { sys_mmap, sys_mprotect, sys_munmap } from "./memory-calls";
+import { sys_madvise } from "./memory-advice";
+import { sys_mremap } from "./mremap";
 import { sys_recvfrom, sys_sendto } from "./message-calls";
 import { nextSignal } from "./signal";
 import { sys_rt_sigprocmask, sys_rt_sigtimedwait, sys_tkill } from "./signal-calls";
