@@ -13,6 +13,7 @@ import { Walk, walkGet, walkPut } from "./path-walk";
 import { pipeCreate, pipeSetCapacity } from "./pipe";
 import { testCache, testErofsRoot, testMemory, testTmpfsRoot, testUnionRoot } from "./testing";
 import { TimerFile } from "./timer-file";
+import { F_SEAL_SEAL } from "./tmpfs-file";
 import {
   vfsLink,
   vfsMakeDirectory,
@@ -123,7 +124,7 @@ test("failing memory: a directory, a link and a second name", () => {
 test("failing memory: an open file without a name", () => {
   testMemory();
   expectUndone((): bool => {
-    const file = memfdCreate(buffer, 1);
+    const file = memfdCreate(buffer, 1, F_SEAL_SEAL);
     if (isError(file)) return false;
     io.setKernel(addressOf(buffer), BYTES);
     const written = changetype<File>(file).writeAt(io, 0);
