@@ -22,10 +22,10 @@ import { sys_epoll_create1, sys_epoll_ctl, sys_epoll_wait } from "./epoll-calls"
 import { sys_eventfd2, sys_pipe2 } from "./event-calls";
 import { sys_read, sys_write } from "./file-calls";
 import { sys_futex } from "./futex";
-import { sys_mmap, sys_mprotect, sys_munmap } from "./memory-calls";
 import { sys_madvise } from "./memory-advice";
-import { sys_mremap } from "./mremap";
+import { sys_mmap, sys_mprotect, sys_munmap } from "./memory-calls";
 import { sys_recvfrom, sys_sendto } from "./message-calls";
+import { sys_mremap } from "./mremap";
 import { nextSignal } from "./signal";
 import { sys_rt_sigprocmask, sys_rt_sigtimedwait, sys_tkill } from "./signal-calls";
 import { SignalInfo } from "./signal-numbers";
