@@ -64,8 +64,9 @@ import { BOOT_CPU, Cpu } from "./sched/cpu";
 import { threadEntry } from "./sched/kernel-thread";
 import { schedulerInit } from "./sched/scheduler";
 import { WaitQueue } from "./sched/wait-queue";
-import { clockSetRealtime, monotonicNs, NS_PER_SECOND } from "./time/clock";
+import { clockSetRealtime, monotonicNs } from "./time/clock";
 import { pvclockWallNs } from "./time/pvclock";
+import { wallClockNs } from "./time/wall-clock";
 
 // What assembly and C call.
 export { abortEntry, growLinearMemory, syscallInstruction, syscallWork, threadEntry, trapEntry };
@@ -156,6 +157,13 @@ function requestsCame(): void {
   if (port.isEnded) controlReset();
 }
 
+/** The launcher's time, as it is by now; 0 when the command line has none. */
+function launcherNs(line: CommandLine): u64 {
+  const told = line.value("time");
+  const ns = told ? U64.parseInt(told, 10) : 0;
+  return ns != 0 ? ns + monotonicNs() : 0;
+}
+
 /** Whether the value of `key` is in `choices` or missing; gives up otherwise. */
 function check(line: CommandLine, key: string, choices: string[]): void {
   const value = line.value(key);
@@ -198,13 +206,14 @@ export function kernelMain(startInfo: u64): void {
   syscallEntryInit();
   syscallTableInit();
   devicesInit(line);
+  // For the times of the files that are made here; exactly when the counter's frequency is known.
+  clockSetRealtime(wallClockNs(rtcRead(), 0, pvclockWallNs()));
   const fromModule = line.value("root") == "module" || diskAt(0) == null;
   const error = fsInit(fromModule ? null : diskAt(0), moduleAddress, moduleSize);
   if (error != 0)
     giveUp("no root file system: neither a disk nor a boot module holds one", "", error);
   calibrationFinish();
-  const seconds = rtcRead();
-  clockSetRealtime(seconds != 0 ? seconds * NS_PER_SECOND : pvclockWallNs());
+  clockSetRealtime(wallClockNs(rtcRead(), launcherNs(line), pvclockWallNs()));
   networkInit(line);
   const name = line.value("hostname");
   if (name && !setHostName(name)) giveUp("hostname= is longer than 64 bytes: ", name, -EINVAL);

@@ -27,6 +27,8 @@ export interface BootOptions {
   readonly stdout?: StandardOutput;
   readonly stderr?: StandardError;
   readonly log?: LogLevel;
+  /** The wall clock's time, in nanoseconds since 1970. */
+  readonly timeNs?: bigint;
 }
 
 export function kernelCommandLine(options: BootOptions): string {
@@ -43,6 +45,7 @@ export function kernelCommandLine(options: BootOptions): string {
   put("stdout", options.stdout);
   put("stderr", options.stderr);
   put("log", options.log);
+  put("time", options.timeNs?.toString());
   for (const [name, value] of Object.entries(options.env ?? {})) put("env", `${name}=${value}`);
   return [...words, "--", ...options.argv.map(quoteWord)].join(" ");
 }
