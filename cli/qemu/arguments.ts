@@ -4,8 +4,9 @@
  *
  * Reasons that are not visible below:
  *
- * - One CPU is `-smp 1,maxcpus=2`. With plain `-smp 1` QEMU 7.2's TCG leaves out the guest's memory
- *   barriers, which its own device threads need; the guest then misses completions and hangs.
+ * - One CPU is `-smp 1,maxcpus=2`. With plain `-smp 1` QEMU's TCG before 8.1 leaves out the guest's
+ *   memory barriers, which its own device threads need; the guest then misses completions and hangs
+ *   (docs/boot-protocol.md).
  * - `-nodefaults -no-user-config` keep devices and settings out that nobody asked for, such as a
  *   VGA card and a floppy.
  * - The network card gets no option ROM (`romfile=`): it is for network boot and costs time.

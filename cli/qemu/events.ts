@@ -8,6 +8,7 @@ import type { Protocol } from "./options.ts";
 export type MachineEvent =
   | { readonly event: "start"; readonly ns: number }
   | { readonly event: "listen"; readonly port: number; readonly protocol: Protocol }
+  | { readonly event: "serve"; readonly port: number }
   | { readonly event: "address"; readonly ip: string }
   | { readonly event: "stdin" }
   | { readonly event: "fork" }
@@ -38,6 +39,8 @@ export function parseEvent(line: string): MachineEvent | null {
         port: number("port"),
         protocol: fields.protocol === "udp" ? "udp" : "tcp",
       };
+    case "serve":
+      return { event: "serve", port: number("port") };
     case "address":
       return { event: "address", ip: text("ip") };
     case "stdin":

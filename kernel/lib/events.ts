@@ -62,6 +62,14 @@ export function eventListen(port: u16, protocol: string): void {
   text("}\n");
 }
 
+/** The program waits for connections on a port that it listens on: it has asked for one. */
+export function eventServe(port: u16): void {
+  if (!hasChannel()) return;
+  text('{"event":"serve","port":');
+  number(port);
+  text("}\n");
+}
+
 /** The interface has an IPv4 address (host byte order). */
 export function eventAddress(address: u32): void {
   if (!hasChannel()) return;

@@ -28,7 +28,7 @@ import {
   ENOTCONN,
   EPIPE,
 } from "../../lib/errno";
-import { eventListen } from "../../lib/events";
+import { eventListen, eventServe } from "../../lib/events";
 import { attempt } from "../../runtime/attempt";
 import { free } from "../../runtime/free";
 import { SleepLock } from "../../sched/sleep-lock";
@@ -185,9 +185,16 @@ export class TcpSocket extends Socket {
     return 0;
   }
 
+  /** The program asks for a connection for the first time: the host is told. */
+  private asked(listener: Listener): void {
+    listener.isAsked = true;
+    if (!isInternalAddress(this.boundAddress)) eventServe(<u16>this.boundPort);
+  }
+
   accept(): usize {
     const listener = this.listener;
     if (!listener) return -EINVAL;
+    if (!listener.isAsked) this.asked(listener);
     let c = listener.accept();
     if (!c) {
       netPoll();
@@ -465,7 +472,10 @@ export class TcpSocket extends Socket {
 
   poll(): u32 {
     const listener = this.listener;
-    if (listener) return listener.acceptFirst ? POLLIN | POLLRDNORM : 0;
+    if (listener) {
+      if (!listener.isAsked) this.asked(listener);
+      return listener.acceptFirst ? POLLIN | POLLRDNORM : 0;
+    }
     const mask = this.connection.poll();
     const completions = this.completions;
     return completions && completions.isWaiting() ? mask | POLLERR : mask;

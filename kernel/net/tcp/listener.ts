@@ -32,6 +32,8 @@ export class Listener {
   /** Next listener of the same chain. */
   next: Listener | null = null;
   listening: bool = false;
+  /** The program has accepted or polled: it means to serve. */
+  isAsked: bool = false;
   /** Children in the order of arrival: half-open ones, and those to be accepted. */
   halfOpenFirst: Connection | null = null;
   halfOpenLast: Connection | null = null;
