@@ -2,16 +2,21 @@
  * The other parts of Virga that commands lead to. Each is loaded only when its command runs, so
  * that `virga ps` does not wait for a compiler to be read in.
  */
-import { note } from "./progress.ts";
+import { note, withProgress } from "./progress.ts";
 import type { Names } from "./run/console.ts";
 
 /** Compiles what has changed of the kernel; returns the path of the ELF file. */
 export async function buildKernel(isDebug: boolean): Promise<string> {
   const { buildKernel } = await import("../toolchain/build.ts");
   const profile = isDebug ? "debug" : "release";
-  // Told only of steps that really run, so there is something to wait for.
-  const onStep = (step: string): void => note(`building the kernel (${profile}): ${step} …`);
-  return (await buildKernel({ profile, onStep })).elfPath;
+  const onStep = (step: string, work: () => Promise<void>): Promise<void> =>
+    withProgress(`building the kernel (${profile}): ${step}`, work);
+  let isTold = false;
+  const onWait = (): void => {
+    if (!isTold) note(`another virga builds the kernel (${profile}), waiting for it …`);
+    isTold = true;
+  };
+  return (await buildKernel({ profile, onStep, onWait })).elfPath;
 }
 
 /**

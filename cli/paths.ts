@@ -6,6 +6,7 @@ import { accessSync, constants, mkdirSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { buildDirectory } from "../toolchain/paths.ts";
 import { VirgaError } from "./errors.ts";
 
 /** The repository root, without a trailing slash. */
@@ -14,9 +15,9 @@ export const repositoryRoot: string = fileURLToPath(new URL("..", import.meta.ur
   "",
 );
 
-/** A folder below `build/`, created if it is not there. */
+/** A folder below the build folder, created if it is not there. */
 export function buildFolder(...parts: string[]): string {
-  const folder = join(repositoryRoot, "build", ...parts);
+  const folder = join(buildDirectory, ...parts);
   mkdirSync(folder, { recursive: true });
   return folder;
 }

@@ -14,8 +14,10 @@ export type Profile = "release" | "debug";
 
 export interface BuildOptions {
   profile: Profile;
-  /** Told the name of each step that really runs. */
-  onStep?: (step: string) => void;
+  /** Runs each step that is really needed; what it returns is the step's end. */
+  onStep?: (step: string, work: () => Promise<void>) => Promise<void>;
+  /** Another process builds the same, and is waited for. */
+  onWait?: () => void;
 }
 
 export interface KernelBuild {
@@ -25,7 +27,7 @@ export interface KernelBuild {
 const isKernelSource = (name: string) => name.endsWith(".ts") && !name.endsWith(".test.ts");
 
 export async function buildKernel(options: BuildOptions): Promise<KernelBuild> {
-  const { profile, onStep = () => {} } = options;
+  const { profile, onStep = (_step, work) => work(), onWait = () => {} } = options;
   const directory = profileDirectory(profile);
   mkdirSync(directory, { recursive: true });
   const toolchain = listFiles(path.join(repositoryRoot, "toolchain"), (name) =>
@@ -37,27 +39,29 @@ export async function buildKernel(options: BuildOptions): Promise<KernelBuild> {
 
   const wasm = path.join(directory, "kernel.wasm");
   const wasmHash = hashInputs([...toolchain, ...sources, lock], [profile]);
-  await cached(wasm, wasmHash, async () => {
-    onStep("compile TypeScript");
-    const entry = path.join(kernelDirectory, "main.ts");
-    await compileWasm({ entries: [entry], output: wasm, debug: profile === "debug" });
-  });
+  const compile = (output: string): Promise<void> =>
+    onStep("compile TypeScript", () => {
+      const entry = path.join(kernelDirectory, "main.ts");
+      return compileWasm({ entries: [entry], output, debug: profile === "debug" });
+    });
+  await cached(wasm, wasmHash, compile, { onWait });
 
   const elfPath = path.join(directory, "kernel.elf");
   const elfHash = hashInputs([...toolchain, ...machine, hotFunctions, wasm], [profile]);
-  await cached(elfPath, elfHash, async () => {
-    onStep("translate to C");
-    await wasmToC(wasm, directory);
-    onStep("compile C");
-    await linkVdso(directory);
-    const objects = await Promise.all([
-      compileObject(path.join(machineDirectory, "kernel-unit.c"), directory, profile),
-      compileObject(path.join(machineDirectory, "boot.S"), directory, profile),
-      compileObject(path.join(machineDirectory, "entry.S"), directory, profile),
-      compileObject(path.join(machineDirectory, "vdso.S"), directory, profile),
-    ]);
-    onStep("link");
-    await linkKernel(objects, elfPath);
-  });
+  const link = async (output: string): Promise<void> => {
+    let objects: string[] = [];
+    await onStep("translate to C", () => wasmToC(wasm, directory));
+    await onStep("compile C", async () => {
+      await linkVdso(directory);
+      objects = await Promise.all([
+        compileObject(path.join(machineDirectory, "kernel-unit.c"), directory, profile),
+        compileObject(path.join(machineDirectory, "boot.S"), directory, profile),
+        compileObject(path.join(machineDirectory, "entry.S"), directory, profile),
+        compileObject(path.join(machineDirectory, "vdso.S"), directory, profile),
+      ]);
+    });
+    await onStep("link", () => linkKernel(objects, output));
+  };
+  await cached(elfPath, elfHash, link, { onWait });
   return { elfPath };
 }

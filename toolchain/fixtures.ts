@@ -37,13 +37,13 @@ function makeErofs(name: string, options: string[]): Promise<string> {
   const directory = path.join(buildDirectory, "fixtures");
   mkdirSync(directory, { recursive: true });
   const output = path.join(directory, name);
-  return cached(output, hashInputs([import.meta.filename], options), async () => {
+  return cached(output, hashInputs([import.meta.filename], options), async (work) => {
     const root = path.join(directory, `${name}-root`);
     rmSync(root, { recursive: true, force: true });
     mkdirSync(root);
     makeTree(root, name.startsWith("small"));
     const fixed = ["--quiet", "-T1000000000", "-U00000000-0000-0000-0000-000000000000"];
-    execFileSync("mkfs.erofs", [...fixed, "--all-root", ...options, output, root]);
+    execFileSync("mkfs.erofs", [...fixed, "--all-root", ...options, work, root]);
     rmSync(root, { recursive: true, force: true });
   }).then(() => output);
 }

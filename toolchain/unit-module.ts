@@ -47,8 +47,8 @@ export async function compileTests(pattern: string): Promise<string | null> {
   const tools = listFiles(path.join(repositoryRoot, "toolchain"), (name) =>
     /\.m?[jt]s$/.test(name),
   );
-  await cached(output, hashInputs([...sources, ...tools, entry], []), () =>
-    compileWasm({ entries: [entry], output, debug: true }),
+  await cached(output, hashInputs([...sources, ...tools, entry], []), (work) =>
+    compileWasm({ entries: [entry], output: work, debug: true }),
   );
   return output;
 }

@@ -11,10 +11,11 @@
  * links with, so only direct dependencies are tried, best guess first (libssl.so.3 → libssl3).
  *
  * Package files and their unpacked trees stay in build/packages under the file name, which has the
- * version in it.
+ * version in it. A package file that was damaged since is fetched again.
  */
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { basename, join } from "node:path";
+import { isWhole, writeStamp } from "../../toolchain/cache.ts";
 import { type FileSource, readElf } from "../elf/index.ts";
 import { layeredSource } from "../elf/source.ts";
 import { NoPackagesError, ToolFailedError, ToolMissingError } from "../errors.ts";
@@ -177,7 +178,8 @@ class Apt {
     const find = (name: string, version: string): string | undefined => {
       const prefix = `${name}_${version.replaceAll(":", "%3a")}_`;
       const file = readdirSync(folder).find(
-        (each) => each.startsWith(prefix) && each.endsWith(".deb"),
+        (each) =>
+          each.startsWith(prefix) && each.endsWith(".deb") && isWhole(join(folder, each), each),
       );
       return file === undefined ? undefined : join(folder, file);
     };
@@ -186,8 +188,12 @@ class Apt {
       const work = mkdtempSync(join(folder, "work-"));
       try {
         const wanted = missing.map(([name, version]) => `${name}=${version}`);
+        // apt compares each package with the checksum in the lists.
         await this.#run(["download", ...wanted], work);
-        for (const file of readdirSync(work)) renameSync(join(work, file), join(folder, file));
+        for (const file of readdirSync(work)) {
+          renameSync(join(work, file), join(folder, file));
+          writeStamp(join(folder, file), file);
+        }
       } finally {
         rmSync(work, { recursive: true, force: true });
       }

@@ -8,31 +8,41 @@
  * Each returns an EROFS image (built only if something changed) and the program's path in it.
  */
 import { createHash } from "node:crypto";
-import {
-  existsSync,
-  readdirSync,
-  readFileSync,
-  realpathSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { Recipe } from "../../apps/recipe.ts";
-import { isMusl, type ProgramFiles, readElf, walkLibraries } from "../elf/index.ts";
+import { writeWhole } from "../../toolchain/cache.ts";
+import {
+  type FileSource,
+  isMusl,
+  type ProgramFiles,
+  readElf,
+  walkLibraries,
+} from "../elf/index.ts";
 import { hostSource, layeredSource } from "../elf/source.ts";
-import { NotAnElfError, ProgramNotFoundError, ToolFailedError, VirgaError } from "../errors.ts";
+import {
+  NotAnElfError,
+  NotExecutableError,
+  ProgramNotFoundError,
+  ToolFailedError,
+  VirgaError,
+} from "../errors.ts";
 import { buildFolder } from "../paths.ts";
+import { isExecutable } from "../process.ts";
 import { withProgress } from "../progress.ts";
 import { PackageSet } from "./debian.ts";
 import { composeImage, type Image } from "./erofs.ts";
 import { ldSoCache } from "./ld-so-cache.ts";
+import { readScript, type Script } from "./script.ts";
 import { addBasics, Tree } from "./tree.ts";
 
 export type { Image } from "./erofs.ts";
 
 export interface RootImage extends Image {
-  /** The program's path in the root. */
+  /** The program's path in the root; of a script, its interpreter's. */
   readonly program: string;
+  /** What stands before the program's own arguments: for a script's interpreter, the script. */
+  readonly scriptArguments: readonly string[];
   /** The sum of the sizes of the program, its interpreter and its libraries. */
   readonly programBytes: number;
 }
@@ -52,7 +62,7 @@ export async function imageOfRecipe(recipe: Recipe): Promise<RootImage> {
         if (error instanceof ToolFailedError) return resolveRecipe(recipe, true);
         throw error;
       });
-      writeFileSync(resolvedPath(recipe), JSON.stringify(result));
+      writeWhole(resolvedPath(recipe), JSON.stringify(result));
       return result;
     }));
   const tree = new Tree();
@@ -71,6 +81,17 @@ export async function imageOfProgram(
 ): Promise<RootImage> {
   if (!existsSync(path)) throw new ProgramNotFoundError(path, "no such file");
   if (!statSync(path).isFile()) throw new NotAnElfError(path, "it is not a file");
+  if (!isExecutable(path)) throw new NotExecutableError(path);
+  const script = readScript(path);
+  if (script !== null) {
+    const called = resolve(path);
+    const files = await walkScript(hostSource, script, called, libraryPath);
+    const tree = new Tree();
+    tree.addFile(called, path, 0o755);
+    const scriptArguments = [...script.argument, called];
+    const { path: program } = files.program;
+    return { ...(await finish(tree, files)), program, scriptArguments };
+  }
   readElf(path); // for an error that has the path as the user gave it
   const program = realpathSync(path);
   const files = await walkLibraries({ source: hostSource, program, libraryPath });
@@ -89,12 +110,35 @@ export async function imageOfFolder(folder: string, program: string): Promise<Ro
   const source = layeredSource([realpathSync(folder)]);
   const hostPath = source.locate(program);
   if (hostPath === null) throw new ProgramNotFoundError(program, `not in ${folder}`);
+  if (!isExecutable(hostPath)) throw new NotExecutableError(program);
+  const script = readScript(hostPath);
   // Walked only to find out now, and not in the guest, that a library is missing.
-  const files = await walkLibraries({ source, program });
+  const files =
+    script === null
+      ? await walkLibraries({ source, program })
+      : await walkScript(source, script, program, []);
   const tree = new Tree();
   tree.addAll("/", realpathSync(folder));
   addBasics(tree);
-  return { ...(await composeImage(tree)), program, programBytes: sizeOf(files) };
+  return {
+    ...(await composeImage(tree)),
+    program: script === null ? program : files.program.path,
+    scriptArguments: script === null ? [] : [...script.argument, program],
+    programBytes: sizeOf(files),
+  };
+}
+
+/** A script's interpreter with its libraries. */
+async function walkScript(
+  source: FileSource,
+  script: Script,
+  path: string,
+  libraryPath: readonly string[],
+): Promise<ProgramFiles> {
+  if (source.locate(script.interpreter) === null) {
+    throw new ProgramNotFoundError(script.interpreter, `the interpreter of ${path}`);
+  }
+  return await walkLibraries({ source, program: script.interpreter, libraryPath });
 }
 
 async function finish(tree: Tree, files: ProgramFiles): Promise<RootImage> {
@@ -110,6 +154,7 @@ async function finish(tree: Tree, files: ProgramFiles): Promise<RootImage> {
   return {
     ...(await composeImage(tree)),
     program: program.path,
+    scriptArguments: [],
     programBytes: sizeOf(files),
   };
 }
@@ -166,9 +211,12 @@ function resolvedPath(recipe: Recipe): string {
 }
 
 function readResolved(recipe: Recipe): RecipeFiles | null {
-  const path = resolvedPath(recipe);
-  if (!existsSync(path)) return null;
-  const found = JSON.parse(readFileSync(path, "utf8")) as RecipeFiles;
+  let found: RecipeFiles;
+  try {
+    found = JSON.parse(readFileSync(resolvedPath(recipe), "utf8")) as RecipeFiles;
+  } catch {
+    return null; // not there, or damaged
+  }
   const { program, interpreter, libraries } = found.files;
   const all = [program, interpreter, ...libraries].flatMap((each) => each?.hostPath ?? []);
   const isWhole = [...all, ...found.more.map(([, hostPath]) => hostPath)].every(existsSync);

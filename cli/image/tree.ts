@@ -1,15 +1,18 @@
 /*
  * What goes into an image, as plain data: a map from the path in the root to a file of the host, a
  * text of our own, a folder or a link. `Tree` is only ever added to; parents come by themselves.
+ *
+ * A file of the host keeps its time of modification, and so do folders and links of it. What is our
+ * own has none here: the image gives it the newest of all.
  */
-import { readdirSync, readlinkSync, statSync } from "node:fs";
+import { lstatSync, readdirSync, readlinkSync, statSync } from "node:fs";
 import { join, posix } from "node:path";
 
 export type TreeEntry =
   | { readonly kind: "file"; readonly hostPath: string; readonly mode: number }
   | { readonly kind: "text"; readonly content: Buffer; readonly mode: number }
-  | { readonly kind: "link"; readonly target: string }
-  | { readonly kind: "folder"; readonly mode: number };
+  | { readonly kind: "link"; readonly target: string; readonly modified?: Date }
+  | { readonly kind: "folder"; readonly mode: number; readonly modified?: Date };
 
 /** Linux gives up after 40 links too (path_resolution(7)). */
 const LINKS_MAX = 40;
@@ -26,22 +29,23 @@ export class Tree {
     this.#add(path, { kind: "text", content: Buffer.from(content), mode });
   }
 
-  addLink(path: string, target: string): void {
-    this.#add(path, { kind: "link", target });
+  addLink(path: string, target: string, modified?: Date): void {
+    this.#add(path, { kind: "link", target, ...(modified === undefined ? {} : { modified }) });
   }
 
-  addFolder(path: string, mode = 0o755): void {
-    this.#add(path, { kind: "folder", mode });
+  addFolder(path: string, mode = 0o755, modified?: Date): void {
+    this.#add(path, { kind: "folder", mode, ...(modified === undefined ? {} : { modified }) });
   }
 
   /** A folder of the host with all that is in it. Devices, sockets and pipes are left out. */
   addAll(path: string, hostPath: string): void {
-    this.addFolder(path, statSync(hostPath).mode & 0o7777);
+    const folder = statSync(hostPath);
+    this.addFolder(path, folder.mode & 0o7777, folder.mtime);
     for (const entry of readdirSync(hostPath, { withFileTypes: true })) {
       const to = posix.join(path, entry.name);
       const from = join(hostPath, entry.name);
       if (entry.isDirectory()) this.addAll(to, from);
-      else if (entry.isSymbolicLink()) this.addLink(to, readlinkSync(from));
+      else if (entry.isSymbolicLink()) this.addLink(to, readlinkSync(from), lstatSync(from).mtime);
       else if (entry.isFile()) this.addFile(to, from);
     }
   }

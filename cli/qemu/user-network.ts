@@ -3,9 +3,10 @@
  * without, only worse in what user-network.c says; so a failure is nobody's error.
  */
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync, renameSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { cached } from "../../toolchain/cache.ts";
 import { buildFolder } from "../paths.ts";
 import { runTool } from "../process.ts";
 
@@ -17,15 +18,13 @@ export async function userNetworkEnvironment(): Promise<Record<string, string>> 
   if (process.arch !== "x64") return {};
   const key = createHash("sha256").update(readFileSync(SOURCE)).digest("hex").slice(0, 16);
   const library = join(buildFolder("qemu"), `user-network-${key}.so`);
-  if (!existsSync(library)) {
-    const work = `${library}.${process.pid}`;
-    const flags = ["-O2", "-fPIC", "-shared", "-nostdlib", "-Wl,-soname,user-network.so"];
-    try {
+  const flags = ["-O2", "-fPIC", "-shared", "-nostdlib", "-Wl,-soname,user-network.so"];
+  try {
+    await cached(library, key, async (work) => {
       await runTool(COMPILER, [...flags, SOURCE, "-o", work]);
-    } catch {
-      return {};
-    }
-    renameSync(work, library);
+    });
+  } catch {
+    return {};
   }
   // A path with a blank or a colon would be taken for two.
   return /[\s:]/.test(library) ? {} : { LD_PRELOAD: library };

@@ -43,8 +43,8 @@ export async function loadModule(): Promise<WebAssembly.Module> {
     /\.m?[jt]s$/.test(name),
   );
   const entry = path.join(kernelDirectory, "net", "sim-exports.ts");
-  await cached(output, hashInputs([...sources, ...tools], []), () =>
-    compileWasm({ entries: [entry], output, debug: true }),
+  await cached(output, hashInputs([...sources, ...tools], []), (work) =>
+    compileWasm({ entries: [entry], output: work, debug: true }),
   );
   return new WebAssembly.Module(readFileSync(output));
 }

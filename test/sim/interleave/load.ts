@@ -60,10 +60,10 @@ export async function loadSource(
     /\.m?[jt]s$/.test(name),
   );
   const compiledHash = hashInputs([...sources, ...tools], [build.entry, String(source.debug)]);
-  await cached(compiled, compiledHash, () =>
+  await cached(compiled, compiledHash, (work) =>
     compileWasm({
       entries: [path.join(source.root, "kernel", build.entry)],
-      output: compiled,
+      output: work,
       debug: source.debug,
       root: source.root,
     }),
@@ -74,10 +74,10 @@ export async function loadSource(
   );
   const parts = [JSON.stringify(build), mutation?.pattern ?? "", mutation?.replacement ?? ""];
   const instrumenter = path.join(import.meta.dirname, "instrument.ts");
-  await cached(output, hashInputs([compiled, instrumenter], parts), async () => {
+  await cached(output, hashInputs([compiled, instrumenter], parts), async (work) => {
     // Only now: binaryen alone takes seconds to load.
     const { instrument } = await import("./instrument.ts");
-    writeFileSync(output, instrument(readFileSync(compiled), build, mutation));
+    writeFileSync(work, instrument(readFileSync(compiled), build, mutation));
   });
   return new WebAssembly.Module(readFileSync(output));
 }
