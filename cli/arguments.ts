@@ -43,6 +43,8 @@ export function parseOptions<T extends Options>(args: readonly string[], options
     return parseArgs({ args: [...args], options, strict: true, allowPositionals: true });
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
+    const option = /^Option '(?:-\w, )?(--\w+).*argument is ambiguous/.exec(message)?.[1];
+    if (option !== undefined) throw new UsageError(`${option}: its value begins with a dash`);
     throw new UsageError(message.split(/\.\s/)[0] ?? message);
   }
 }

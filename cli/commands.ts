@@ -19,15 +19,16 @@ export interface Command {
 const RUN_HELP = `Boots one program in a virtual machine of its own: a recipe, a Linux program of this
 host with the libraries it needs, or a program in a folder that is taken as the root.
 
-  --memory SIZE        memory of the machine, e.g. 24M or 1G (default: the recipe's, or 128M)
+  -m, --memory SIZE    memory of the machine, e.g. 24M or 1G (default: the recipe's, or 128M)
   --cpus N             virtual CPUs (1); the kernel uses one so far
-  --port HOST:GUEST    forward a port of 127.0.0.1; repeatable; PORT for the same on both
+  -p, --port HOST:GUEST  forward a port of 127.0.0.1; repeatable; PORT for the same on both
                        sides, with /udp behind for UDP
   --machine TYPE       microvm, q35 or pc (microvm)
   --accel NAME         tcg or kvm (kvm where it really works)
-  --env NAME=VALUE     an environment variable of the program; repeatable
+  -e, --env NAME=VALUE an environment variable of the program; repeatable. PATH, HOME and, at a
+                       terminal, TERM are there without
   --root FOLDER        the root file system; the program is a path in it
-  --detach             return when it is reachable, and leave it running
+  -d, --detach         return when it is reachable, and leave it running
   --name NAME          for ps, logs and stop (default: the program's name)
   --json               what Virga has to say as JSON on stdout, the console on stderr
   --debug              the debug kernel, with assertions and checks, and more log
@@ -59,14 +60,17 @@ export const commands: readonly Command[] = [
     name: "ps",
     summary: "list machines",
     usage: ["ps [--all] [--json]"],
-    help: "  --all     those that have ended too\n  --json    as JSON",
+    help: "  -a, --all     those that have ended too\n  --json        as JSON",
     run: async (args) => (await import("./machines/commands.ts")).ps(args),
   },
   {
     name: "logs",
     summary: "print a machine's console",
     usage: ["logs [--follow] NAME"],
-    help: "  --follow  go on as it says more, until it ends",
+    help: `Prints what a machine has said so far: its program's standard output and error, and the
+kernel's log. Works while it runs, and until it is stopped or forgotten.
+
+  -f, --follow  go on as it says more, until it ends`,
     run: async (args) => (await import("./machines/commands.ts")).logs(args),
   },
   {
@@ -76,8 +80,8 @@ export const commands: readonly Command[] = [
     help: `Sends the program SIGTERM, as its end is its own business, waits for it, and ends the machine
 if it takes longer. Then forgets the machine with its log.
 
-  --timeout SECONDS    how long to wait (10); 0: the machine ends at once
-  --all                all machines`,
+  -t, --timeout SECONDS    how long to wait (10); 0: the machine ends at once
+  -a, --all                all machines`,
     run: async (args) => (await import("./machines/commands.ts")).stop(args),
   },
   {
@@ -161,7 +165,7 @@ export function overview(): string {
     "",
     ...rows,
     "",
-    "virga COMMAND --help says more. Start with: virga run redis",
+    "virga COMMAND --help says more, virga --version which one this is. Start with: virga run redis",
     "",
   ].join("\n");
 }

@@ -88,6 +88,22 @@ export class TooLittleMemoryError extends VirgaError {
   }
 }
 
+export class TooMuchMemoryError extends VirgaError {
+  constructor(given: string, present: string) {
+    super("too-much-memory", `too much memory: ${given}; this host has ${present}`);
+  }
+}
+
+export class NotExecutableError extends VirgaError {
+  constructor(path: string) {
+    super(
+      "not-executable",
+      `${path} may not be executed; chmod +x makes it a program`,
+      EXIT_NOT_EXECUTABLE,
+    );
+  }
+}
+
 export class ToolMissingError extends VirgaError {
   constructor(tool: string, debianPackage: string) {
     super("tool-missing", `${tool} is missing; install it (Debian package: ${debianPackage})`);

@@ -2,8 +2,13 @@
  * The entry of the `virga` command: finds the command, runs it, and turns what it throws into one
  * line on stderr and an exit status. Nothing else in the tools prints an error or ends the process.
  */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { buildDirectory } from "../toolchain/paths.ts";
+import { explained } from "./build-folder.ts";
 import { commands, helpOf, overview } from "./commands.ts";
 import { EXIT_RUNNER, UsageError, VirgaError } from "./errors.ts";
+import { repositoryRoot } from "./paths.ts";
 
 async function main(args: readonly string[]): Promise<number> {
   const [name, ...rest] = args;
@@ -11,6 +16,10 @@ async function main(args: readonly string[]): Promise<number> {
     const topic = commands.find((each) => each.name === rest[0]);
     process.stdout.write(topic === undefined ? overview() : helpOf(topic));
     return name === undefined ? new UsageError("").exitCode : 0;
+  }
+  if (name === "--version" || name === "-V" || name === "version") {
+    process.stdout.write(`virga ${version()}\n`);
+    return 0;
   }
   const command = commands.find((each) => each.name === name);
   if (command === undefined) {
@@ -21,6 +30,11 @@ async function main(args: readonly string[]): Promise<number> {
     return 0;
   }
   return await command.run(rest);
+}
+
+function version(): string {
+  const text = readFileSync(join(repositoryRoot, "package.json"), "utf8");
+  return (JSON.parse(text) as { version: string }).version;
 }
 
 /**
@@ -37,7 +51,8 @@ function asksForHelp(args: readonly string[]): boolean {
  * Errors of the other parts have a `code` too; what has none is a mistake of ours and shows its
  * stack.
  */
-function report(error: unknown): number {
+function report(thrown: unknown): number {
+  const error = explained(thrown, buildDirectory);
   if (error instanceof Error && "code" in error && !String(error.code).startsWith("ERR_")) {
     process.stderr.write(`virga: ${error.message}\n`);
     return error instanceof VirgaError ? error.exitCode : EXIT_RUNNER;

@@ -7,15 +7,19 @@ import type { Forward } from "./qemu/index.ts";
 
 const KIB = 1024;
 const SECONDS_MAX = 86_400;
+const PORT_MAX = 65_535;
 const UNITS: Readonly<Record<string, number>> = { K: KIB, M: KIB ** 2, G: KIB ** 3 };
 
 /**
- * `128M`, `1G`, `65536K`, also with `iB` or `B` behind; a bare number is MiB, as for QEMU. Returns
- * bytes.
+ * `128M`, `1G`, `65536K`, also with `iB` or `B` behind. Returns bytes. A bare number is refused:
+ * some tools take it for bytes, others for MiB.
  */
 export function parseSize(option: string, text: string): number {
-  const match = /^([0-9]+(?:\.[0-9]+)?)\s*([KMG]?)(?:i?B)?$/i.exec(text.trim());
-  const unit = UNITS[(match?.[2] || "M").toUpperCase()] ?? 0;
+  const match = /^([0-9]+(?:\.[0-9]+)?)\s*([KMG])(?:i?B)?$/i.exec(text.trim());
+  if (/^[0-9]+$/.test(text)) {
+    throw new UsageError(`${option} ${text}: the unit is missing; ${text}M or ${text}G?`);
+  }
+  const unit = UNITS[(match?.[2] ?? "").toUpperCase()] ?? 0;
   const bytes = Number(match?.[1]) * unit;
   if (match === null || !Number.isSafeInteger(Math.round(bytes)) || bytes < KIB) {
     throw new UsageError(`${option} ${text}: expected a size such as 128M or 1G`);
@@ -55,9 +59,12 @@ export function parseForward(option: string, text: string): Forward {
   const match = /^([0-9]+)(?::([0-9]+))?(?:\/(tcp|udp))?$/.exec(text);
   const hostPort = Number(match?.[1]);
   const guestPort = Number(match?.[2] ?? match?.[1]);
-  const isPort = (port: number): boolean => port >= 1 && port <= 65_535;
-  if (match === null || !isPort(hostPort) || !isPort(guestPort)) {
+  const isPort = (port: number): boolean => port >= 1 && port <= PORT_MAX;
+  if (match === null) {
     throw new UsageError(`${option} ${text}: expected HOST:GUEST, such as 6379:6379`);
+  }
+  if (!isPort(hostPort) || !isPort(guestPort)) {
+    throw new UsageError(`${option} ${text}: ports are 1 to ${PORT_MAX}`);
   }
   return { hostPort, guestPort, protocol: match[3] === "udp" ? "udp" : "tcp" };
 }

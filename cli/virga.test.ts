@@ -20,6 +20,7 @@ after(() => rmSync(folder, { recursive: true }));
 
 const START = { event: "start", ns: 1 };
 const LISTEN = { event: "listen", port: 6379, protocol: "tcp" };
+const SERVE = { event: "serve", port: 6379 };
 
 interface Result {
   readonly status: number | null;
@@ -107,7 +108,7 @@ test("a signal, a panic and an unexplained end have their own statuses", async (
       1,
       /ended with status 1 before it was reachable; it tried to fork.*foreground/,
     ],
-    [{ ending: "reset" }, 125, /the machine was reset: the kernel failed/],
+    [{ ending: "reset" }, 125, /the machine was reset(: the kernel failed| or switched off at once)/],
   ];
   for (const [options, status, message] of cases) {
     const result = await virga("run", "--kernel", kernel("end", options), "/bin/true");
@@ -117,7 +118,11 @@ test("a signal, a panic and an unexplained end have their own statuses", async (
 });
 
 test("a machine left running is listed, heard and stopped", async () => {
-  const file = kernel("serve", { console: "serving\n", events: [START, LISTEN], ending: "halt" });
+  const file = kernel("serve", {
+    console: "serving\n",
+    events: [START, LISTEN, SERVE],
+    ending: "halt",
+  });
   const { port, server } = await freePort();
   const forward = `${port}:6379`;
   const run = ["run", "--kernel", file, "--name", "web", "--detach"];
@@ -175,13 +180,14 @@ test("an attached machine that is stopped from elsewhere has not vanished", asyn
 });
 
 test("a QEMU that fails is told with its last words, in the background too", async () => {
-  const file = kernel("refused", { events: [START], ending: "halt" });
+  const file = join(folder, "refused.elf");
+  writeFileSync(file, "no kernel at all");
   for (const options of [[], ["--detach"]]) {
     const { status, stderr } = await virga(
-      ...["run", "--kernel", file, ...options, "--memory", "100000G", "/bin/true"],
+      ...["run", "--kernel", file, "--name", "refused", ...options, "/bin/true"],
     );
     assert.equal(status, 125, stderr);
-    assert.match(stderr, /QEMU failed with status 1: .*memory/);
+    assert.match(stderr, /QEMU failed with status 1: .*kernel/);
   }
 });
 
@@ -193,6 +199,20 @@ test("a machine that can't be asked ends at once", async () => {
   const { status, stderr } = await virga("stop", "deaf");
   assert.equal(status, 0);
   assert.match(stderr, /deaf can't be sent a signal: .*; its machine was ended/);
+});
+
+test("a server that listens and never asks for a connection is not called reachable", async () => {
+  const events = [START, LISTEN, { event: "exit", code: 3 }];
+  const file = kernel("deaf-server", { events, ending: "reset" });
+  const { server, port } = await freePort();
+  await new Promise((resolve) => server.close(resolve));
+  for (const options of [[], ["--detach"]]) {
+    const run = ["run", "--kernel", file, ...options, "--port", `${port}:6379`, "/bin/true"];
+    const { status, stderr } = await virga(...run);
+    assert.equal(status, 3, stderr);
+    assert.doesNotMatch(stderr, /is reachable/);
+    assert.match(stderr, /ended with status 3 before it was reachable/);
+  }
 });
 
 test("a runner that is killed takes its machine along and leaves nothing", async () => {
@@ -213,9 +233,12 @@ test("a runner that is killed takes its machine along and leaves nothing", async
 test("what cannot run is refused in one line", async () => {
   const script = join(folder, "script");
   writeFileSync(script, "#!/bin/sh\n");
+  const orphan = join(folder, "orphan");
+  writeFileSync(orphan, "#!/no/such\n", { mode: 0o755 });
   const cases: [args: string[], status: number, message: RegExp][] = [
     [["run", "./no-such-file"], 127, /no such program: \.\/no-such-file/],
-    [["run", script], 126, /is not a Linux program \(ELF\): it is a script/],
+    [["run", script], 126, /script may not be executed; chmod \+x/],
+    [["run", orphan], 127, /no such program: \/no\/such \(the interpreter of .*orphan\)/],
     [["run", "--memory", "1M", "/bin/true"], 125, /too little memory: 1M/],
     [["run", "--root", "/no/such", "--", "/x"], 125, /there is no such folder/],
     [["run", "--cpus", "many", "/bin/true"], 2, /--cpus many/],
@@ -240,6 +263,26 @@ test("QEMU missing is said with the package that has it", async () => {
   );
   assert.equal(result.status, 125);
   assert.match(result.stderr, /(qemu-system-x86_64|mkfs\.erofs) is missing; install it/);
+});
+
+test("two runs that race for a port have one loser, who is told why", async () => {
+  const events = [START, LISTEN, SERVE];
+  const file = kernel("race", { events, ending: "halt" });
+  const { server, port } = await freePort();
+  await new Promise((resolve) => server.close(resolve));
+  const run = (): Promise<Result> =>
+    virga(...["run", "--kernel", file, "--detach", "--port", `${port}:6379`, "/bin/true"]);
+  const results = await Promise.all([run(), run()]);
+  assert.deepEqual(results.map((each) => each.status).sort(), [0, 125]);
+  const loser = results.find((each) => each.status === 125);
+  assert.match(loser?.stderr ?? "", new RegExp(`^virga: port ${port} \\(tcp\\) is in use`, "m"));
+  await virga("stop", "--all", "--timeout", "0");
+});
+
+test("the version is told", async () => {
+  const { status, stdout } = await virga("--version");
+  assert.equal(status, 0);
+  assert.match(stdout, /^virga \d+\.\d+\.\d+\n$/);
 });
 
 test("every command has help", async () => {

@@ -148,11 +148,20 @@ function table(machines: readonly MachineState[]): string {
   const all = [["NAME", "STATUS", "PID", "MEMORY", "PORTS", "PROGRAM"], ...rows];
   const widths = (all[0] ?? []).map((_, at) => Math.max(...all.map((row) => row[at]?.length ?? 0)));
   const line = (row: readonly string[]): string =>
-    row
-      .map((cell, at) => cell.padEnd(widths[at] ?? 0))
-      .join("  ")
-      .trimEnd();
+    fit(
+      row
+        .map((cell, at) => cell.padEnd(widths[at] ?? 0))
+        .join("  ")
+        .trimEnd(),
+      process.stdout.isTTY ? process.stdout.columns : undefined,
+    );
   return `${all.map(line).join("\n")}\n`;
+}
+
+/** A line such that the terminal need not break it. */
+export function fit(line: string, columns: number | undefined): string {
+  if (columns === undefined || line.length <= columns) return line;
+  return `${line.slice(0, Math.max(0, columns - 1))}…`;
 }
 
 function statusOf(machine: MachineState): string {

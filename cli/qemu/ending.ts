@@ -35,6 +35,9 @@ const CAUSES: Readonly<Record<string, string>> = {
   "host-signal": "QEMU was ended by a signal",
 };
 
+/** So early that our request for events had not been read. */
+const AT_ONCE = "the machine was reset or switched off at once, before QEMU could say why";
+
 export function endOf(facts: EndFacts): MachineEnd {
   const { last } = facts;
   switch (last?.event) {
@@ -54,8 +57,8 @@ function causeOf({ code, signal, complaint, shutdown }: EndFacts): string {
   if (signal === "SIGKILL") return "QEMU was killed (SIGKILL); has this host run out of memory?";
   if (signal !== null) return withWords(`QEMU was ended by ${signal}`, complaint);
   if (code !== 0) return withWords(`QEMU failed with status ${code}`, complaint);
-  const cause = CAUSES[shutdown ?? ""] ?? `QEMU ended with status 0 (${shutdown ?? "no reason"})`;
-  return withWords(cause, complaint);
+  if (shutdown === null) return withWords(AT_ONCE, complaint);
+  return withWords(CAUSES[shutdown] ?? `QEMU ended with status 0 (${shutdown})`, complaint);
 }
 
 /** The last line of QEMU's own, without the program's name in front. */

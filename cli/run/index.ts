@@ -3,7 +3,7 @@
  * console and signals on, says when and where it is reachable, and ends with the program's status.
  */
 import { basename } from "node:path";
-import { EXIT_PANIC, EXIT_RUNNER, MachineVanishedError, UsageError } from "../errors.ts";
+import { EXIT_PANIC, MachineVanishedError, PortInUseError, UsageError } from "../errors.ts";
 import { imageOfFolder, imageOfProgram, imageOfRecipe, type RootImage } from "../image/index.ts";
 import { claimName, forget, sweep, writeRecord } from "../machines/registry.ts";
 import { buildKernel, loadNames } from "../modules.ts";
@@ -25,6 +25,8 @@ import { checkPorts } from "./ports.ts";
 import { Reporter } from "./report.ts";
 import { Signals } from "./signals.ts";
 
+const NS_PER_MS = 1_000_000n;
+
 /** What the kernel uses of the machine. */
 const KERNEL_CPUS = 1;
 
@@ -32,8 +34,8 @@ const KERNEL_CPUS = 1;
 const SIGPIPE = 13;
 const SIGKILL = 9;
 
-/** How long `--detach` waits for the program to be reachable. */
-const DETACH_WAIT_MS = 60_000;
+/** How often `--detach` says that it still waits for the program to be reachable. */
+const DETACH_PROGRESS_MS = 10_000;
 
 export async function run(args: readonly string[]): Promise<number> {
   const options = parseRun(args);
@@ -41,14 +43,10 @@ export async function run(args: readonly string[]): Promise<number> {
   if (options.cpus > KERNEL_CPUS) {
     note(`--cpus ${options.cpus}: the kernel uses one CPU so far, the others stay idle`);
   }
-  const composing = imageFor(options);
-  // A recipe is fetched while the kernel is compiled; with anything else the likely mistakes are
-  // found first.
-  if (options.subject.kind !== "recipe") await composing;
-  const [kernel, image] = await Promise.all([
-    options.kernel ?? buildKernel(options.isDebug),
-    composing,
-  ]);
+  // First, so that the likely mistakes, and that there is no network, are known before anything is
+  // compiled.
+  const image = await imageFor(options);
+  const kernel = options.kernel ?? (await buildKernel(options.isDebug));
   await sweep();
   const { name, folder } = await claimName(options.name, options.isNameFixed);
   const reporter = new Reporter(name, options);
@@ -126,8 +124,9 @@ function machineFor(
   const { subject } = options;
   const cwd = subject.kind === "recipe" ? subject.recipe.cwd : undefined;
   const commandLine = kernelCommandLine({
-    argv: [image.program, ...options.args],
-    env: options.env,
+    argv: [image.program, ...image.scriptArguments, ...options.args],
+    env: environmentOf(options.env, standard),
+    timeNs: BigInt(Date.now()) * NS_PER_MS,
     ...(cwd === undefined ? {} : { cwd }),
     // QEMU's user network always gives this address, and asking for it by DHCP would cost a round
     // trip or two.
@@ -136,8 +135,11 @@ function machineFor(
     ...standard,
     ...(options.isDebug ? { log: "info" as const } : {}),
   });
-  if (commandLine.length > COMMAND_LINE_MAX) {
-    throw new UsageError(`arguments and environment are too long: ${commandLine.length} bytes`);
+  const bytes = Buffer.byteLength(commandLine);
+  if (bytes > COMMAND_LINE_MAX) {
+    throw new UsageError(
+      `arguments and environment are too long: ${bytes} bytes; the limit is ${COMMAND_LINE_MAX}`,
+    );
   }
   return {
     machine: options.machine,
@@ -148,6 +150,20 @@ function machineFor(
     commandLine,
     disks: [{ path: image.path, readOnly: true }],
     network: { kind: "user", forwards: options.forwards },
+  };
+}
+
+/** What a login gives a program at least; and a terminal's kind, where it has one. */
+function environmentOf(
+  own: Readonly<Record<string, string>>,
+  { stdin, stdout, stderr }: Pick<BootOptions, "stdin" | "stdout" | "stderr">,
+): Record<string, string> {
+  const hasTerminal = stdin === "terminal" || stdout === "terminal" || stderr === "console";
+  return {
+    PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    HOME: "/root",
+    ...(hasTerminal ? { TERM: process.env.TERM ?? "dumb" } : {}),
+    ...own,
   };
 }
 
@@ -180,28 +196,34 @@ function programOf(subject: Exclude<RunOptions["subject"], { kind: "recipe" }>):
   return basename(subject.kind === "program" ? subject.path : subject.program);
 }
 
+/**
+ * Waits until the machine is reachable or has ended, however long that takes: only the program
+ * knows. Somebody who has waited enough interrupts us, and the machine stays.
+ */
 async function detach(
   machine: Machine,
   ready: Promise<"ready">,
   reporter: Reporter,
 ): Promise<number> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<"late">((resolve) => {
-    timer = setTimeout(() => resolve("late"), DETACH_WAIT_MS);
-  });
-  const first = await Promise.race([ready, late, machine.ended]);
-  clearTimeout(timer);
+  const { name } = reporter;
+  const begin = performance.now();
+  const progress = setInterval(() => {
+    const seconds = Math.round((performance.now() - begin) / 1000);
+    note(
+      `${name} runs since ${seconds} s and does not serve ${reporter.missing} yet; \`virga logs ${name}\``,
+    );
+  }, DETACH_PROGRESS_MS);
+  const first = await Promise.race([ready, machine.ended]);
+  clearInterval(progress);
   machine.release();
   if (first === "ready") return 0;
-  const logs = `see \`virga logs ${reporter.name}\``;
-  if (first !== "late") {
-    const status = statusOf(first, 0, reporter);
-    note(logs);
-    return status;
-  }
-  note(`${reporter.name} runs but is not reachable yet; ${logs}`);
-  return EXIT_RUNNER;
+  const status = statusOf(first, 0, reporter);
+  note(`see \`virga logs ${name}\``);
+  return status;
 }
+
+/** QEMU's words where another run took the port since we looked whether it is free. */
+const LOST_PORT = /host forwarding rule '(tcp|udp):127\.0\.0\.1:(\d+)-/;
 
 function statusOf(end: MachineEnd, signal: number, reporter: Reporter): number {
   reporter.end(end);
@@ -215,7 +237,10 @@ function statusOf(end: MachineEnd, signal: number, reporter: Reporter): number {
     case "stopped":
       // Not by a signal of ours: by `virga stop`, as if by SIGKILL.
       return 128 + (signal || SIGKILL);
-    case "vanished":
+    case "vanished": {
+      const port = LOST_PORT.exec(end.detail);
+      if (port !== null) throw new PortInUseError(Number(port[2]), port[1] ?? "");
       throw new MachineVanishedError(reporter.name, end.detail);
+    }
   }
 }

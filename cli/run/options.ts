@@ -6,10 +6,17 @@
  *   virga run [options] --root FOLDER [--] PROGRAM [arguments]
  */
 import { existsSync, statSync } from "node:fs";
+import { totalmem } from "node:os";
 import { basename, join } from "node:path";
 import { findRecipe, type Recipe, recipes } from "../../apps/index.ts";
 import { parseOptions, splitArguments } from "../arguments.ts";
-import { ProgramNotFoundError, TooLittleMemoryError, UsageError, VirgaError } from "../errors.ts";
+import {
+  ProgramNotFoundError,
+  TooLittleMemoryError,
+  TooMuchMemoryError,
+  UsageError,
+  VirgaError,
+} from "../errors.ts";
 import {
   ACCELERATORS,
   type Accelerator,
@@ -71,7 +78,7 @@ export const RUN_OPTIONS = {
 } as const;
 
 /** Below this the kernel does not boot, whatever the program. */
-export const MEMORY_LEAST = 2 * 1024 * 1024;
+export const MEMORY_LEAST = 4 * 1024 * 1024;
 const MEMORY_DEFAULT = "128M";
 /** The kernel runs one CPU so far; the option is there for when it runs more. */
 const CPUS_MOST = 64;
@@ -87,6 +94,9 @@ export function parseRun(args: readonly string[]): RunOptions {
   const memoryBytes = parseSize("--memory", memoryText);
   if (memoryBytes < MEMORY_LEAST) {
     throw new TooLittleMemoryError(memoryText, formatSize(MEMORY_LEAST));
+  }
+  if (memoryBytes > totalmem()) {
+    throw new TooMuchMemoryError(memoryText, formatSize(totalmem()));
   }
   const given = (values.port ?? []).map((text) => parseForward("--port", text));
   checkForwards(given);

@@ -24,14 +24,19 @@ export class Reporter {
     this.#awaited = new Set(options.awaited);
   }
 
+  /** What it is not reachable on yet, of what it is to be. */
+  get missing(): string {
+    return [...this.#awaited].map((port) => `port ${port}`).join(", ");
+  }
+
   /** Takes an event; true when it is the one that makes the machine ready. */
   event(event: MachineEvent, atMs: number): boolean {
-    if (event.event === "listen") {
-      this.#awaited.delete(event.port);
-      this.#hint(event.port);
-    }
+    if (event.event === "listen") this.#hint(event.port);
+    const isServing =
+      event.event === "serve" || (event.event === "listen" && event.protocol === "udp");
+    if (isServing) this.#awaited.delete(event.port);
     if (event.event === "fork") this.#hasForked = true;
-    const isSign = event.event === "listen" || event.event === "start";
+    const isSign = isServing || event.event === "start";
     if (this.#isReady || !isSign || this.#awaited.size > 0) return false;
     this.#isReady = true;
     this.#ready(atMs);

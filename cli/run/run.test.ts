@@ -7,6 +7,7 @@ import {
   PortInUseError,
   ProgramNotFoundError,
   TooLittleMemoryError,
+  TooMuchMemoryError,
   UsageError,
 } from "../errors.ts";
 import { ConsoleFilter, type Names } from "./console.ts";
@@ -76,7 +77,11 @@ test("wrong values are refused, each with its option's name", () => {
   const wrong: [args: string[], message: RegExp][] = [
     [["--memory", "lots", "redis"], /--memory lots/],
     [["--cpus", "0", "redis"], /--cpus 0/],
-    [["--port", "70000:1", "redis"], /--port 70000:1/],
+    [["--port", "70000:1", "redis"], /--port 70000:1: ports are 1 to 65535/],
+    [["--port", "0", "redis"], /--port 0: ports are 1 to 65535/],
+    [["--memory", "128", "redis"], /--memory 128: the unit is missing; 128M or 128G\?/],
+    [["--memory", "-5M", "redis"], /--memory: its value begins with a dash/],
+    [["--memory=-5M", "redis"], /--memory -5M: expected a size/],
     [["--port", "1:2:3", "redis"], /--port 1:2:3/],
     [["--port", "80:1", "--port", "80:2", "redis"], /given twice/],
     [["--machine", "vax", "redis"], /--machine vax: expected microvm or q35 or pc/],
@@ -94,6 +99,7 @@ test("wrong values are refused, each with its option's name", () => {
     );
   }
   assert.throws(() => parseRun(["--memory", "1M", "redis"]), TooLittleMemoryError);
+  assert.throws(() => parseRun(["--memory", "90000G", "redis"]), TooMuchMemoryError);
 });
 
 test("standard input is fed from what may have something to say", () => {
@@ -178,9 +184,9 @@ test("ready is when all awaited ports listen, or at the start if none is awaited
   try {
     const server = new Reporter("x", { ...options, awaited: [1, 2] });
     assert.equal(server.event({ event: "start", ns: 1 }, 1), false);
-    assert.equal(server.event({ event: "listen", port: 1, protocol: "tcp" }, 1), false);
-    assert.equal(server.event({ event: "listen", port: 2, protocol: "tcp" }, 1), true);
-    assert.equal(server.event({ event: "listen", port: 2, protocol: "tcp" }, 1), false);
+    assert.equal(server.event({ event: "serve", port: 1 }, 1), false);
+    assert.equal(server.event({ event: "serve", port: 2 }, 1), true);
+    assert.equal(server.event({ event: "serve", port: 2 }, 1), false);
     const tool = new Reporter("x", { ...options, awaited: [] });
     assert.equal(tool.event({ event: "start", ns: 1 }, 1), true);
   } finally {

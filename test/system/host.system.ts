@@ -5,7 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough, Readable } from "node:stream";
@@ -252,6 +252,35 @@ test("outputs that are one pipe are one to the program, in the order it wrote", 
   });
   await new Promise((resolve) => shell.once("close", resolve));
   assert.match(text, /^answer\nremark\n[\s\S]*#0 0x/m);
+});
+
+test("a program finds a home, a path, the time, and its files' times", { skip }, async () => {
+  const run = async (...args: string[]): Promise<string> => {
+    const command = virga("run", "--kernel", kernel, ...args);
+    command.child.stdin?.end();
+    const { status, stdout, stderr } = await command.ended;
+    assert.equal(status, 0, stderr);
+    return stdout;
+  };
+  const variables = await run("--env", "HOME=/tmp", "/usr/bin/env");
+  assert.match(variables, /^PATH=.*:\/usr\/bin:/m);
+  assert.match(variables, /^HOME=\/tmp$/m);
+  const before = Date.now();
+  const now = Number(await run("/bin/date", "+%s%3N"));
+  assert(now >= before && now <= Date.now(), `${before} ${now} ${Date.now()}`);
+  const [path, modified] = ["/usr/bin/stat", Math.floor(statSync("/usr/bin/stat").mtimeMs / 1000)];
+  assert.equal((await run(path, "-L", "-c", "%Y", path)).trim(), String(modified));
+});
+
+test("a script is run by its interpreter, with its path and its arguments", { skip }, async () => {
+  const script = join(state, "greet.sh");
+  writeFileSync(script, '#!/bin/sh -e\necho "$0 $1"\nexit 5\n', { mode: 0o755 });
+  const { child, ended } = virga("run", "--name", "script", "--kernel", kernel, script, "a b");
+  child.stdin?.end();
+  const { status, stdout, stderr } = await ended;
+  assert.equal(status, 5, stderr);
+  assert.equal(stdout, `${script} a b\n`);
+  rmSync(script);
 });
 
 test("an output that is full ends the run with the reason, and no machine stays", {
