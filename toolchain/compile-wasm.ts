@@ -31,6 +31,8 @@ export async function compileWasm(options: WasmOptions): Promise<void> {
     path.join("kernel", "runtime", "index"),
     "--transform",
     path.join(repositoryRoot, "toolchain", "assemblyscript-runtime.mjs"),
+    "--transform",
+    path.join(repositoryRoot, "toolchain", "assemblyscript-inlining.mjs"),
     "--exportStart",
     "initializeGlobals",
     // Exported, the function table counts as called from outside. Otherwise the optimizer takes it

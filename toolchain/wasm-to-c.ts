@@ -7,7 +7,8 @@
  *  - the instance is a static variable and no parameter;
  *  - the function table is a constant array, and an indirect call is one load and a call (its index and type
  *    are checked in debug builds only: the AssemblyScript type checker has done it already);
- *  - functions carry their TypeScript names in the symbol table.
+ *  - functions carry their TypeScript names in the symbol table;
+ *  - what assemblyscript-inlining.mjs keeps apart stays apart.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
@@ -131,6 +132,31 @@ function nameSymbols(text: string): string {
   );
 }
 
+/** The functions that the stubs of virtual calls call. */
+function dispatchedFunctions(text: string): Set<string> {
+  const names = new Set<string>();
+  for (const [body] of text.matchAll(
+    /^\w+ w2c_kernel_\w+0x40override\([^;]*?\) \{\n[\s\S]*?^\}/gm,
+  )) {
+    const [, ...calls] = body.matchAll(/\b(w2c_kernel_\w+)\(/g);
+    for (const [, name = ""] of calls) names.add(name);
+  }
+  return names;
+}
+
+/** See assemblyscript-inlining.mjs. */
+function keepApart(text: string): string {
+  const dispatched = dispatchedFunctions(text);
+  if (dispatched.size === 0) throw new ToolError("wasm2c's output has changed: no virtual calls");
+  return text.replace(
+    /^static (\w+ (w2c_kernel_\w+)\([^;{]*\);)$/gm,
+    (line, declaration: string, name: string) => {
+      if (name.endsWith("Slowly")) return `static __attribute__((noinline, cold)) ${declaration}`;
+      return dispatched.has(name) ? `static __attribute__((noinline)) ${declaration}` : line;
+    },
+  );
+}
+
 export function rewriteC(source: string): string {
   let text = source;
   text = replaceRequired(
@@ -186,7 +212,7 @@ export function rewriteC(source: string): string {
     /^void wasm2c_kernel_instantiate\(.*\{/m,
     "void wasm2c_kernel_instantiate(void) {",
   );
-  return nameSymbols(text);
+  return keepApart(nameSymbols(text));
 }
 
 export function rewriteHeader(source: string): string {
