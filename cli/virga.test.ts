@@ -108,7 +108,11 @@ test("a signal, a panic and an unexplained end have their own statuses", async (
       1,
       /ended with status 1 before it was reachable; it tried to fork.*foreground/,
     ],
-    [{ ending: "reset" }, 125, /the machine was reset(: the kernel failed| or switched off at once)/],
+    [
+      { ending: "reset" },
+      125,
+      /the machine was reset(: the kernel failed| or switched off at once)/,
+    ],
   ];
   for (const [options, status, message] of cases) {
     const result = await virga("run", "--kernel", kernel("end", options), "/bin/true");

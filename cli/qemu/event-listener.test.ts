@@ -16,7 +16,7 @@ test("a connection that was made and ended before we looked is heard", async () 
   const events = await listenForEvents(path, (piece) => {
     text += piece;
   });
-  const code = "require('net').connect(process.argv[1]).end('an event')";
+  const code = "require('net').connect(process.argv[1]).end('an event', process.exit)";
   execFileSync(process.execPath, ["-e", code, path]); // nothing of ours runs meanwhile
   await events.drained();
   events.close();
