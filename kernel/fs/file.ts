@@ -187,7 +187,11 @@ export function fileGet(file: File): void {
 
 /** Gives one reference back. */
 export function filePut(file: File): void {
-  if (--file.references > 0) return;
+  if (--file.references <= 0) fileEndSlowly(file);
+}
+
+/** The last reference is gone. */
+function fileEndSlowly(file: File): void {
   if (fileLockCount != 0) dropFileLocks(file);
   file.dropObservers();
   file.release();

@@ -17,7 +17,7 @@
  * because the application may change its own while the call sleeps.
  */
 import { EFAULT, EINVAL, ENOMEM } from "../lib/errno";
-import { copyChecked, loadUser, userRange } from "../linux/user-memory";
+import { copyChecked, loadUser, USER_END, userRange } from "../linux/user-memory";
 import { heapAlloc, heapFree } from "../runtime/heap";
 
 /** Linux's UIO_MAXIOV. */
@@ -41,8 +41,23 @@ export class IoVector {
   private next: usize;
   private end: usize;
 
-  /** One buffer of the application, of which at most RW_COUNT_MAX bytes are used. 0 or -EFAULT. */
+  /**
+   * One buffer of the application, of which at most RW_COUNT_MAX bytes are used. 0 or -EFAULT.
+   *
+   * Every `read` and `write` comes by here, with a buffer that is neither large nor near the end of
+   * its half: that is seen at one look each. All else takes the long way.
+   */
+  @inline
   setUser(base: u64, length: u64): i32 {
+    const isPlain = length <= RW_COUNT_MAX && base <= USER_END - RW_COUNT_MAX;
+    if (!isPlain || this.vectors != 0) return this.setUserSlowly(base, length);
+    this.base = base;
+    this.length = length;
+    this.remaining = length;
+    return 0;
+  }
+
+  private setUserSlowly(base: u64, length: u64): i32 {
     if (!userRange(base, length)) return -EFAULT;
     this.setKernel(base, length);
     return 0;
@@ -120,6 +135,20 @@ export class IoVector {
    * could be. May sleep.
    */
   put(from: u64, n: u64): i64 {
+    if (n > this.length) return this.putSlowly(from, n);
+    return this.moved(n, copyChecked(this.base, from, n));
+  }
+
+  /** What comes of a copy within the current buffer of which `failed` bytes were not copied. */
+  @inline
+  private moved(n: u64, failed: u64): i64 {
+    const done = n - failed;
+    this.consume(done);
+    return done != 0 || failed == 0 ? <i64>done : -EFAULT;
+  }
+
+  /** From one buffer to the next. */
+  private putSlowly(from: u64, n: u64): i64 {
     let done: u64 = 0;
     while (done < n && this.advance()) {
       const step = min(this.length, n - done);
@@ -136,6 +165,11 @@ export class IoVector {
    * could be. May sleep.
    */
   take(to: u64, n: u64): i64 {
+    if (n > this.length) return this.takeSlowly(to, n);
+    return this.moved(n, copyChecked(to, this.base, n));
+  }
+
+  private takeSlowly(to: u64, n: u64): i64 {
     let done: u64 = 0;
     while (done < n && this.advance()) {
       const step = min(this.length, n - done);

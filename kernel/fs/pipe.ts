@@ -132,9 +132,19 @@ export class Pipe {
     const n = <u32>min(io.remaining, <u64>this.used());
     const start = this.tail & this.mask;
     const contiguous = this.mask + 1 - start;
+    if (n > contiguous) return this.readWrappedSlowly(io, n, contiguous);
     SleepLock.acquire(this);
-    let done = io.put(this.ring + start, min(n, contiguous));
-    if (n > contiguous && done == <i64>contiguous) {
+    const done = io.put(this.ring + start, n);
+    SleepLock.release(this);
+    if (done > 0) this.took(<u32>done);
+    return done;
+  }
+
+  /** Reads n bytes, of which `contiguous` lie before the end of the ring. */
+  private readWrappedSlowly(io: IoVector, n: u32, contiguous: u32): i64 {
+    SleepLock.acquire(this);
+    let done = io.put(this.ring + (this.tail & this.mask), contiguous);
+    if (done == <i64>contiguous) {
       const more = io.put(this.ring, n - contiguous);
       if (more > 0) done += more;
     }
@@ -155,7 +165,7 @@ export class Pipe {
       this.lockHeld ||
       this.reader == null
     ) {
-      return this.writeSlow(io, flags);
+      return this.writeSlowly(io, flags);
     }
     SleepLock.acquire(this);
     const done = io.take(this.ring + start, n);
@@ -165,7 +175,7 @@ export class Pipe {
   }
 
   /** All writes that wrap, grow the ring, wait, or fail. */
-  private writeSlow(io: IoVector, flags: u32): i64 {
+  private writeSlowly(io: IoVector, flags: u32): i64 {
     if (io.remaining == 0) return 0;
     // What has to fit at once: all of a small write, something of a large one.
     let need: u32 = io.remaining <= PIPE_BUF ? <u32>io.remaining : 1;

@@ -8,9 +8,11 @@ let page: u64 = 0;
 
 /** Its physical address, borrowed; 0 when memory is short. */
 export function zeroPage(): u64 {
-  if (page == 0) {
-    page = allocPages(0);
-    if (page != 0) fill(directMap(page), 0, PAGE_SIZE);
-  }
+  return page != 0 ? page : makeZeroPageSlowly();
+}
+
+function makeZeroPageSlowly(): u64 {
+  page = allocPages(0);
+  if (page != 0) fill(directMap(page), 0, PAGE_SIZE);
   return page;
 }

@@ -256,7 +256,7 @@ function deadlineOf(ns: u64, isAbsolute: bool, isRealtime: bool): u64 {
 }
 
 /** The operations that may wait; `timeout` is the address of a struct timespec, or 0. */
-function waitingCall(
+function waitSlowly(
   address: u64,
   op: u32,
   value: u32,
@@ -299,6 +299,21 @@ export function sys_futex(
   address2: u64,
   value3: u32,
 ): i64 {
+  const plain = op & ~FUTEX_PRIVATE_FLAG;
+  if (plain == FUTEX_WAKE) return wakeAt(address, op, value, FUTEX_BITSET_MATCH_ANY);
+  if (plain == FUTEX_WAIT) return waitSlowly(address, op, value, timeout, address2, value3);
+  return futexSlowly(address, op, value, timeout, address2, value3);
+}
+
+/** All but what locks and condition variables do all the time. */
+function futexSlowly(
+  address: u64,
+  op: u32,
+  value: u32,
+  timeout: u64,
+  address2: u64,
+  value3: u32,
+): i64 {
   const command = op & ~(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME);
   if ((op & FUTEX_CLOCK_REALTIME) != 0 && !hasClock(command)) return -ENOSYS;
   // Of an operation without a timeout, its place holds another count.
@@ -309,7 +324,7 @@ export function sys_futex(
     case FUTEX_LOCK_PI:
     case FUTEX_LOCK_PI2:
     case FUTEX_WAIT_REQUEUE_PI:
-      return waitingCall(address, op, value, timeout, address2, value3);
+      return waitSlowly(address, op, value, timeout, address2, value3);
     case FUTEX_WAKE:
       return wakeAt(address, op, value, FUTEX_BITSET_MATCH_ANY);
     case FUTEX_WAKE_BITSET:

@@ -88,8 +88,8 @@ export class Thread {
   /** The Linux side of the thread: a Task (linux/task.ts). */
   task: usize;
 
-  /** Buffers of the current system call. */
-  io!: IoVector;
+  /** The IoVector of `io`, by its number: the compiler need not look whether there is one. */
+  private ioAddress: usize;
   /** For single values on their way to the application (linux/user-memory.ts). */
   scratch: u64;
   /** What a kernel thread runs: index in the function table, and its argument. */
@@ -99,6 +99,16 @@ export class Thread {
   totalRuntime: u64;
   name0: u64;
   name1: u64;
+
+  /** Buffers of the current system call. */
+  @inline
+  get io(): IoVector {
+    return changetype<IoVector>(this.ioAddress);
+  }
+
+  set io(io: IoVector) {
+    this.ioAddress = changetype<usize>(io);
+  }
 }
 
 if (offsetof<Thread>("record2") + 4 - offsetof<Thread>("record0") != offsetof<WaitRecord>()) {
