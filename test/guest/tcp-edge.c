@@ -3,9 +3,17 @@
  * options that count before or while connecting, connections that end before they are accepted.
  */
 #include "net.h"
-#include <linux/errqueue.h>
 #include <poll.h>
+#include <stdint.h>
 #include <sys/ioctl.h>
+
+/* Of linux/errqueue.h, which does not come with musl. */
+enum { SO_EE_CODE_ZEROCOPY_COPIED = 1, SO_EE_ORIGIN_ZEROCOPY = 5 };
+struct sock_extended_err {
+  uint32_t ee_errno;
+  uint8_t ee_origin, ee_type, ee_code, ee_pad;
+  uint32_t ee_info, ee_data;
+};
 
 static int events_of(int fd, int wanted, int timeout) {
   struct pollfd set = {fd, wanted, 0};
