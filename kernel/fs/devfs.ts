@@ -18,6 +18,7 @@ import { heapAlloc, heapFree } from "../runtime/heap";
 import { ConsoleFile } from "./console-file";
 import { Dentry } from "./dentry";
 import { deviceNumber, setNodeOpener } from "./device-node";
+import { fifoOpen } from "./fifo";
 import { Inode, resultOf } from "./inode";
 import { IoVector } from "./io-vector";
 import { PageSource } from "./page-source";
@@ -148,6 +149,7 @@ function openDevice(inode: Inode, dentry: Dentry, flags: u32): usize {
   if (output && inode.rdev == deviceNumber(MAJOR_VIRTIO_TERMINAL, 0)) {
     return resultOf(attempt(new ConsoleFile(dentry, inode, flags, output)));
   }
+  if ((inode.mode & S_IFMT) == S_IFIFO) return fifoOpen(inode, dentry, flags);
   if ((inode.mode & S_IFMT) != S_IFCHR) return -ENXIO;
   if (rdev >> 8 == MAJOR_MEMORY) {
     switch (rdev & 0xff) {

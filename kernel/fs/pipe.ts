@@ -30,8 +30,10 @@ import { free } from "../runtime/free";
 import { LOCK_PIPE } from "../sched/lock-order";
 import { SleepLock } from "../sched/sleep-lock";
 import { WaitQueue } from "../sched/wait-queue";
+import { FifoFile } from "./fifo";
 import {
   File,
+  fileGet,
   O_NONBLOCK,
   O_RDONLY,
   O_WRONLY,
@@ -50,7 +52,7 @@ export const PIPE_BUF: u32 = 4096;
 const DEFAULT_CAPACITY: u32 = 65536;
 /** Linux's default of fs.pipe-max-size. */
 const CAPACITY_MAX: u32 = 1048576;
-const FIONREAD: u32 = 0x541b;
+export const FIONREAD: u32 = 0x541b;
 const PAGE: u32 = 4096;
 
 let nextInode: u64 = 1;
@@ -285,6 +287,22 @@ export class Pipe {
     return error;
   }
 
+  /** One more reference on the reading end, made if there is none. False when memory is out. */
+  openReader(): bool {
+    const reader = this.reader;
+    if (reader) fileGet(reader);
+    else this.reader = attempt(new PipeReader(this));
+    return this.reader != null;
+  }
+
+  /** As `openReader`, of the writing end. */
+  openWriter(): bool {
+    const writer = this.writer;
+    if (writer) fileGet(writer);
+    else this.writer = attempt(new PipeWriter(this));
+    return this.writer != null;
+  }
+
   freeRing(): void {
     freePages(this.ring - directMap(0), <u32>ctz((this.mask + 1) / PAGE));
   }
@@ -371,13 +389,8 @@ export class PipeWriter extends PipeEnd {
  * short.
  */
 export function pipeCreate(flags: u32): Pipe | null {
-  const memory = allocPages(0);
-  if (memory == 0) return null;
-  const pipe = attempt(new Pipe(directMap(memory)));
-  if (!pipe) {
-    freePages(memory, 0);
-    return null;
-  }
+  const pipe = pipeCreateBare();
+  if (!pipe) return null;
   const reader = attempt(new PipeReader(pipe));
   const writer = attempt(new PipeWriter(pipe));
   if (!reader || !writer) {
@@ -393,8 +406,21 @@ export function pipeCreate(flags: u32): Pipe | null {
   return pipe;
 }
 
+/**
+ * A pipe without ends, for a FIFO: `openReader` and `openWriter` make them. Null when memory is
+ * short.
+ */
+export function pipeCreateBare(): Pipe | null {
+  const memory = allocPages(0);
+  if (memory == 0) return null;
+  const pipe = attempt(new Pipe(directMap(memory)));
+  if (!pipe) freePages(memory, 0);
+  return pipe;
+}
+
 /** The pipe behind an open file, or null when it is none. */
 export function pipeOf(file: File): Pipe | null {
+  if (file instanceof FifoFile) return (<FifoFile>file).pipe;
   return file instanceof PipeEnd ? (<PipeEnd>file).pipe : null;
 }
 
