@@ -64,10 +64,10 @@ import { Endpoint } from "./table";
 import { connectionTimer, keepaliveRestart } from "./timer";
 import {
   URGENT_NONE,
+  urgentFollows,
   urgentLimit,
   urgentPassed,
   urgentPoll,
-  urgentQueued,
   urgentReadable,
 } from "./urgent";
 import { WORK_INPUT } from "./work";
@@ -362,8 +362,13 @@ export class Connection extends Endpoint {
    * pending error.
    */
   send(io: IoVector, more: bool): i64 {
-    const n = this.buffer(io);
-    if (n <= 0) return n;
+    if (!this.canSend()) return this.sendFailure();
+    SleepLock.acquire(this);
+    const n = bufferWrite(this, io);
+    this.letGo();
+    if (n < 0) return n;
+    this.writeBlocked = io.remaining > 0;
+    if (n == 0) return io.remaining > 0 ? -EAGAIN : 0;
     if (more) {
       const cork = this.cork;
       this.cork = true;
@@ -375,23 +380,13 @@ export class Connection extends Endpoint {
     return n;
   }
 
-  /** Buffers what there is room for. Bytes, or as `send`. */
-  @inline
-  private buffer(io: IoVector): i64 {
-    if (!this.canSend()) return this.sendFailure();
-    SleepLock.acquire(this);
-    const n = bufferWrite(this, io);
-    this.letGo();
-    if (n < 0) return n;
-    this.writeBlocked = io.remaining > 0;
-    return n == 0 && io.remaining > 0 ? -EAGAIN : n;
-  }
-
-  /** As `send`, at once; the last byte, if all were taken, is urgent (MSG_OOB). */
+  /** As `send`, at once; the last byte, if there is room for all, is urgent (MSG_OOB). */
   sendUrgent(io: IoVector): i64 {
-    const n = this.buffer(io);
+    if (this.canSend() && io.remaining - 1 < bufferSpace(this)) {
+      urgentFollows(this, <u32>io.remaining);
+    }
+    const n = this.send(io, true);
     if (n <= 0) return n;
-    if (io.remaining == 0) urgentQueued(this);
     const noDelay = this.noDelay;
     this.noDelay = true;
     this.push();

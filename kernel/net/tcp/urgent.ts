@@ -136,9 +136,9 @@ export function urgentPoll(c: Connection, mask: u32): u32 {
   return isAlone && !isEnd ? events & ~(POLLIN | POLLRDNORM) : events;
 }
 
-/** The last byte in the send buffer is urgent. */
-export function urgentQueued(c: Connection): void {
-  c.urgentEnd = c.bufferSequence + c.bufferUsed;
+/** The last of the n bytes that are about to be buffered is urgent. */
+export function urgentFollows(c: Connection, n: u32): void {
+  c.urgentEnd = c.bufferSequence + c.bufferUsed + n;
   c.sendsUrgent = true;
   // A device that cuts would repeat the pointer in each piece.
   c.segmentationMax = 0;
