@@ -155,3 +155,22 @@ test("acpi: the sleep type of S5 is found in AML, and not where it only seems to
   expect(!findSleepTypes(aml, aml + 20), "no name definition");
   expect(!findSleepTypes(aml, aml), "empty");
 });
+
+test("acpi: tables where no processor has memory, and a list without end, are not followed", () => {
+  machine();
+  const xsdt = directMap(XSDT);
+  store64(xsdt + 36, 1 << 60);
+  seal(xsdt, 52, 9);
+  acpiInit(RSDP);
+  expect(acpiTable(FACP) == 0, "beyond all address bits");
+  expect(acpiTable(APIC) != 0, "the others are found");
+  machine();
+  const entries: u64 = 1000;
+  store32(xsdt + 4, 36 + <u32>entries * 8);
+  for (let i: u64 = 0; i < entries; i++) store64(xsdt + 36 + i * 8, FADT);
+  store64(xsdt + 36 + (entries - 1) * 8, MADT);
+  seal(xsdt, 36 + entries * 8, 9);
+  acpiInit(RSDP);
+  expect(acpiTable(FACP) != 0, "the first");
+  expect(acpiTable(APIC) == 0, "not the thousandth");
+});
