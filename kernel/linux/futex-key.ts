@@ -44,6 +44,11 @@ function sharedKey(address: u64): u64 {
  * can be read, or with `isWritten` written: then this may sleep.
  */
 export function futexKey(address: u64, op: u32, isWritten: bool): u64 {
+  const isPlain = (op & FUTEX_PRIVATE_FLAG) != 0 && (address & 3) == 0 && address < USER_END;
+  return isPlain ? address : futexKeySlowly(address, op, isWritten);
+}
+
+function futexKeySlowly(address: u64, op: u32, isWritten: bool): u64 {
   if ((address & 3) != 0) return UNALIGNED;
   if (address >= USER_END) return NO_KEY;
   if ((op & FUTEX_PRIVATE_FLAG) != 0) return address;

@@ -28,7 +28,6 @@ import {
   SIGBUS,
   SIGFPE,
   SIGILL,
-  SIGNAL_MAX,
   SIGSEGV,
   SIGSYS,
   SIGTRAP,
@@ -194,8 +193,8 @@ export function queueTake(queue: SignalQueue, wanted: u64, info: SignalInfo): bo
 
 /** Forgets the pending signals of a set. */
 export function queueDrop(queue: SignalQueue, bits: u64): void {
-  for (let signal = 1; signal <= SIGNAL_MAX; signal++) {
-    if ((queue.pending & bits & signalBit(signal)) == 0) continue;
+  for (let left = queue.pending & bits; left != 0; left &= left - 1) {
+    const signal = <i32>ctz(left) + 1;
     let run = runOf(queue, signal);
     while (run) {
       takeFirst(queue, run);
