@@ -55,7 +55,6 @@ function appendOne(c: Connection, packet: Packet): void {
  * bytes, or -EFAULT when none could be copied. May sleep in the copy: the caller holds the
  * connection's lock.
  */
-@inline
 export function queueRead(c: Connection, io: IoVector, peek: bool): i64 {
   let done: i64 = 0;
   let packet = c.queueFirst;
