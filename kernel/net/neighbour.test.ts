@@ -1,7 +1,7 @@
 import { expect, expectEqual, test } from "../lib/testing";
 import { netNow, netSetNow } from "./clock";
 import { devicePoll } from "./ethernet";
-import { Interface } from "./interface";
+import { Interface, interfaceSetAddress } from "./interface";
 import { ipv4Output } from "./ipv4";
 import { NeighbourState, neighbourCount, neighbourFirst } from "./neighbour";
 import { packetAlloc, packetCount, packetFree, packetFreeCount } from "./packet";
@@ -224,18 +224,31 @@ test("neighbour: answers that nobody asked for make no entry", () => {
   expectState(NeighbourState.REACHABLE, "it was");
 });
 
-test("neighbour: a full table makes room for what is needed", () => {
+test("neighbour: an announcement is no answer, even to who asks", () => {
   start();
+  answering = 0;
+  send();
+  expectState(NeighbourState.INCOMPLETE, "asked");
+  hear(ARP_REQUEST, FORGER, PEER_ADDRESS);
+  expectState(NeighbourState.INCOMPLETE, "nobody has answered");
+  deliver();
+  expectEqual(packets, 0, "the packet waits");
+  hear(ARP_REPLY, OWNER, OUR_ADDRESS);
+  expectState(NeighbourState.REACHABLE, "now somebody has");
+  deliver();
+  expectEqual(lastTo, OWNER, "and gets the packet");
+});
+
+test("neighbour: a full table makes room by what is unused", () => {
+  start();
+  interfaceSetAddress(link, OUR_ADDRESS, 16, 0);
   send();
   for (let i: u32 = 0; i < 1000; i++) {
-    hear(
-      ARP_REQUEST,
-      FORGER + ((<u64>i) << 24),
-      OUR_ADDRESS,
-      (OUR_ADDRESS & ~0xff) + 0x20 + (i & 0x7f),
-    );
-    hear(ARP_REQUEST, FORGER, OUR_ADDRESS, 0x0b00_0000 + i);
+    hear(ARP_REQUEST, FORGER, OUR_ADDRESS, (OUR_ADDRESS & 0xffff_0000) + 0x1000 + i);
+    deliver();
   }
-  expect(neighbourCount() <= 512, "bounded");
+  expectEqual(neighbourCount(), 512, "bounded");
+  const asked = broadcasts;
   expectSentTo(OWNER, "the one in use stays");
+  expectEqual(broadcasts, asked, "and is not asked for again");
 });

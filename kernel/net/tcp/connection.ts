@@ -55,7 +55,7 @@ import { channelDrain } from "./connection-channel";
 import { Listener } from "./listener";
 import { openActive } from "./open";
 import { output } from "./output";
-import { queueDiscard, queueRead } from "./receive-queue";
+import { queueDiscard, queueRead, queueReadUpTo } from "./receive-queue";
 import { noteConsumed } from "./receive-window";
 import { SackBoard } from "./sack";
 import { bufferSpace, bufferWrite } from "./send-buffer";
@@ -410,7 +410,7 @@ export class Connection extends Endpoint {
     if (this.queuedBytes == 0) return this.receiveEmpty();
     if ((flags | this.urgentState) != 0) return this.receiveOtherwise(io, flags);
     SleepLock.acquire(this);
-    const n = queueRead(this, io, false);
+    const n = queueRead(this, io);
     this.letGo();
     if (n > 0) noteConsumed(this, <u32>n);
     return n;
@@ -419,21 +419,18 @@ export class Connection extends Endpoint {
   /** With flags, or around an urgent byte. */
   private receiveOtherwise(io: IoVector, flags: u32): i64 {
     const peek = (flags & MSG_PEEK) != 0;
-    const wanted = io.remaining;
-    let limit: u64 = wanted;
-    if (this.urgentState != URGENT_NONE) {
+    let limit = io.remaining;
+    if (this.urgentState != URGENT_NONE && limit > 0) {
       limit = min<u64>(limit, urgentLimit(this, peek));
-      if (limit == 0) return wanted == 0 ? 0 : this.receiveEmpty();
+      if (limit == 0) return this.receiveEmpty();
     }
     let n: i64;
     if (!peek && (flags & MSG_TRUNC) != 0) {
       n = queueDiscard(this, limit);
     } else {
-      io.remaining = limit;
       SleepLock.acquire(this);
-      n = queueRead(this, io, peek);
+      n = queueReadUpTo(this, io, limit, peek);
       this.letGo();
-      io.remaining += wanted - limit;
     }
     if (peek || n <= 0) return n;
     if (this.urgentState != URGENT_NONE) urgentPassed(this);

@@ -51,11 +51,10 @@ function appendOne(c: Connection, packet: Packet): void {
 }
 
 /**
- * Copies queued bytes to the application, or with `peek` leaves them there as well. Returns the
- * bytes, or -EFAULT when none could be copied. May sleep in the copy: the caller holds the
- * connection's lock.
+ * Copies queued bytes to the application. Returns the bytes, or -EFAULT when none could be copied.
+ * May sleep in the copy: the caller holds the connection's lock.
  */
-export function queueRead(c: Connection, io: IoVector, peek: bool): i64 {
+export function queueRead(c: Connection, io: IoVector): i64 {
   let done: i64 = 0;
   let packet = c.queueFirst;
   while (packet && io.remaining > 0) {
@@ -63,6 +62,25 @@ export function queueRead(c: Connection, io: IoVector, peek: bool): i64 {
     const n = io.put(packet.data, wanted);
     if (n < 0) return done > 0 ? done : n;
     done += n;
+    consume(c, packet, <u32>n);
+    if (packet.length == 0) packet = dropFirst(c, packet);
+    if (<u32>n < wanted) break;
+  }
+  return done;
+}
+
+/**
+ * As `queueRead`, for at most `limit` bytes, no more than the application has room for; with `peek`
+ * they stay in the queue. Apart, so that the frequent read has one caller and no choices.
+ */
+export function queueReadUpTo(c: Connection, io: IoVector, limit: u64, peek: bool): i64 {
+  let left = limit;
+  let packet = c.queueFirst;
+  while (packet && left > 0) {
+    const wanted = <u32>min<u64>(packet.length, left);
+    const n = io.put(packet.data, wanted);
+    if (n < 0) return left < limit ? <i64>(limit - left) : n;
+    left -= <u64>n;
     if (peek) {
       packet = packet.next;
     } else {
@@ -71,7 +89,7 @@ export function queueRead(c: Connection, io: IoVector, peek: bool): i64 {
     }
     if (<u32>n < wanted) break;
   }
-  return done;
+  return <i64>(limit - left);
 }
 
 /** Drops up to n bytes (MSG_TRUNC); returns how many. */

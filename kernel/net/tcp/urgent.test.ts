@@ -109,6 +109,17 @@ test("tcp urgent: a second one takes the place of the first", () => {
   expectEqual(read(100, 9), 1, "behind the second");
 });
 
+test("tcp urgent: one at the mark that a second one replaces does not come back as data", () => {
+  open();
+  withUrgent(1);
+  peer(ACK, 0, 0, 1);
+  withUrgent(3);
+  peer(ACK, 1, 0, 5);
+  expectEqual(read(100, 1), 2, "from behind the first to the second");
+  expectEqual(urgentTake(conn, false), peerByte(3), "the second");
+  expectEqual(read(100, 4), 2, "and behind it");
+});
+
 test("tcp urgent: a pointer to what was received before says nothing", () => {
   open();
   peer(ACK, 0, 0, 10);
