@@ -255,7 +255,7 @@ export function simSend(c: Connection, length: u32, more: bool): i32 {
 
 export function simReceive(c: Connection, length: u32, flags: u32): i32 {
   io.setKernel(addressOf(buffer), length);
-  return <i32>c.receive(io, flags);
+  return <i32>(flags == 0 ? c.receive(io) : c.receiveFlagged(io, flags));
 }
 
 /** A copy from or to the application begins that sleeps on a page fault; and ends. */

@@ -350,7 +350,8 @@ export class TcpSocket extends Socket {
     const c = this.idleConnection();
     if ((flags & (MSG_OOB | MSG_ERRQUEUE)) != 0) return this.receiveAside(c, io, flags, message);
     if (io.remaining == 0) return 0;
-    let n = c.receive(io, flags & (MSG_PEEK | MSG_TRUNC));
+    const passed = flags & (MSG_PEEK | MSG_TRUNC);
+    let n = passed == 0 ? c.receive(io) : c.receiveFlagged(io, passed);
     if (n == -EAGAIN || ((flags & MSG_WAITALL) != 0 && n > 0 && io.remaining > 0)) {
       n = this.receiveSlow(io, flags, n);
     }
@@ -389,7 +390,7 @@ export class TcpSocket extends Socket {
     netPoll();
     while (error == 0) {
       const ticket = this.readTicket();
-      const n = this.idleConnection().receive(io, passed);
+      const n = this.idleConnection().receiveFlagged(io, passed);
       if (n >= 0) {
         total += n;
         if (n == 0 || !waitsForAll || io.remaining == 0) return total;
@@ -404,7 +405,7 @@ export class TcpSocket extends Socket {
         // Data that came together with the signal or the time's end is given all the same.
         if (error != 0) {
           const c = this.idleConnection();
-          const late = c.queuedBytes > 0 ? c.receive(io, passed) : 0;
+          const late = c.queuedBytes > 0 ? c.receiveFlagged(io, passed) : 0;
           if (late > 0) total += late;
         }
       }

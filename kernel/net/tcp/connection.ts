@@ -6,7 +6,7 @@
  *
  *     const c = new Connection();  c.observer = …  options …
  *     c.connect(local, localPort, remote, remotePort)     0 or -errno; then poll() tells
- *     c.send(io, more)  c.receive(io, flags)              bytes, 0 at the end of the stream, -EAGAIN, -errno
+ *     c.send(io, more)  c.receive(io)                     bytes, 0 at the end of the stream, -EAGAIN, -errno
  *     c.shutdownSend()  c.shutdownReceive()  c.poll()  c.takeError()
  *     c.close() or c.abort()                              gives the object up: TCP frees it when it is done
  *
@@ -406,9 +406,9 @@ export class Connection extends Endpoint {
    * Reads what has been received. Bytes, 0 at the end of the stream, -EAGAIN, -ENOTCONN, -EFAULT,
    * or the pending error.
    */
-  receive(io: IoVector, flags: u32): i64 {
+  receive(io: IoVector): i64 {
     if (this.queuedBytes == 0) return this.receiveEmpty();
-    if ((flags | this.urgentState) != 0) return this.receiveOtherwise(io, flags);
+    if (this.urgentState != URGENT_NONE) return this.receiveFlagged(io, 0);
     SleepLock.acquire(this);
     const n = queueRead(this, io);
     this.letGo();
@@ -416,8 +416,9 @@ export class Connection extends Endpoint {
     return n;
   }
 
-  /** With flags, or around an urgent byte. */
-  private receiveOtherwise(io: IoVector, flags: u32): i64 {
+  /** As `receive`, with MSG_PEEK or MSG_TRUNC, or around an urgent byte. */
+  receiveFlagged(io: IoVector, flags: u32): i64 {
+    if (this.queuedBytes == 0) return this.receiveEmpty();
     const peek = (flags & MSG_PEEK) != 0;
     let limit = io.remaining;
     if (this.urgentState != URGENT_NONE && limit > 0) {

@@ -298,7 +298,7 @@ export function write(n: u32, more: bool = false): i64 {
 /** The application reads up to n bytes and checks that they are the peer's from `sequence` on. */
 export function read(n: u32, sequence: u32): i64 {
   io.setKernel(addressOf(data), n);
-  const got = conn.receive(io, 0);
+  const got = conn.receive(io);
   for (let i: i64 = 0; i < got; i++) {
     const byte = load8(addressOf(data) + <u64>i);
     expectEqual(byte, (PEER_ISS + 1 + sequence + <u32>i) & 0xff, "byte " + i.toString());
