@@ -45,13 +45,13 @@ function sharedKey(address: u64): u64 {
  */
 export function futexKey(address: u64, op: u32, isWritten: bool): u64 {
   const isPlain = (op & FUTEX_PRIVATE_FLAG) != 0 && (address & 3) == 0 && address < USER_END;
-  return isPlain ? address : futexKeySlowly(address, op, isWritten);
+  return isPlain ? address : futexKeySlowly(address, isWritten);
 }
 
-function futexKeySlowly(address: u64, op: u32, isWritten: bool): u64 {
+/** Of an address that can't have a key, or a futex that may be shared. */
+function futexKeySlowly(address: u64, isWritten: bool): u64 {
   if ((address & 3) != 0) return UNALIGNED;
   if (address >= USER_END) return NO_KEY;
-  if ((op & FUTEX_PRIVATE_FLAG) != 0) return address;
   const word = isWritten ? userWord(address) : userWordRead(address);
   return word != 0 ? sharedKey(address) : NO_KEY;
 }
