@@ -5,13 +5,21 @@
 import { TextBuffer } from "../lib/text-buffer";
 import { Dentry } from "./dentry";
 import { File } from "./file";
+import { Identity, identityCreate } from "./identity";
 
 export class ProcessInfo {
   pid(): u32 {
     return 1;
   }
 
-  /** Effective user and group. */
+  /** Who the process is now, with a reference of the caller's; null: memory is out. */
+  identity(): Identity | null {
+    const identity = identityCreate(0);
+    if (identity) identity.pid = this.pid();
+    return identity;
+  }
+
+  /** Real user and group. */
   userId(): u32 {
     return 0;
   }

@@ -6,7 +6,7 @@
  */
 import { File } from "../fs/file";
 import { processInfo } from "../fs/process-info";
-import { EADDRNOTAVAIL, EBADF, EFAULT, EINVAL, ENOBUFS, ENOMEM, ESRCH } from "../lib/errno";
+import { EADDRNOTAVAIL, EBADF, EFAULT, EINVAL, ENOBUFS, ENOMEM, EPERM, ESRCH } from "../lib/errno";
 import { Inet6, inet6Kind } from "../net/socket/address";
 import {
   AF_UNIX,
@@ -27,6 +27,7 @@ import { CMSG_HEADER, Message, Rights } from "../net/socket/message";
 import { UCRED_SIZE } from "../net/socket/unix-ancillary";
 import { attempt } from "../runtime/attempt";
 import { heapAlloc, heapFree } from "../runtime/heap";
+import { CAP_SETGID, CAP_SETUID, CAP_SYS_ADMIN, capable, groups, Ids, users } from "./credentials";
 import { fdFile, fdInstall } from "./descriptors";
 import { loadUser, storeUser, storeUser32, storeUser64 } from "./user-memory";
 
@@ -75,13 +76,19 @@ function parse(message: Message, control: usize, length: u32, family: u32): i32 
 function parseUnix(message: Message, type: u32, data: usize, size: u32): i32 {
   if (type == SCM_RIGHTS) return takeDescriptors(message, data, size);
   if (type != SCM_CREDENTIALS || size != UCRED_SIZE) return -EINVAL;
-  // Root may claim to be anybody, but not a process that there is not.
-  if (load<u32>(data) != processInfo().pid()) return -ESRCH;
+  // With CAP_SYS_ADMIN one may claim another process, but not one that there is not.
+  if (load<u32>(data) != processInfo().pid()) return capable(CAP_SYS_ADMIN) ? -ESRCH : -EPERM;
+  const mayBeUser = hasId(users, load<u32>(data, 4)) || capable(CAP_SETUID);
+  if (!mayBeUser || !(hasId(groups, load<u32>(data, 8)) || capable(CAP_SETGID))) return -EPERM;
   message.hasCredentials = true;
   message.pid = load<u32>(data);
   message.uid = load<u32>(data, 4);
   message.gid = load<u32>(data, 8);
   return 0;
+}
+
+function hasId(ids: Ids, id: u32): bool {
+  return id == ids.real || id == ids.effective || id == ids.saved;
 }
 
 /** Descriptors to be sent; several SCM_RIGHTS messages add up. */

@@ -6,12 +6,15 @@
  *     credentials                    the ids and sets, to be read
  *     capable(CAP_…)                 whether the process has a capability in effect
  *     changeUsers(…), changeGroups   set the ids; the capabilities follow
+ *     currentIdentity()              the ids as they are now, to be kept
  *
  * What differs from Linux: they are the process's and not each thread's (C libraries keep all
  * threads alike), and files and sockets are not protected by them. What does look at them: the
  * calls that change them, limits, priorities, the machine's name.
  */
+import { Identity, identityCreate, identityGet, identityPut } from "../fs/identity";
 import { heapFree } from "../runtime/heap";
+import { PROCESS_ID } from "./task";
 
 // include/uapi/linux/capability.h
 export const CAP_CHOWN: u32 = 0;
@@ -114,4 +117,37 @@ export function takeGroupList(list: usize, count: u32): void {
   if (credentials.groups != 0) heapFree(credentials.groups);
   credentials.groups = list;
   credentials.groupCount = count;
+}
+
+/** The last one that was asked for, with a reference. */
+let lastIdentity: Identity | null = null;
+
+/** Whether an identity says what the credentials say now. */
+function isCurrent(identity: Identity): bool {
+  const bytes = (<usize>credentials.groupCount) << 2;
+  return (
+    identity.realUser == users.real &&
+    identity.effectiveUser == users.effective &&
+    identity.realGroup == groups.real &&
+    identity.effectiveGroup == groups.effective &&
+    identity.groupCount == credentials.groupCount &&
+    memory.compare(identity.groups(), credentials.groups, bytes) == 0
+  );
+}
+
+/** Who the process is now, with a reference of the caller's; null: memory is out. */
+export function currentIdentity(): Identity | null {
+  const last = lastIdentity;
+  if (last && isCurrent(last)) return identityGet(last);
+  const identity = identityCreate(credentials.groupCount);
+  if (!identity) return null;
+  identity.pid = PROCESS_ID;
+  identity.realUser = users.real;
+  identity.effectiveUser = users.effective;
+  identity.realGroup = groups.real;
+  identity.effectiveGroup = groups.effective;
+  memory.copy(identity.groups(), credentials.groups, (<usize>credentials.groupCount) << 2);
+  if (last) identityPut(last);
+  lastIdentity = identityGet(identity);
+  return identity;
 }

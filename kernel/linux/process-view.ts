@@ -5,6 +5,7 @@
 import { addressOf, load8 } from "../arch/hw";
 import { Dentry } from "../fs/dentry";
 import { File } from "../fs/file";
+import { Identity } from "../fs/identity";
 import { dentryPath, PATH_MAX } from "../fs/mount";
 import { ProcessInfo } from "../fs/process-info";
 import { placeOf } from "../fs/vfs-file";
@@ -30,7 +31,7 @@ import {
   threadName,
   threadScratch,
 } from "../sched/thread";
-import { credentials, groups, Ids, users } from "./credentials";
+import { credentials, currentIdentity, groups, Ids, users } from "./credentials";
 import { fdCloexec, fdFile, fdNext } from "./descriptors";
 import { resourceLimit, resourceLimitMax } from "./limits";
 import { lockedPages } from "./memory-lock";
@@ -234,6 +235,18 @@ export class ProcessView extends ProcessInfo {
 
   resourceLimit(resource: u32, isHard: bool): u64 {
     return isHard ? resourceLimitMax(resource) : resourceLimit(resource);
+  }
+
+  userId(): u32 {
+    return users.real;
+  }
+
+  groupId(): u32 {
+    return groups.real;
+  }
+
+  identity(): Identity | null {
+    return currentIdentity();
   }
 
   putIds(out: TextBuffer): void {

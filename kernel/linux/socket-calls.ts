@@ -21,7 +21,8 @@ import {
 import { socketCreate } from "../net/socket/create";
 import { socketGetOption, socketSetOption } from "../net/socket/options";
 import { Socket } from "../net/socket/socket";
-import { UnixSocket, unixPair } from "../net/socket/unix-socket";
+import { unixPair } from "../net/socket/unix-peer";
+import { UnixSocket } from "../net/socket/unix-socket";
 import { attempt } from "../runtime/attempt";
 import { free } from "../runtime/free";
 import { fdClose, fdFile, fdInstall } from "./descriptors";
@@ -74,7 +75,11 @@ export function sys_socketpair(domain: u32, type: u32, protocol: u32, out: u64):
     filePut(first);
     return -ENOMEM;
   }
-  unixPair(first, second);
+  if (!unixPair(first, second)) {
+    filePut(second);
+    filePut(first);
+    return -ENOMEM;
+  }
   const a = install(first, type);
   if (a < 0) {
     filePut(second);

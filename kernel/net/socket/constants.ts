@@ -61,6 +61,7 @@ export const SO_LINGER: u32 = 13;
 export const SO_REUSEPORT: u32 = 15;
 export const SO_PASSCRED: u32 = 16;
 export const SO_PEERCRED: u32 = 17;
+export const SO_PEERGROUPS: u32 = 59;
 export const SO_RCVLOWAT: u32 = 18;
 export const SO_SNDLOWAT: u32 = 19;
 export const SO_RCVTIMEO: u32 = 20;

@@ -20,6 +20,7 @@ import {
   SO_NO_CHECK,
   SO_OOBINLINE,
   SO_PEERCRED,
+  SO_PEERGROUPS,
   SO_PRIORITY,
   SO_PROTOCOL,
   SO_RCVLOWAT,
@@ -43,7 +44,7 @@ import { Socket } from "./socket";
 import { TCP_INFO_SIZE, tcpInfoFill } from "./tcp-options";
 import { TcpSocket } from "./tcp-socket";
 import { UCRED_SIZE } from "./unix-ancillary";
-import { UnixSocket } from "./unix-socket";
+import { storePeer, tellPeerGroups } from "./unix-peer";
 
 const NS_PER_SECOND: u64 = 1_000_000_000;
 const US_PER_SECOND: i64 = 1_000_000;
@@ -140,6 +141,7 @@ function setCommon(socket: Socket, name: u32, value: usize, size: u32): i32 {
     case SO_ERROR:
     case SO_ACCEPTCONN:
     case SO_PEERCRED:
+    case SO_PEERGROUPS:
       return -ENOPROTOOPT;
     default:
       break;
@@ -192,10 +194,7 @@ function getValue(socket: Socket, level: u32, name: u32, out: usize): i32 {
       return 16;
     }
     if (name == SO_PEERCRED) {
-      // Nobody is at the other end, or nobody known: no process, and no user or group.
-      store<u32>(out, 0);
-      store<u64>(out, -1, 4);
-      if (socket.family == AF_UNIX) changetype<UnixSocket>(socket).storePeer(out);
+      storePeer(socket, out);
       return <i32>UCRED_SIZE;
     }
   }
@@ -245,6 +244,7 @@ export function socketGetOption(
   user: u64,
   lengthUser: u64,
 ): i32 {
+  if (level == SOL_SOCKET && name == SO_PEERGROUPS) return tellPeerGroups(socket, user, lengthUser);
   const value = heapAlloc(VALUE_MAX);
   let result = loadUser(value, lengthUser, 4);
   const room = load<i32>(value);

@@ -40,7 +40,8 @@ import {
   unixAddress,
 } from "./testing";
 import { UdpSocket } from "./udp-socket";
-import { UnixSocket, unixPair } from "./unix-socket";
+import { unixPair } from "./unix-peer";
+import { UnixSocket } from "./unix-socket";
 
 function listener(port: u32): TcpSocket {
   const socket = nonBlocking(tcpSocketCreate()!);

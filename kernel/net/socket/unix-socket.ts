@@ -25,8 +25,10 @@ import {
   POLLRDNORM,
   POLLWRNORM,
 } from "../../fs/file";
+import { Identity, identityGet, identityPut } from "../../fs/identity";
 import { Inode, inodePut, isError } from "../../fs/inode";
 import { IoVector } from "../../fs/io-vector";
+import { processInfo } from "../../fs/process-info";
 import {
   EADDRINUSE,
   EAGAIN,
@@ -64,7 +66,7 @@ import {
 import { Message } from "./message";
 import { packetGather } from "./packet-io";
 import { Socket } from "./socket";
-import { storeOwnCredentials, takeAncillary, tellCredentials } from "./unix-ancillary";
+import { takeAncillary, tellCredentials } from "./unix-ancillary";
 import { socketFileCreate } from "./unix-file";
 import {
   AUTOBIND_LENGTH,
@@ -76,6 +78,7 @@ import {
   unixLeave,
 } from "./unix-names";
 import { unixGetOption, unixSetOption } from "./unix-options";
+import { unixPair } from "./unix-peer";
 import { freeUnixPacket, UNIX_QUEUE_LIMIT, UnixQueue } from "./unix-queue";
 
 /** What a message costs of the send buffer beyond its bytes, as Linux counts. */
@@ -112,6 +115,8 @@ export class UnixSocket extends Socket {
   private awaitsRoom: bool = false;
   /** SO_PASSCRED. */
   passCredentials: bool = false;
+  /** Who connected, or listened, or made the pair; of a listener itself. A reference. */
+  peerIdentity: Identity | null = null;
   /** SO_SNDBUF and SO_RCVBUF; what is on its way counts for the sender. */
   sendLimit: u32 = UNIX_QUEUE_LIMIT;
   receiveLimit: u32 = UNIX_QUEUE_LIMIT;
@@ -195,12 +200,15 @@ export class UnixSocket extends Socket {
     return 0;
   }
 
-  /** SO_PEERCRED: writes who connected or listened, if somebody did. */
-  storePeer(to: usize): void {
-    if (this.wasConnected || this.listening) storeOwnCredentials(to);
-  }
-
   // ---- Connections ----
+
+  /** Takes over a reference on who is at the other end; whether there is one. */
+  knowPeer(identity: Identity | null): bool {
+    const before = this.peerIdentity;
+    if (before) identityPut(before);
+    this.peerIdentity = identity;
+    return identity != null;
+  }
 
   isListening(): bool {
     return this.listening;
@@ -209,6 +217,7 @@ export class UnixSocket extends Socket {
   listen(backlog: u32): i32 {
     if (this.type == SOCK_DGRAM) return -EOPNOTSUPP;
     if (this.nameLength == 0 || this.peer != null) return -EINVAL;
+    if (!this.knowPeer(processInfo().identity())) return -ENOMEM;
     this.listening = true;
     this.backlog = backlog;
     return 0;
@@ -255,13 +264,13 @@ export class UnixSocket extends Socket {
   private join(target: UnixSocket): i32 {
     const other = attempt(new UnixSocket(this.type));
     if (!other) return -ENOMEM;
-    if (other.setName(target.name, target.nameLength, false) != 0) {
+    if (other.setName(target.name, target.nameLength, false) != 0 || !unixPair(this, other)) {
       filePut(other);
       return -ENOMEM;
     }
     // Options that say what comes with the first message are the listener's.
     other.passCredentials = target.passCredentials;
-    unixPair(this, other);
+    this.knowPeer(identityGet(target.peerIdentity!));
     let last = target.pending;
     if (!last) {
       target.pending = other;
@@ -375,7 +384,8 @@ export class UnixSocket extends Socket {
     }
     const packet = changetype<Packet>(gathered);
     packet.owner = 0;
-    const ancillary = message ? takeAncillary(message) : 0;
+    const ancillary =
+      message != null || target.passCredentials ? takeAncillary(message, target) : 0;
     if (isError(ancillary)) {
       freeUnixPacket(packet);
       filePut(target);
@@ -434,7 +444,7 @@ export class UnixSocket extends Socket {
     if (this.type != SOCK_DGRAM && this.remoteAddress(message.address) == 0) {
       message.hasAddress = message.address.pathLength != 0;
     }
-    if (this.passCredentials) tellCredentials(message);
+    if (this.passCredentials) tellCredentials(message, this);
   }
 
   /** Waits for the queue to fill. 0: look again, or the end; or a negative errno. */
@@ -576,16 +586,9 @@ export class UnixSocket extends Socket {
     }
     this.queue.clear();
     free(this.queue);
+    this.knowPeer(null);
     if (this.name != 0) heapFree(this.name);
     if (this.goneName != 0) heapFree(this.goneName);
     this.releaseQueues();
   }
-}
-
-/** Connects two new sockets. */
-export function unixPair(a: UnixSocket, b: UnixSocket): void {
-  a.peer = b;
-  b.peer = a;
-  a.wasConnected = true;
-  b.wasConnected = true;
 }
