@@ -6,6 +6,8 @@ import { Epoll } from "./epoll";
 import { EventFile } from "./event-file";
 import { File, filePut, O_CREAT, O_EXCL, O_NONBLOCK, O_RDONLY, O_RDWR, POLLIN } from "./file";
 import { isError } from "./inode";
+import { Inotify, inotifyCreate } from "./inotify";
+import { IN_CREATE, IN_ISDIR } from "./inotify-events";
 import { IoVector } from "./io-vector";
 import { memfdCreate } from "./memfd";
 import { rootDirectory } from "./mount";
@@ -118,6 +120,27 @@ test("failing memory: a directory, a link and a second name", () => {
     remove("/s");
     onPath("/d", (walk: Walk) => vfsRemoveDirectory(walk, rootDirectory()));
     return made && named && second;
+  });
+});
+
+test("failing memory: an inotify instance with a watch and its events", () => {
+  testTmpfsRoot();
+  expectUndone((): bool => {
+    const instance = inotifyCreate(O_NONBLOCK);
+    if (isError(instance)) return false;
+    const file = changetype<Inotify>(instance);
+    let read: i64 = 0;
+    if (onPath("/", (walk: Walk) => vfsResolve(walk, rootDirectory(), 0))) {
+      if (file.watch(rootDirectory(), IN_CREATE) > 0) {
+        onPath("/d", (walk: Walk) => vfsMakeDirectory(walk, rootDirectory(), 0o755));
+        io.setKernel(addressOf(buffer), BYTES);
+        read = file.read(io);
+        onPath("/d", (walk: Walk) => vfsRemoveDirectory(walk, rootDirectory()));
+      }
+    }
+    filePut(file);
+    // Memory may be out for the event alone: then the reader is told of an overflow.
+    return read == 32 && load<u32>(buffer, 4) == (IN_CREATE | IN_ISDIR);
   });
 });
 

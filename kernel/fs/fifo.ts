@@ -36,9 +36,11 @@ import {
   PollObserver,
 } from "./file";
 import { Inode } from "./inode";
+import { IN_ACCESS, IN_MODIFY } from "./inotify-events";
 import { IoVector } from "./io-vector";
 import { FIONREAD, PIPE_BUF, Pipe, pipeCreateBare } from "./pipe";
 import { VfsFile } from "./vfs-file";
+import { isAnyWatched } from "./watch";
 
 @unmanaged
 class Fifo extends HashNode {
@@ -187,11 +189,15 @@ export class FifoFile extends VfsFile {
   }
 
   read(io: IoVector): i64 {
-    return this.pipe.read(io, this.flags);
+    const done = this.pipe.read(io, this.flags);
+    if (done > 0 && isAnyWatched()) this.tellSlowly(IN_ACCESS);
+    return done;
   }
 
   write(io: IoVector): i64 {
-    return this.pipe.write(io, this.flags);
+    const done = this.pipe.write(io, this.flags);
+    if (done > 0 && isAnyWatched()) this.tellSlowly(IN_MODIFY);
+    return done;
   }
 
   sync(): i64 {

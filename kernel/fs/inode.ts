@@ -19,6 +19,7 @@ import { DirectorySink } from "./directory-sink";
 import { IoVector } from "./io-vector";
 import { PageSource } from "./page-source";
 import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, Stat } from "./stat";
+import { Watch, watchesEnd } from "./watch";
 import { XattrList } from "./xattr";
 
 /** What of an inode changes, for `setAttributes`. */
@@ -94,6 +95,8 @@ export abstract class Inode {
   ctimeNs: i64 = 0;
   /** Where the pages of a regular file come from; made by `pages()`. */
   source: PageSource | null = null;
+  /** Who wants to hear what happens to it (watch.ts). */
+  watches: Watch | null = null;
 
   constructor(
     public fileSystem: FileSystem,
@@ -117,6 +120,11 @@ export abstract class Inode {
   @inline
   isRegular(): bool {
     return (this.mode & S_IFMT) == S_IFREG;
+  }
+
+  /** Whether its file system holds on to it as long as it has a name, also without a dentry. */
+  isKept(): bool {
+    return false;
   }
 
   // ---- Directories: `dentry` is a name in this directory ----------------------------------------
@@ -320,7 +328,7 @@ export function inodePut(inode: Inode): void {
     // A mapping of its pages may outlive the inode's names and files.
     if (--source.references > 0) return;
   }
-  inode.destroy();
+  inodeEnd(inode);
 }
 
 /**
@@ -329,6 +337,11 @@ export function inodePut(inode: Inode): void {
  */
 export function inodeSourceReleased(inode: Inode): void {
   assert(inode.references == 0, "an inode in use holds its pages");
+  inodeEnd(inode);
+}
+
+function inodeEnd(inode: Inode): void {
+  if (inode.watches) watchesEnd(inode);
   inode.destroy();
 }
 

@@ -15,6 +15,7 @@ import { heapHasRoom } from "../runtime/heap";
 import { Dentry } from "./dentry";
 import { DIRECTORY_START, DirectorySink, DT_DIR } from "./directory-sink";
 import { FileSystem, Inode, resultOf } from "./inode";
+import { INOTIFY_EVENTS_MAX, INOTIFY_INSTANCES_MAX, INOTIFY_WATCHES_MAX } from "./inotify";
 import {
   FdDirectory,
   PLACE_CURRENT,
@@ -201,6 +202,9 @@ function addSettings(root: TmpDirectory): void {
   addNumber(root, "sys/fs/file-max", 1048576);
   addNumber(root, "sys/fs/nr_open", 1048576);
   addNumber(root, "sys/fs/pipe-max-size", 1048576);
+  addNumber(root, "sys/fs/inotify/max_user_instances", INOTIFY_INSTANCES_MAX);
+  addNumber(root, "sys/fs/inotify/max_user_watches", INOTIFY_WATCHES_MAX);
+  addNumber(root, "sys/fs/inotify/max_queued_events", INOTIFY_EVENTS_MAX);
 }
 
 function fillProc(root: TmpDirectory): void {

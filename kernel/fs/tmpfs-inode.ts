@@ -93,6 +93,10 @@ export abstract class TmpInode extends Inode {
     return <TmpFileSystem>this.fileSystem;
   }
 
+  isKept(): bool {
+    return true;
+  }
+
   attributeList(): XattrList | null {
     if (!this.attributes) this.attributes = attempt(new XattrList());
     return this.attributes;

@@ -32,6 +32,7 @@ import { emptyDirectory, MergeSink, TmpEntry } from "./tmpfs-entry";
 import { TmpFile } from "./tmpfs-file";
 import { TmpFileSystem, TmpInode, TmpLink, TmpNode } from "./tmpfs-inode";
 import { DirectoryFile } from "./vfs-file";
+import { watchesMove } from "./watch";
 
 /** Positions of own entries in a listing; those below are the lower directory's. */
 const OWN_POSITIONS: u64 = (<u64>1) << 62;
@@ -427,6 +428,7 @@ export class TmpDirectory extends TmpInode {
     }
     inodeGet(made);
     dentry.inode = made;
+    if (inode.watches) watchesMove(inode, made);
     inodePut(inode);
     return 0;
   }

@@ -16,12 +16,14 @@ import { SIGXFSZ } from "../linux/signal-numbers";
 import { attempt } from "../runtime/attempt";
 import { Dentry, dentryGet, dentryPut } from "./dentry";
 import { DIRECTORY_START, DT_DIR, UserSink } from "./directory-sink";
-import { File, O_APPEND } from "./file";
+import { File, O_ACCMODE, O_APPEND, O_PATH, O_RDONLY } from "./file";
 import { Inode, inodeGet, inodePut } from "./inode";
+import { IN_ACCESS, IN_CLOSE_NOWRITE, IN_CLOSE_WRITE, IN_MODIFY } from "./inotify-events";
 import { IoVector } from "./io-vector";
 import { parentDirectory } from "./mount";
 import { PageSource } from "./page-source";
 import { Stat } from "./stat";
+import { isAnyWatched, tellOfDentry } from "./watch";
 
 export const SEEK_SET: i32 = 0;
 export const SEEK_CUR: i32 = 1;
@@ -54,7 +56,15 @@ export abstract class VfsFile extends File {
     return 0;
   }
 
+  /** It was used, and perhaps somebody watches it (watch.ts): `mask` is IN_*. */
+  tellSlowly(mask: u32): void {
+    tellOfDentry(this.dentry, mask);
+  }
+
   release(): void {
+    if (isAnyWatched() && (this.flags & O_PATH) == 0) {
+      this.tellSlowly((this.flags & O_ACCMODE) == O_RDONLY ? IN_CLOSE_NOWRITE : IN_CLOSE_WRITE);
+    }
     inodePut(this.inode);
     dentryPut(this.dentry);
   }
@@ -140,7 +150,10 @@ export class RegularFile extends VfsFile {
 
   read(io: IoVector): i64 {
     const done = this.inode.readAt(io, this.position);
-    if (done > 0) this.position += done;
+    if (done > 0) {
+      this.position += done;
+      if (isAnyWatched()) this.tellSlowly(IN_ACCESS);
+    }
     return done;
   }
 
@@ -152,7 +165,10 @@ export class RegularFile extends VfsFile {
   }
 
   readAt(io: IoVector, offset: i64): i64 {
-    return offset < 0 ? -EINVAL : this.inode.readAt(io, offset);
+    if (offset < 0) return -EINVAL;
+    const done = this.inode.readAt(io, offset);
+    if (done > 0 && isAnyWatched()) this.tellSlowly(IN_ACCESS);
+    return done;
   }
 
   /** On Linux a file opened with O_APPEND appends, whatever the offset (pwrite(2), "BUGS"). */
@@ -167,7 +183,9 @@ export class RegularFile extends VfsFile {
       if (error != 0) return error;
     }
     if (io.remaining == 0) return 0;
-    return this.inode.writeAt(io, offset);
+    const done = this.inode.writeAt(io, offset);
+    if (done > 0 && isAnyWatched()) this.tellSlowly(IN_MODIFY);
+    return done;
   }
 
   seek(offset: i64, whence: i32): i64 {
@@ -190,8 +208,10 @@ export class RegularFile extends VfsFile {
 
   truncate(size: i64): i64 {
     if (size < 0) return -EINVAL;
-    const error = checkFileSize(size, this.inode.size());
-    return error != 0 ? error : this.inode.truncate(size);
+    let error = checkFileSize(size, this.inode.size());
+    if (error == 0) error = this.inode.truncate(size);
+    if (error == 0 && isAnyWatched()) this.tellSlowly(IN_MODIFY);
+    return error;
   }
 
   pageSource(): PageSource | null {
@@ -232,6 +252,7 @@ export class DirectoryFile extends VfsFile {
     const filled = sink.filled;
     const sinkError = sink.error;
     sink.destroy();
+    if (error >= 0 && isAnyWatched()) this.tellSlowly(IN_ACCESS);
     if (filled > 0) return filled;
     return error < 0 ? error : sinkError;
   }

@@ -45,7 +45,16 @@ import {
   O_TRUNC,
   O_UNNAMED,
 } from "./file";
-import { Attributes, Inode, inodePut, isError, resultOf } from "./inode";
+import {
+  ATTRIBUTE_ATIME,
+  ATTRIBUTE_MTIME,
+  Attributes,
+  Inode,
+  inodePut,
+  isError,
+  resultOf,
+} from "./inode";
+import { IN_ACCESS, IN_ATTRIB, IN_CREATE, IN_MODIFY, IN_OPEN } from "./inotify-events";
 import { directoryAbove, rootDirectory, setRootDirectory } from "./mount";
 import {
   LAST_DOT,
@@ -60,6 +69,15 @@ import {
 } from "./path-walk";
 import { S_IFDIR, S_IFMT, S_IFREG } from "./stat";
 import { checkFileSize, PathFile } from "./vfs-file";
+import {
+  isAnyWatched,
+  tellOfDentry,
+  tellOfExchange,
+  tellOfInode,
+  tellOfName,
+  tellOfRemoval,
+  tellOfRename,
+} from "./watch";
 
 export const RENAME_NOREPLACE: u32 = 1 << 0;
 export const RENAME_EXCHANGE: u32 = 1 << 1;
@@ -159,6 +177,7 @@ export function vfsOpen(walk: Walk, base: Dentry, flags: u32, mode: u32): usize 
     if ((flags & O_DIRECTORY) != 0) return -EINVAL;
     error = dentry.parent!.inode!.create(dentry, S_IFREG | (mode & 0o7777 & ~mask), 0);
     if (error != 0) return error;
+    if (isAnyWatched()) tellOfName(dentry, dentry.inode!, IN_CREATE);
     truncate = false;
   } else if (exclusive) {
     return -EEXIST;
@@ -187,6 +206,7 @@ function openUnnamed(walk: Walk, base: Dentry, flags: u32, mode: u32): usize {
   dentry.inode = inode;
   dentryDrop(dentry);
   const file = inode.open(dentry, flags & ~(OPEN_ONLY_FLAGS | O_UNNAMED));
+  if (!isError(file) && isAnyWatched()) tellOfDentry(dentry, IN_OPEN);
   dentryPut(dentry);
   return file;
 }
@@ -208,10 +228,23 @@ function openDentry(dentry: Dentry, flags: u32, truncate: bool): usize {
   // The inode may be another one now.
   const writable = dentry.inode!;
   const file = writable.open(dentry, flags & ~OPEN_ONLY_FLAGS);
-  if (isError(file) || !truncate || !writable.isRegular()) return file;
-  const error = writable.truncate(0);
-  if (error == 0) return file;
-  filePut(changetype<File>(file));
+  if (isError(file)) return file;
+  const cuts = truncate && writable.isRegular();
+  const error = cuts ? writable.truncate(0) : 0;
+  if (error != 0) {
+    filePut(changetype<File>(file));
+    return error;
+  }
+  if (isAnyWatched()) {
+    tellOfDentry(dentry, IN_OPEN);
+    if (cuts) tellOfDentry(dentry, IN_MODIFY);
+  }
+  return file;
+}
+
+/** What making the name of a dentry has come to is told to who watches its directory. */
+function made(dentry: Dentry, error: i32): i32 {
+  if (error == 0 && isAnyWatched()) tellOfName(dentry, dentry.inode!, IN_CREATE);
   return error;
 }
 
@@ -232,14 +265,16 @@ export function vfsMakeNode(walk: Walk, base: Dentry, mode: u32, rdev: u64): i32
   const error = resolveNew(walk, base, false);
   if (error != 0) return error;
   const dentry = walk.dentry!;
-  return dentry.parent!.inode!.create(dentry, (mode & S_IFMT) | (mode & 0o7777 & ~mask), rdev);
+  const full = (mode & S_IFMT) | (mode & 0o7777 & ~mask);
+  return made(dentry, dentry.parent!.inode!.create(dentry, full, rdev));
 }
 
 export function vfsMakeDirectory(walk: Walk, base: Dentry, mode: u32): i32 {
   const error = resolveNew(walk, base, true);
   if (error != 0) return error;
   const dentry = walk.dentry!;
-  return dentry.parent!.inode!.makeDirectory(dentry, S_IFDIR | (mode & 0o1777 & ~mask));
+  const full = S_IFDIR | (mode & 0o1777 & ~mask);
+  return made(dentry, dentry.parent!.inode!.makeDirectory(dentry, full));
 }
 
 /** Makes a directory for the kernel itself, by an ASCII path. 0 also when it is there already. */
@@ -263,7 +298,7 @@ export function vfsSymlink(walk: Walk, base: Dentry, target: usize, length: u32)
   const error = resolveNew(walk, base, false);
   if (error != 0) return error;
   const dentry = walk.dentry!;
-  return dentry.parent!.inode!.symlink(dentry, target, length);
+  return made(dentry, dentry.parent!.inode!.symlink(dentry, target, length));
 }
 
 /** A second name, at `walk`, for the file of `old`. */
@@ -279,8 +314,10 @@ export function vfsLink(old: Dentry, walk: Walk, base: Dentry): i32 {
   if (inode.fileSystem != directory.fileSystem) return -EXDEV;
   if (inode.nlink == 0 && !inode.linkable) return -ENOENT;
   error = directory.link(dentry, inode);
-  if (error == 0) inode.linkable = false;
-  return error;
+  if (error != 0) return error;
+  inode.linkable = false;
+  if (isAnyWatched()) tellOfInode(inode, IN_ATTRIB);
+  return made(dentry, 0);
 }
 
 // ---- Removing and moving names ------------------------------------------------------------------
@@ -293,7 +330,7 @@ export function vfsUnlink(walk: Walk, base: Dentry): i32 {
   if (dentry.inode!.isDirectory()) return -EISDIR;
   if (walk.trailingSlash) return -ENOTDIR;
   error = dentry.parent!.inode!.unlink(dentry);
-  if (error == 0) dentryDrop(dentry);
+  if (error == 0) removed(dentry);
   return error;
 }
 
@@ -303,8 +340,14 @@ export function vfsRemoveDirectory(walk: Walk, base: Dentry): i32 {
   const dentry = walk.dentry!;
   if (!dentry.inode!.isDirectory()) return -ENOTDIR;
   error = dentry.parent!.inode!.removeDirectory(dentry);
-  if (error == 0) dentryDrop(dentry);
+  if (error == 0) removed(dentry);
   return error;
+}
+
+/** The name of a dentry is gone. */
+function removed(dentry: Dentry): void {
+  if (isAnyWatched()) tellOfRemoval(dentry);
+  dentryDrop(dentry);
 }
 
 /** Whether `dentry` is `above` or below it. */
@@ -346,6 +389,7 @@ export function vfsRename(from: Walk, fromBase: Dentry, to: Walk, toBase: Dentry
   if (error == 0 && isBelow(source, target)) error = -ENOTEMPTY;
   if (error == 0) error = sourceParent.rename(source, targetParent, target, flags);
   if (error != 0) return error;
+  if (isAnyWatched()) tellOfRename(source, target);
   // The moved dentry takes the target's place; who has the replaced file open keeps a dentry
   // without a name.
   dentryDrop(target);
@@ -370,6 +414,7 @@ function exchangeNames(from: Walk, to: Walk): i32 {
   if (isBelow(targetParent, source) || isBelow(sourceParent, target)) return -EINVAL;
   const error = directory.exchange(source, targetParent.inode!, target);
   if (error != 0) return error;
+  if (isAnyWatched()) tellOfExchange(source, target);
   // Who has one of the files open keeps its dentry, so the dentries swap their names. The first
   // name lives on in the dentry that the second gets it from.
   dentryGet(sourceParent);
@@ -392,8 +437,20 @@ function checkReplace(inode: Inode, replaced: Inode | null): i32 {
 // ---- Changing files -----------------------------------------------------------------------------
 
 export function vfsSetAttributes(dentry: Dentry, change: Attributes): i32 {
-  const error = vfsPrepareWrite(dentry, true);
-  return error != 0 ? error : dentry.inode!.setAttributes(change);
+  let error = vfsPrepareWrite(dentry, true);
+  if (error == 0) error = dentry.inode!.setAttributes(change);
+  if (error == 0 && isAnyWatched()) tellOfAttributes(dentry, change.which);
+  return error;
+}
+
+/** As Linux: a time alone counts as the use that it tells of. */
+function tellOfAttributes(dentry: Dentry, which: u32): void {
+  const times = which & (ATTRIBUTE_ATIME | ATTRIBUTE_MTIME);
+  let mask: u32 = times == which && times != 0 ? 0 : IN_ATTRIB;
+  if (times == (ATTRIBUTE_ATIME | ATTRIBUTE_MTIME)) mask |= IN_ATTRIB;
+  else if (times == ATTRIBUTE_ATIME) mask |= IN_ACCESS;
+  else if (times == ATTRIBUTE_MTIME) mask |= IN_MODIFY;
+  tellOfDentry(dentry, mask);
 }
 
 export function vfsTruncate(dentry: Dentry, size: u64): i32 {
@@ -402,5 +459,7 @@ export function vfsTruncate(dentry: Dentry, size: u64): i32 {
   if (!inode.isRegular()) return -EINVAL;
   let error = checkFileSize(size, inode.size());
   if (error == 0) error = vfsPrepareWrite(dentry, size != 0);
-  return error != 0 ? error : dentry.inode!.truncate(size);
+  if (error == 0) error = dentry.inode!.truncate(size);
+  if (error == 0 && isAnyWatched()) tellOfDentry(dentry, IN_MODIFY);
+  return error;
 }

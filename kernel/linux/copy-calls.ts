@@ -5,9 +5,11 @@
  * What has pages (regular files) is written straight from them. What hasn't goes through one page.
  */
 import { File, fileGet, filePut, O_APPEND } from "../fs/file";
+import { IN_ACCESS } from "../fs/inotify-events";
 import { RW_COUNT_MAX } from "../fs/io-vector";
 import { PageSource } from "../fs/page-source";
 import { RegularFile, SEEK_CUR, SEEK_SET } from "../fs/vfs-file";
+import { isAnyWatched } from "../fs/watch";
 import { EBADF, EFAULT, EINVAL, EISDIR, ENOMEM, EOVERFLOW, ESPIPE } from "../lib/errno";
 import { allocPages, directMap, PAGE_SIZE, pagePut } from "../mem/page-allocator";
 import { currentThread, threadScratch } from "../sched/thread";
@@ -87,6 +89,7 @@ function transfer(from: File, offset: i64, n: u64, out: File, outOffset: i64): i
     ? writePages(source, start, wanted, out, outOffset)
     : movePieces(from, start, wanted, out, outOffset);
   if (offset < 0 && done > 0) from.seek(start + done, SEEK_SET);
+  if (source && done > 0 && isAnyWatched()) (<RegularFile>from).tellSlowly(IN_ACCESS);
   return done;
 }
 

@@ -18,8 +18,10 @@ import {
   O_WRONLY,
 } from "../fs/file";
 import { Inode } from "../fs/inode";
+import { IN_MODIFY } from "../fs/inotify-events";
 import { IoVector } from "../fs/io-vector";
 import { checkFileSize, FILE_SIZE_MAX, placeOf, RegularFile, SEEK_END } from "../fs/vfs-file";
+import { isAnyWatched } from "../fs/watch";
 import { EBADF, EFAULT, EFBIG, EINVAL, ENODEV, EOPNOTSUPP, ESPIPE } from "../lib/errno";
 import { pagePut } from "../mem/page-allocator";
 import { currentThread, threadScratch } from "../sched/thread";
@@ -231,6 +233,7 @@ export function sys_fallocate(fd: i32, mode: u32, offset: i64, n: i64): i64 {
   }
   fileGet(file);
   const error = inode.allocate(mode, offset, n);
+  if (error == 0 && isAnyWatched()) (<RegularFile>file).tellSlowly(IN_MODIFY);
   filePut(file);
   return error;
 }

@@ -24,6 +24,12 @@ import {
   sys_write,
   sys_writev,
 } from "./file-calls";
+import {
+  sys_inotify_add_watch,
+  sys_inotify_init,
+  sys_inotify_init1,
+  sys_inotify_rm_watch,
+} from "./inotify-calls";
 import { sys_flock } from "./lock-calls";
 import { sys_openat2 } from "./openat2-calls";
 import {
@@ -159,6 +165,12 @@ export function fileRows(): void {
   row(316, "renameat2", sys_renameat2);
   row(319, "memfd_create", sys_memfd_create);
   row(437, "openat2", sys_openat2);
+
+  // What happens to files
+  row(253, "inotify_init", sys_inotify_init);
+  row(254, "inotify_add_watch", sys_inotify_add_watch);
+  row(255, "inotify_rm_watch", sys_inotify_rm_watch);
+  row(294, "inotify_init1", sys_inotify_init1);
 
   // What files are
   row(4, "stat", sys_stat);

@@ -9,9 +9,11 @@ import { addressOf } from "../arch/hw";
 import { Dentry } from "../fs/dentry";
 import { fileGet, filePut, O_PATH } from "../fs/file";
 import { Inode, isError } from "../fs/inode";
+import { IN_ATTRIB } from "../fs/inotify-events";
 import { WALK_FOLLOW, Walk } from "../fs/path-walk";
 import { vfsPrepareWrite, vfsResolve } from "../fs/vfs";
 import { placeOf } from "../fs/vfs-file";
+import { isAnyWatched, tellOfDentry } from "../fs/watch";
 import { XATTR_CREATE, XATTR_REPLACE } from "../fs/xattr";
 import {
   E2BIG,
@@ -144,6 +146,7 @@ function setAttribute(
     const list = dentry.inode!.attributeList();
     error = list ? list.set(name, length, value, <u32>size, flags) : -EOPNOTSUPP;
   }
+  if (error == 0 && isAnyWatched()) tellOfDentry(dentry, IN_ATTRIB);
   heapFree(value);
   return error;
 }
@@ -201,10 +204,12 @@ function removeAttribute(
   size: u64,
   flags: u32,
 ): i64 {
-  const error = checkName(dentry.inode!, name, length, -EPERM);
+  let error = checkName(dentry.inode!, name, length, -EPERM);
   if (error != 0) return error;
   const list = dentry.inode!.attributeList();
-  return list ? list.remove(name, length) : -ENODATA;
+  error = list ? list.remove(name, length) : -ENODATA;
+  if (error == 0 && isAnyWatched()) tellOfDentry(dentry, IN_ATTRIB);
+  return error;
 }
 
 // ---- The calls ----------------------------------------------------------------------------------

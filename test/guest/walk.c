@@ -4,6 +4,7 @@
  */
 #include "walk.h"
 #include <sys/eventfd.h>
+#include <sys/inotify.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
@@ -51,6 +52,7 @@ static void make_files(void) {
   pipe_in = fds[1];
   directory = open("/tmp", O_RDONLY | O_DIRECTORY);
   event = eventfd(1, EFD_NONBLOCK);
+  inotify = inotify_init1(IN_NONBLOCK);
   epoll = epoll_create1(0);
   epoll_ctl(epoll, EPOLL_CTL_ADD, event, &epoll_wish);
   timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK);

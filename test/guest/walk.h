@@ -83,7 +83,7 @@ static char link_path[16] = "/tmp/walk-link";
 static const char attribute_name[] = "user.walk";
 static char other_path[16] = "/tmp/walk-other";
 static long file, output, directory, pipe_in, pipe_out, event, epoll, timer_fd, posix_timer;
-static long udp, udp_client, listener, pair_near, pair_far, process, thread, good_page;
+static long inotify, udp, udp_client, listener, pair_near, pair_far, process, thread, good_page;
 static char data[64];
 static struct iovec vector = {data, 8};
 static struct sockaddr_in address;
@@ -338,6 +338,7 @@ static const struct call calls[] = {
     {316, "renameat2", {N(AT_FDCWD), PATH, N(AT_FDCWD), PATH, N(0)}, 0},
     {319, "memfd_create", {PATH, N(0)}, 0},
     {437, "openat2", {N(AT_FDCWD), PATH, IN(24), N(24)}, 0},
+    {254, "inotify_add_watch", {AT(inotify), PATH, N(2)}, 0},
 
     /* What files are */
     {4, "stat", {PATH, OUT(STAT_SIZE)}, 0},
