@@ -31,6 +31,7 @@ import {
 } from "./dev/virtio/host-ports";
 import { fsInit } from "./fs/init";
 import { setProcessInfo } from "./fs/process-info";
+import { ipcProcInit } from "./ipc/proc";
 import { CommandLine, parseCommandLine } from "./lib/command-line";
 import { EINVAL } from "./lib/errno";
 import { eventExit, eventPanic, eventStart } from "./lib/events";
@@ -219,6 +220,7 @@ export function kernelMain(startInfo: u64): void {
   if (name && !setHostName(name)) giveUp("hostname= is longer than 64 bytes: ", name, -EINVAL);
   if (line.argv.length == 0) giveUp("no program: the command line has nothing behind --", "", 0);
   setProcessInfo(new ProcessView());
+  ipcProcInit();
   startEnvironment(line);
   const started = programStart(line.argv[0], line.argv, line.values("env"));
   if (started != 0) giveUp("can't start ", line.argv[0], started);

@@ -29,7 +29,8 @@ const IMPORTS: Readonly<Record<string, readonly string[]>> = {
   dev: ["arch/", "mem/", "sched/", "time/", "net/device", "net/ethernet", "net/packet"],
   fs: ["dev/", "mem/", "sched/", "time/", "linux/user-memory", "linux/signal"],
   net: ["fs/", "mem/", "sched/", "time/", "linux/user-memory", "linux/signal"],
-  linux: ["arch/", "fs/", "mem/", "net/", "sched/", "time/"],
+  ipc: ["fs/", "mem/", "sched/", "time/", "linux/credentials"],
+  linux: ["arch/", "fs/", "ipc/", "mem/", "net/", "sched/", "time/"],
 };
 
 interface Source {

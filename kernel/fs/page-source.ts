@@ -2,6 +2,8 @@
  * Whatever can be mapped: the page cache of a file (shared by read and mmap), a tmpfs file's own
  * pages. The fault handler asks it for one page at a time.
  */
+import { TextBuffer } from "../lib/text-buffer";
+
 export abstract class PageSource {
   references: i32 = 1;
   /**
@@ -27,6 +29,9 @@ export abstract class PageSource {
    * map its neighbours too.
    */
   abstract peekPage(index: u64): u64;
+
+  /** What /proc/self/maps calls memory without a file; nothing if it has no name. */
+  putName(out: TextBuffer): void {}
 
   /** The last mapping or file that used this is gone. */
   abstract release(): void;

@@ -149,11 +149,17 @@ function fillNothing(directory: TmpDirectory): void {}
 
 let networkFiller: Filler = fillNothing;
 let interfacesFiller: Filler = fillNothing;
+let ipcFiller: Filler = fillNothing;
 
 /** What the network adds to /proc/net and /sys/class/net, when somebody looks; called at boot. */
 export function setNetworkTree(fillProcNet: Filler, fillClassNet: Filler): void {
   networkFiller = fillProcNet;
   interfacesFiller = fillClassNet;
+}
+
+/** What System V IPC and message queues add to /proc, when somebody looks; called at boot. */
+export function setIpcTree(fillProc: Filler): void {
+  ipcFiller = fillProc;
 }
 
 function fillProcNet(net: TmpDirectory): void {
@@ -211,6 +217,7 @@ function fillProc(root: TmpDirectory): void {
   const tmpfs = root.tmpfs;
   addSystem(root);
   addSettings(root);
+  ipcFiller(root);
   addProcess(root);
   root.attach("self", new ProcLink(tmpfs, tmpfs.newNumber(), selfText));
   root.attach("thread-self", new ProcLink(tmpfs, tmpfs.newNumber(), threadSelfText));

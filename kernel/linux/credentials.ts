@@ -10,7 +10,7 @@
  *
  * What differs from Linux: they are the process's and not each thread's (C libraries keep all
  * threads alike), and files and sockets are not protected by them. What does look at them: the
- * calls that change them, limits, priorities, the machine's name.
+ * calls that change them, limits, priorities, the machine's name, IPC objects (ipc/ipc.ts).
  */
 import { Identity, identityCreate, identityGet, identityPut } from "../fs/identity";
 import { heapFree } from "../runtime/heap";
@@ -22,6 +22,7 @@ export const CAP_SETGID: u32 = 6;
 export const CAP_SETUID: u32 = 7;
 export const CAP_SETPCAP: u32 = 8;
 export const CAP_IPC_LOCK: u32 = 14;
+export const CAP_IPC_OWNER: u32 = 15;
 export const CAP_SYS_ADMIN: u32 = 21;
 export const CAP_SYS_NICE: u32 = 23;
 export const CAP_SYS_RESOURCE: u32 = 24;

@@ -16,6 +16,7 @@ import { fdClose, fdNext } from "./descriptors";
 import { futexWakeAddress } from "./futex";
 import { piExit } from "./futex-pi";
 import { robustListExit } from "./futex-robust";
+import { undoListLeave } from "./semaphore-calls";
 import { updateAllSignalWork } from "./signal";
 import {
   SIGABRT,
@@ -45,6 +46,7 @@ export function exitThread(code: i32): void {
     futexWakeAddress(task.clearChildTid, 1);
   }
   piExit(task.id);
+  undoListLeave(task);
   // That may have slept, and the other threads have ended.
   if (process.taskCount == 1) exitProcess(code);
   process.endedRuntime += threadCpuNs(task.thread);

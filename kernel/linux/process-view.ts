@@ -143,10 +143,12 @@ export class ProcessView extends ProcessInfo {
     out.hex(offset, 8).put(file ? " 00:01 1" : " 00:00 0");
     const used =
       max(8, hexDigits(area.start)) + max(8, hexDigits(area.end)) + max(8, hexDigits(offset)) + 15;
-    if (file || (area.flags & (VMA_STACK | VMA_HEAP)) != 0) {
+    if (area.source || (area.flags & (VMA_STACK | VMA_HEAP)) != 0) {
       for (let i = used; i < NAME_COLUMN; i++) out.byte(32);
     }
+    const source = area.source;
     if (file) this.putName(out, file);
+    else if (source) source.putName(out);
     else if ((area.flags & VMA_STACK) != 0) out.put("[stack]");
     else if ((area.flags & VMA_HEAP) != 0) out.put("[heap]");
     out.byte(10);

@@ -9,14 +9,20 @@ const SYS_SELECT: u64 = 23;
 const SYS_PAUSE: u64 = 34;
 const SYS_NANOSLEEP: u64 = 35;
 const SYS_CONNECT: u64 = 42;
+const SYS_SEMOP: u64 = 65;
+const SYS_MSGSND: u64 = 69;
+const SYS_MSGRCV: u64 = 70;
 const SYS_RT_SIGTIMEDWAIT: u64 = 128;
 const SYS_RT_SIGSUSPEND: u64 = 130;
-const SYS_CLOCK_NANOSLEEP: u64 = 230;
 const SYS_FUTEX: u64 = 202;
+const SYS_IO_GETEVENTS: u64 = 208;
+const SYS_SEMTIMEDOP: u64 = 220;
+const SYS_CLOCK_NANOSLEEP: u64 = 230;
 const SYS_EPOLL_WAIT: u64 = 232;
 const SYS_PSELECT6: u64 = 270;
 const SYS_PPOLL: u64 = 271;
 const SYS_EPOLL_PWAIT: u64 = 281;
+const SYS_IO_PGETEVENTS: u64 = 333;
 const SYS_EPOLL_PWAIT2: u64 = 441;
 
 /**
@@ -42,6 +48,12 @@ export function isRestartable(number: u64, timeout: u64): bool {
     number == SYS_PSELECT6 ||
     number == SYS_PPOLL ||
     number == SYS_EPOLL_PWAIT ||
-    number == SYS_EPOLL_PWAIT2
+    number == SYS_EPOLL_PWAIT2 ||
+    number == SYS_SEMOP ||
+    number == SYS_SEMTIMEDOP ||
+    number == SYS_MSGSND ||
+    number == SYS_MSGRCV ||
+    number == SYS_IO_GETEVENTS ||
+    number == SYS_IO_PGETEVENTS
   );
 }

@@ -96,6 +96,7 @@ import { sys_unknown } from "./syscall";
 import { row, rowWithFrame, syscallHandler } from "./syscall-row";
 import { fileRows } from "./syscall-table-files";
 import { identityRows } from "./syscall-table-identity";
+import { ipcRows } from "./syscall-table-ipc";
 import { memoryRows } from "./syscall-table-memory";
 import {
   sys_arch_prctl,
@@ -225,6 +226,7 @@ export function syscallTableInit(): void {
   row(226, "timer_delete", sys_timer_delete);
 
   identityRows();
+  ipcRows();
 
   // Resources and scheduling
   row(97, "getrlimit", sys_getrlimit);

@@ -7,6 +7,7 @@
  *     process                  what all threads share
  */
 
+import { UndoList } from "../ipc/semaphore-undo";
 import { attempt } from "../runtime/attempt";
 import { free } from "../runtime/free";
 import { currentThread, Thread } from "../sched/thread";
@@ -43,6 +44,8 @@ export class Task extends SignalQueue {
   realtimePriority: u8;
   resetsOnFork: bool;
   ioPriority: u16;
+  /** What of semop(2) is undone at its end, with a reference; null: nothing yet. */
+  undoList: UndoList | null;
   next: Task | null;
 }
 

@@ -13,6 +13,7 @@ import {
   vectorStateFree,
   vectorStateSize,
 } from "../arch/x86_64/vector-state";
+import { undoListPut } from "../ipc/semaphore-undo";
 import { EAGAIN, EFAULT, EINVAL, ENOSYS, EPERM } from "../lib/errno";
 import { eventFork } from "../lib/events";
 import { thisCpu } from "../sched/cpu";
@@ -28,10 +29,12 @@ import {
 } from "../sched/thread";
 import { exitProcess, exitThread } from "./exit";
 import { schedulingInherit } from "./scheduling-calls";
-import { currentTask, taskCreate } from "./task";
+import { undoListShare } from "./semaphore-calls";
+import { currentTask, PROCESS_ID, taskCreate } from "./task";
 import { loadUser, storeUser32, storeUser64, USER_END, userRange } from "./user-memory";
 
 // clone(2), include/uapi/linux/sched.h
+const CLONE_SYSVSEM: u64 = 0x40000;
 const CLONE_SETTLS: u64 = 0x80000;
 const CLONE_PARENT_SETTID: u64 = 0x100000;
 const CLONE_CHILD_CLEARTID: u64 = 0x200000;
@@ -108,12 +111,16 @@ function cloneThread(flags: u64, stack: u64, parentTid: u64, childTid: u64, tls:
   frame.rax = 0;
   frame.rsp = stack;
   thread.fsBase = (flags & CLONE_SETTLS) != 0 ? tls : parent.fsBase;
-  const task = taskCreate(thread);
+  const undoList = (flags & CLONE_SYSVSEM) != 0 ? undoListShare() : null;
+  const hasList = undoList != null || (flags & CLONE_SYSVSEM) == 0;
+  const task = hasList ? taskCreate(thread) : null;
   if (!task) {
+    if (undoList) undoListPut(undoList, PROCESS_ID);
     vectorStateFree(thread.vectorState);
     threadFree(thread);
     return -EAGAIN;
   }
+  task.undoList = undoList;
   task.mask = currentTask().mask;
   schedulingInherit(task, currentTask());
   if ((flags & CLONE_CHILD_CLEARTID) != 0) task.clearChildTid = childTid;

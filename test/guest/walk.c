@@ -6,6 +6,8 @@
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/resource.h>
+#include <sys/sem.h>
+#include <sys/shm.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <sys/un.h>
@@ -67,6 +69,8 @@ static void make_all(void) {
     _exit(95);
   make_files();
   make_sockets();
+  segment = shmget(IPC_PRIVATE, PAGE, 0600);
+  semaphores = semget(IPC_PRIVATE, 1, 0600);
   process = getpid();
   thread = syscall(SYS_gettid);
   poll_fd.fd = event;
@@ -235,6 +239,9 @@ static void test_walk(void) {
     snprintf(name, sizeof name, "%s: what it may not follow it does not", last_call);
     CHECK_EQ(name, wrong, 0);
   }
+  /* On Linux these outlive the process. */
+  shmctl(segment, IPC_RMID, NULL);
+  semctl(semaphores, 0, IPC_RMID);
   /* What two of them have left for the thread's end. */
   syscall(SYS_set_tid_address, &thread);
   syscall(SYS_set_robust_list, 0, 24);

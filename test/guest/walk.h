@@ -83,6 +83,7 @@ static char link_path[16] = "/tmp/walk-link";
 static const char attribute_name[] = "user.walk";
 static char other_path[16] = "/tmp/walk-other";
 static long file, output, directory, pipe_in, pipe_out, event, epoll, timer_fd, posix_timer;
+static long segment, semaphores;
 static long inotify, udp, udp_client, listener, pair_near, pair_far, process, thread, good_page;
 static char data[64];
 static struct iovec vector = {data, 8};
@@ -150,6 +151,21 @@ static const struct call calls[] = {
     {325, "mlock2", {HINT, N(PAGE), N(0)}, 0},
     {329, "pkey_mprotect", {HINT, N(PAGE), N(PROT_READ), N(-1)}, 0},
     {330, "pkey_alloc", {N(0), N(0)}, 0},
+
+    /* System V IPC */
+    {29, "shmget", {N(0), LAZY, N(0600)}, 0},
+    {30, "shmat", {AT(segment), LAZY, N(0)}, 0},
+    {67, "shmdt", {LAZY}, 0},
+    {31, "shmctl: IPC_STAT", {AT(segment), N(2), OUT(112)}, 0},
+    {31, "shmctl: IPC_SET", {AT(segment), N(1), IN(112)}, 0},
+    {31, "shmctl: IPC_INFO", {N(0), N(3), OUT(72)}, 0},
+    {65, "semop", {AT(semaphores), IN(6), N(1)}, 0},
+    {66, "semctl: IPC_STAT", {AT(semaphores), N(0), N(2), OUT(104)}, 0},
+    {66, "semctl: IPC_SET", {AT(semaphores), N(0), N(1), IN(104)}, 0},
+    {66, "semctl: IPC_INFO", {N(0), N(0), N(3), OUT(40)}, 0},
+    {66, "semctl: GETALL", {AT(semaphores), N(0), N(13), OUT(2)}, 0},
+    {66, "semctl: SETALL", {AT(semaphores), N(0), N(17), IN(2)}, 0},
+    {220, "semtimedop", {AT(semaphores), IN(6), N(1), OPTIONAL_IN_OF(no_time)}, 0},
 
     /* Signals */
     {13, "rt_sigaction", {N(SIGUSR1), OPTIONAL_IN(32), OPTIONAL_OUT(32), N(8)}, 0},
