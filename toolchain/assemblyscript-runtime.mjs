@@ -34,7 +34,7 @@ function isAttempt(call) {
 }
 
 /** What of the compiled program is the kernel's own, and not a test's. */
-const KERNEL = /^kernel\/(?!.*(\.test|\/testing|\/sim-exports|\/fixture)\/)/;
+const KERNEL = /^kernel\/(?!.*(\.test|\/testing|\/sim-(exports|names)|\/fixture)\/)/;
 
 /** The `new` expressions that are arguments of `attempt`. */
 const attempted = new WeakSet();

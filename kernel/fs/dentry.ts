@@ -7,6 +7,7 @@
  *     dentryCreate(parent, hash, name, length)     a new one, not yet findable, with a reference
  *     dentryPublish(dentry)                        makes it findable
  *     dentryDrop(dentry)                           makes it unfindable (its name was removed)
+ *     dentryForgetNames(dentry)                    of a directory that was removed
  *     dentryMove(dentry, parent, …)                a rename
  *     dentryGet / dentryPut
  *
@@ -46,6 +47,8 @@ export class Dentry extends HashNode {
   inode: Inode | null;
   references: i32;
   flags: u32;
+  /** How often it was given another place: who has slept looks whether it is still what it was. */
+  moves: u32;
   /** Pointer at the name, not terminated. */
   name: usize;
   nameLength: u32;
@@ -159,6 +162,20 @@ export function dentryDrop(dentry: Dentry): void {
 }
 
 /**
+ * Frees what the cache keeps of names in a directory that is no more: that they are not there. They
+ * would hold on to it until they are evicted. The caller holds a reference.
+ */
+export function dentryForgetNames(directory: Dentry): void {
+  let dentry = directory.references > 1 ? queueHead : null;
+  while (dentry) {
+    const next = dentry.queueNext;
+    // A dentry without a reference has no children: this frees no other that is in the queue.
+    if (dentry.parent == directory && dentry.references == 0) dentryFree(dentry);
+    dentry = next;
+  }
+}
+
+/**
  * Gives a dentry another place: a rename has happened. False when memory is short; then it is
  * dropped.
  */
@@ -175,6 +192,7 @@ export function dentryMove(dentry: Dentry, parent: Dentry, name: usize, length: 
   dentry.flags |= FLAG_OWN_NAME;
   dentry.name = copied;
   dentry.nameLength = length;
+  dentry.moves++;
   const old = dentry.parent;
   dentryGet(parent);
   dentry.parent = parent;

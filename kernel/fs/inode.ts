@@ -164,6 +164,16 @@ export abstract class Inode {
     return this.fileSystem.readOnly ? -EROFS : -EPERM;
   }
 
+  /**
+   * To be called on a directory before `removeDirectory` of it, or a rename over it: finds out what
+   * those need to tell whether it is empty, for they don't sleep. 0: it was known; 1: it is now,
+   * and may have taken a sleep, so that the caller looks again at what it has looked at before;
+   * -errno, as -ENOTEMPTY, also after a sleep.
+   */
+  prepareRemoval(): i32 {
+    return 0;
+  }
+
   removeDirectory(dentry: Dentry): i32 {
     return this.fileSystem.readOnly ? -EROFS : -EPERM;
   }

@@ -31,9 +31,10 @@ import {
   dentryPut,
   NAME_HASH_START,
   NAME_MAX,
+  nameHash,
   nameHashStep,
 } from "./dentry";
-import { Inode } from "./inode";
+import { Inode, inodeGet, inodePut } from "./inode";
 import { mountIdOf, PATH_MAX, parentDirectory, rootDirectory } from "./mount";
 
 /** Follow a symbolic link that is the last component. */
@@ -198,6 +199,23 @@ export class Walk {
     return this.error;
   }
 
+  /**
+   * Looks the last name (of `length` bytes) up again in `parent`, where the walk has found it. 0
+   * and `dentry`, or -errno. May sleep.
+   */
+  repeatLast(parent: Dentry, length: u32): i32 {
+    const name = this.at - <usize>length;
+    const hash = nameHash(name, length);
+    const found = dentryFind(parent, hash, name, length);
+    if (found) {
+      this.pin(found);
+      return 0;
+    }
+    const error = this.lookup(parent, hash, name, length);
+    if (error != 0) this.release();
+    return error;
+  }
+
   /** The walk is over, at `dentry` or by an error. */
   private finish(dentry: Dentry): Dentry | null {
     this.pin(dentry);
@@ -310,7 +328,13 @@ export class Walk {
     const target = inode.jump();
     if (target) return this.resolve == 0 ? target : this.jumpTo(target, current);
     this.pin(dentry);
+    // Reading the link may sleep; it may be moved to another directory meanwhile, or replaced.
+    dentryGet(current);
+    inodeGet(inode);
     const error = this.insertTarget(inode);
+    inodePut(inode);
+    this.pin(current);
+    dentryPut(current);
     if (error != 0) return this.fail(error);
     if (load<u8>(this.at) != SLASH) return current;
     return this.resolve == 0 ? rootDirectory() : this.scopedRoot(current);

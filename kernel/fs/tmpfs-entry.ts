@@ -110,9 +110,10 @@ export class MergeSink extends DirectorySink {
   }
 }
 
-/** Stops at the first entry that shows through. */
+/** Counts the entries of a lower directory, and stops at the first that shows through. */
 class EmptySink extends DirectorySink {
   found: bool = false;
+  count: i32 = 0;
 
   constructor(private directory: TmpDirectory) {
     super();
@@ -120,19 +121,22 @@ class EmptySink extends DirectorySink {
 
   put(name: u64, length: u32, inode: u64, type: u32, next: u64): bool {
     const entry = entryAt(this.directory, name, length);
+    this.count++;
     if (entry && !entry.inode) return true;
     this.found = true;
     return false;
   }
 }
 
-/** 0 when nothing of `lower` shows through `directory`, else -ENOTEMPTY or an error. May sleep. */
-export function emptyDirectory(lower: Inode, directory: TmpDirectory): i32 {
+/**
+ * When nothing of `lower` shows through `directory`, how many names there are; else -ENOTEMPTY or
+ * an error. May sleep.
+ */
+export function countHidden(lower: Inode, directory: TmpDirectory): i32 {
   const sink = attempt(new EmptySink(directory));
   if (!sink) return -ENOMEM;
   const error = lower.list(DIRECTORY_START, sink);
-  const found = sink.found;
+  const result = sink.found ? -ENOTEMPTY : sink.count;
   free(sink);
-  if (error < 0) return <i32>error;
-  return found ? -ENOTEMPTY : 0;
+  return error < 0 ? <i32>error : result;
 }

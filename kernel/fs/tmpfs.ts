@@ -28,7 +28,7 @@ import { Dentry, nameHash } from "./dentry";
 import { DirectorySink, directoryType } from "./directory-sink";
 import { Inode, inodeGet, inodePut, resultOf } from "./inode";
 import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from "./stat";
-import { emptyDirectory, MergeSink, TmpEntry } from "./tmpfs-entry";
+import { countHidden, MergeSink, TmpEntry } from "./tmpfs-entry";
 import { TmpFile } from "./tmpfs-file";
 import { TmpFileSystem, TmpInode, TmpLink, TmpNode } from "./tmpfs-inode";
 import { DirectoryFile } from "./vfs-file";
@@ -57,6 +57,10 @@ export class TmpDirectory extends TmpInode {
   private nextPosition: u64 = OWN_POSITIONS;
   /** The read-only directory that shows through, or null. */
   private lower: Inode | null;
+  /** How many names that directory has, which never changes; -1: not known. */
+  private lowerNames: i32 = -1;
+  /** Entries freed ever: who has slept amid the list looks whether its place is still there. */
+  private removals: u32 = 0;
   /** See `fillLater`. */
   private filler: ((directory: TmpDirectory) => void) | null = null;
 
@@ -74,6 +78,11 @@ export class TmpDirectory extends TmpInode {
   }
 
   // ---- Entries ----------------------------------------------------------------------------------
+
+  /** The first of its own entries, borrowed. */
+  firstEntry(): TmpEntry | null {
+    return this.first;
+  }
 
   /**
    * The entry of that name, whiteouts included; null when this directory itself knows nothing of
@@ -109,14 +118,14 @@ export class TmpDirectory extends TmpInode {
 
   /**
    * Makes the name stand for `inode`, whose reference is taken over, in place of nothing or of a
-   * whiteout.
+   * whiteout. 0, -EEXIST, -ENOMEM; then the reference stays the caller's.
    */
-  private put(name: usize, length: u32, inode: Inode): bool {
+  private put(name: usize, length: u32, inode: Inode): i32 {
     const entry = this.find(name, length);
-    if (!entry) return this.enter(name, length, inode, false);
-    assert(entry.inode == null, "only a whiteout may be in the way");
+    if (!entry) return this.enter(name, length, inode, false) ? 0 : -ENOMEM;
+    if (entry.inode) return -EEXIST;
     entry.inode = inode;
-    return true;
+    return 0;
   }
 
   /** Frees an entry; its inode has been taken care of. */
@@ -128,6 +137,7 @@ export class TmpDirectory extends TmpInode {
     if (next) next.previous = previous;
     else this.last = previous;
     this.tmpfs.entries.remove(entry);
+    this.removals++;
     heapFree(changetype<usize>(entry));
   }
 
@@ -150,8 +160,8 @@ export class TmpDirectory extends TmpInode {
 
   /** As `attach`: the name is characters [start, end) of a path. */
   attachPart(path: string, start: i32, end: i32, inode: Inode): void {
-    const entered = this.put(asciiName(path, start, end), end - start, inode);
-    assert(entered, "memory at boot");
+    const error = this.put(asciiName(path, start, end), end - start, inode);
+    assert(error == 0, "memory at boot, and names of the kernel's own");
     if (inode.isDirectory()) this.nlink++;
   }
 
@@ -204,18 +214,18 @@ export class TmpDirectory extends TmpInode {
 
   private lookupLower(dentry: Dentry): i32 {
     const error = this.lower!.lookup(dentry);
+    if (error != 0) return error;
     const below = dentry.inode;
-    if (error != 0 || !below) return error;
     // The lookup may have slept.
     const entry = this.find(dentry.name, dentry.nameLength);
     if (entry) {
       const inode = entry.inode;
       if (inode) inodeGet(inode);
       dentry.inode = inode;
-      inodePut(below);
+      if (below) inodePut(below);
       return 0;
     }
-    if (!below.isDirectory()) return 0;
+    if (!below || !below.isDirectory()) return 0;
     const directory = attempt(new TmpDirectory(this.tmpfs, 0, below));
     if (!directory) {
       dentry.inode = null;
@@ -243,7 +253,7 @@ export class TmpDirectory extends TmpInode {
     // The directory was removed, or somebody else made the name meanwhile.
     if (this.nlink == 0) error = -ENOENT;
     else if (dentry.inode) error = -EEXIST;
-    else if (!this.put(dentry.name, dentry.nameLength, inode)) error = -ENOMEM;
+    else error = this.put(dentry.name, dentry.nameLength, inode);
     if (error != 0) {
       inodePut(inode);
       return error;
@@ -318,23 +328,40 @@ export class TmpDirectory extends TmpInode {
     inode.ctimeNs = <i64>realtimeNs();
   }
 
-  /** Whether nothing shows in it. 0, -ENOTEMPTY, or an error from below. May sleep. */
-  checkEmpty(): i32 {
+  prepareRemoval(): i32 {
+    const lower = this.lower;
+    if (!lower || this.lowerNames >= 0) return 0;
+    if (this.showsOwn()) return -ENOTEMPTY;
+    const count = countHidden(lower, this);
+    if (count < 0) return count;
+    this.lowerNames = count;
+    return 1;
+  }
+
+  private showsOwn(): bool {
+    let entry = this.first;
+    while (entry && !entry.inode) entry = entry.next;
+    return entry != null;
+  }
+
+  /** Whether nothing shows in it, own or from below; `prepareRemoval` was called. */
+  private isEmpty(): bool {
+    let hidden = 0;
     let entry = this.first;
     while (entry) {
-      if (entry.inode) return -ENOTEMPTY;
+      if (entry.inode) return false;
+      hidden++;
       entry = entry.next;
     }
-    const lower = this.lower;
-    return lower ? emptyDirectory(lower, this) : 0;
+    // An entry without an inode is the whiteout of a name below.
+    return this.lower == null || hidden == this.lowerNames;
   }
 
   removeDirectory(dentry: Dentry): i32 {
     if (this.tmpfs.readOnly) return super.removeDirectory(dentry);
     const directory = dentry.inode!;
-    if (directory instanceof TmpDirectory) {
-      const error = (<TmpDirectory>directory).checkEmpty();
-      if (error != 0) return error;
+    if (directory instanceof TmpDirectory && !(<TmpDirectory>directory).isEmpty()) {
+      return -ENOTEMPTY;
     }
     return this.unlink(dentry);
   }
@@ -344,9 +371,8 @@ export class TmpDirectory extends TmpInode {
     const directory = <TmpDirectory>target;
     const inode = from.inode!;
     const replaced = to.inode;
-    if (replaced && replaced instanceof TmpDirectory) {
-      const error = (<TmpDirectory>replaced).checkEmpty();
-      if (error != 0) return error;
+    if (replaced && replaced instanceof TmpDirectory && !(<TmpDirectory>replaced).isEmpty()) {
+      return -ENOTEMPTY;
     }
     if (directory.nlink == 0) return -ENOENT;
     if (replaced) {
@@ -355,9 +381,10 @@ export class TmpDirectory extends TmpInode {
     }
     // `from` keeps the inode alive while it has no entry.
     inodeGet(inode);
-    if (!directory.put(to.name, to.nameLength, inode)) {
+    const error = directory.put(to.name, to.nameLength, inode);
+    if (error != 0) {
       inodePut(inode);
-      return -ENOMEM;
+      return error;
     }
     // Without memory for the whiteout the old name would come back from below; rather undo.
     if (!this.clear(from.name, from.nameLength)) {
@@ -415,22 +442,28 @@ export class TmpDirectory extends TmpInode {
     const inode = dentry.inode!;
     if (inode.fileSystem == this.fileSystem || dentry.isDeleted()) return 0;
     if (this.tmpfs.readOnly) return super.prepareWrite(dentry, keepData);
+    const moves = dentry.moves;
+    inodeGet(inode);
     const made = this.copyUp(inode, keepData);
-    if (!made) return -ENOMEM;
-    let error = 0;
-    if (keepData && inode.isRegular()) error = (<TmpFile>made).showBelow(inode);
-    // The copy may have slept, and somebody else copied it up or removed it.
-    if (error == 0 && dentry.inode != inode) error = dentry.isDeleted() ? -ENOENT : 1;
-    if (error == 0 && !this.replace(dentry, made)) error = -ENOMEM;
-    if (error != 0) {
-      inodePut(made);
-      return min(error, 0);
-    }
-    inodeGet(made);
-    dentry.inode = made;
-    if (inode.watches) watchesMove(inode, made);
+    let error = made ? 0 : -ENOMEM;
+    if (made && keepData && inode.isRegular()) error = (<TmpFile>made).showBelow(inode);
+    // The copy may have slept, and somebody else copied it up, removed it or moved it.
+    if (error == 0 && (dentry.isDeleted() || dentry.moves != moves)) error = -ENOENT;
+    const isDone = error == 0 && dentry.inode != inode;
+    if (error == 0 && !isDone && !this.replace(dentry, made!)) error = -ENOMEM;
+    if (error == 0 && !isDone) this.show(dentry, made!);
+    else if (made) inodePut(made);
     inodePut(inode);
-    return 0;
+    return error;
+  }
+
+  /** The dentry's inode is from now on one of ours, instead of the one from below. */
+  private show(dentry: Dentry, inode: Inode): void {
+    const below = dentry.inode!;
+    inodeGet(inode);
+    dentry.inode = inode;
+    if (below.watches) watchesMove(below, inode);
+    inodePut(below);
   }
 
   /** Puts `inode` in the place of what shows from below under the dentry's name. */
@@ -491,13 +524,25 @@ export class TmpDirectory extends TmpInode {
       if (entry.position >= at && inode && !entry.lowerName) {
         const type = directoryType(inode.mode);
         const next = entry.position + 1;
+        const position = entry.position;
+        const removals = this.removals;
         if (!sink.put(addressOf(entry.name), entry.nameLength, inode.number, type, next)) {
-          return <i64>entry.position;
+          return <i64>position;
         }
+        // The copy to the application may have slept, and the entry be gone.
+        entry = removals == this.removals ? entry.next : this.entryFrom(next);
+      } else {
+        entry = entry.next;
       }
-      entry = entry.next;
     }
     return <i64>this.nextPosition;
+  }
+
+  /** The first entry at a position or behind it. */
+  private entryFrom(position: u64): TmpEntry | null {
+    let entry = this.first;
+    while (entry && entry.position < position) entry = entry.next;
+    return entry;
   }
 
   destroy(): void {

@@ -31,7 +31,15 @@ import {
 } from "../lib/errno";
 import { attempt } from "../runtime/attempt";
 import { heapAlloc, heapFree } from "../runtime/heap";
-import { Dentry, dentryCreate, dentryDrop, dentryGet, dentryMove, dentryPut } from "./dentry";
+import {
+  Dentry,
+  dentryCreate,
+  dentryDrop,
+  dentryForgetNames,
+  dentryGet,
+  dentryMove,
+  dentryPut,
+} from "./dentry";
 import {
   File,
   filePut,
@@ -129,9 +137,18 @@ export function vfsResolve(walk: Walk, base: Dentry, flags: u32): i32 {
 
 /** Makes the file behind a dentry writable: see Inode.prepareWrite. */
 export function vfsPrepareWrite(dentry: Dentry, keepData: bool): i32 {
-  const parent = dentry.parent;
-  if (!parent) return dentry.inode!.fileSystem.readOnly ? -EROFS : 0;
-  return parent.inode!.prepareWrite(dentry, keepData);
+  let error = 0;
+  let moves = dentry.moves;
+  do {
+    const parent = dentry.parent;
+    if (!parent) return dentry.inode!.fileSystem.readOnly ? -EROFS : 0;
+    // It may sleep, and the name be moved to another directory.
+    moves = dentry.moves;
+    dentryGet(parent);
+    error = parent.inode!.prepareWrite(dentry, keepData);
+    dentryPut(parent);
+  } while (dentry.moves != moves);
+  return error;
 }
 
 /**
@@ -311,7 +328,7 @@ export function vfsLink(old: Dentry, walk: Walk, base: Dentry): i32 {
   error = vfsPrepareWrite(old, true);
   if (error != 0) return error;
   const inode = old.inode!;
-  if (inode.fileSystem != directory.fileSystem) return -EXDEV;
+  if (inode.fileSystem != directory.fileSystem) return old.isDeleted() ? -ENOENT : -EXDEV;
   if (inode.nlink == 0 && !inode.linkable) return -ENOENT;
   error = directory.link(dentry, inode);
   if (error != 0) return error;
@@ -338,7 +355,12 @@ export function vfsRemoveDirectory(walk: Walk, base: Dentry): i32 {
   let error = resolveOld(walk, base);
   if (error != 0) return error;
   const dentry = walk.dentry!;
+  const moves = dentry.moves;
   if (!dentry.inode!.isDirectory()) return -ENOTDIR;
+  error = dentry.inode!.prepareRemoval();
+  if (error < 0) return error;
+  // That may have slept.
+  if (!isStill(dentry, moves)) return -ENOENT;
   error = dentry.parent!.inode!.removeDirectory(dentry);
   if (error == 0) removed(dentry);
   return error;
@@ -347,7 +369,13 @@ export function vfsRemoveDirectory(walk: Walk, base: Dentry): i32 {
 /** The name of a dentry is gone. */
 function removed(dentry: Dentry): void {
   if (isAnyWatched()) tellOfRemoval(dentry);
+  forget(dentry);
+}
+
+/** The cache is to find neither the name nor what was in it. */
+function forget(dentry: Dentry): void {
   dentryDrop(dentry);
+  if (dentry.inode && dentry.inode!.isDirectory()) dentryForgetNames(dentry);
 }
 
 /** Whether `dentry` is `above` or below it. */
@@ -361,6 +389,11 @@ function isBelow(dentry: Dentry, above: Dentry): bool {
   return at == above;
 }
 
+/** Whether a dentry is where it was when it had been moved so often. */
+function isStill(dentry: Dentry, moves: u32): bool {
+  return dentry.moves == moves && !dentry.isDeleted();
+}
+
 /** Renames the file at `from` to the name at `to`. */
 export function vfsRename(from: Walk, fromBase: Dentry, to: Walk, toBase: Dentry, flags: u32): i32 {
   if ((flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE)) != 0) return -EINVAL;
@@ -369,30 +402,71 @@ export function vfsRename(from: Walk, fromBase: Dentry, to: Walk, toBase: Dentry
   let error = resolveOld(from, fromBase);
   if (error == -EINVAL || error == -ENOTEMPTY) return -EBUSY;
   if (error != 0) return error;
+  const source = from.dentry!;
+  const moves = source.moves;
   error = to.run(toBase, WALK_NAME);
   if (error != 0) return error;
   if (to.last != LAST_NAME) return -EBUSY;
+  do {
+    // The walk may have slept, and so may the preparation: the name may be nobody's by now.
+    if (!isStill(source, moves)) return -ENOENT;
+    if (exchange) return exchangeNames(from, to);
+    error = checkRename(from, to, flags);
+    if (error == 0) error = prepareTarget(to);
+  } while (error == TRY_AGAIN);
+  return error == NOTHING_TO_DO ? 0 : error != 0 ? error : moveName(source, to.dentry!, flags);
+}
+
+/** Results that are no errors: both names are the file's already; or what was checked is old. */
+const NOTHING_TO_DO: i32 = 1;
+const TRY_AGAIN: i32 = 2;
+
+/** Whether a file may be renamed: 0, NOTHING_TO_DO or -errno. Does not sleep. */
+function checkRename(from: Walk, to: Walk, flags: u32): i32 {
   const source = from.dentry!;
   const target = to.dentry!;
   const inode = source.inode!;
   const directory = inode.isDirectory();
   if (target.inode && (flags & RENAME_NOREPLACE) != 0) return -EEXIST;
-  if (exchange) return exchangeNames(from, to);
   if (!directory && (from.trailingSlash || to.trailingSlash)) return -ENOTDIR;
   if (target.covers) return -EBUSY;
   const sourceParent = source.parent!.inode!;
   const targetParent = target.parent!.inode!;
   if (sourceParent.fileSystem != targetParent.fileSystem) return -EXDEV;
-  if (target.inode == inode) return 0;
+  if (target.inode == inode) return NOTHING_TO_DO;
   if (directory && isBelow(target.parent!, source)) return -EINVAL;
-  error = checkReplace(inode, target.inode);
-  if (error == 0 && isBelow(source, target)) error = -ENOTEMPTY;
-  if (error == 0) error = sourceParent.rename(source, targetParent, target, flags);
+  const error = checkReplace(inode, target.inode);
+  return error == 0 && isBelow(source, target) ? -ENOTEMPTY : error;
+}
+
+/**
+ * Makes ready the directory that a rename replaces, if it does: 0, TRY_AGAIN or -errno. May sleep,
+ * once for each directory, and then a target that is not the same afterwards is looked up again.
+ */
+function prepareTarget(to: Walk): i32 {
+  const target = to.dentry!;
+  const replaced = target.inode;
+  if (!replaced || !replaced.isDirectory()) return 0;
+  const moves = target.moves;
+  const length = target.nameLength;
+  const parent = target.parent!;
+  dentryGet(parent);
+  let error = replaced.prepareRemoval();
+  const slept = error != 0;
+  if (!isStill(target, moves)) error = to.repeatLast(parent, length);
+  dentryPut(parent);
+  return slept && error >= 0 ? TRY_AGAIN : error;
+}
+
+/** The rename itself, after all checks. Does not sleep. */
+function moveName(source: Dentry, target: Dentry, flags: u32): i32 {
+  const sourceParent = source.parent!.inode!;
+  const error = sourceParent.rename(source, target.parent!.inode!, target, flags);
   if (error != 0) return error;
   if (isAnyWatched()) tellOfRename(source, target);
   // The moved dentry takes the target's place; who has the replaced file open keeps a dentry
   // without a name.
-  dentryDrop(target);
+  forget(target);
   if (!dentryMove(source, target.parent!, target.name, target.nameLength)) dentryDrop(source);
   return 0;
 }

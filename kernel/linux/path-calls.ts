@@ -192,7 +192,11 @@ export function sys_renameat2(from: i32, oldPath: u64, to: i32, newPath: u64, fl
   let error: i64 = <i32>result;
   if (!isError(result)) {
     const walk = changetype<Walk>(result);
-    error = endWalk(walk, vfsRename(source, base, walk, walk.base!, flags));
+    // So may the first of the two walks.
+    const toBase = walk.base!;
+    dentryGet(toBase);
+    error = endWalk(walk, vfsRename(source, base, walk, toBase, flags));
+    dentryPut(toBase);
   }
   dentryPut(base);
   return endWalk(source, error);

@@ -45,6 +45,21 @@ export {
   simUserCopy,
 } from "./sim-memory";
 
+export {
+  simCheckNames,
+  simGetdents,
+  simLchown,
+  simLink,
+  simMkdir,
+  simNames,
+  simOpenPath,
+  simReadlink,
+  simRename,
+  simRenameInto,
+  simRmdir,
+  simUnlink,
+} from "./sim-names";
+
 /** A machine with memory [start, end) and nothing running. */
 export function simInit(start: u32, end: u32): void {
   addMemory(start, end);

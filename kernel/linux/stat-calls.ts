@@ -14,6 +14,8 @@ import {
   Attributes,
   FileSystem,
   FileSystemUse,
+  inodeGet,
+  inodePut,
   isError,
 } from "../fs/inode";
 import { PATH_MAX } from "../fs/mount";
@@ -250,7 +252,10 @@ export function sys_readlinkat(directory: i32, path: u64, to: u64, size: i32): i
   if (!inode.isLink()) return endWalk(walk, walk.isEmpty() ? -ENOENT : -EINVAL);
   const text = heapAlloc(PATH_MAX);
   if (text == 0) return endWalk(walk, -ENOMEM);
+  // Reading may sleep, and the dentry's inode be replaced meanwhile.
+  inodeGet(inode);
   let length: i64 = inode.readLink(text, min(<u32>size, PATH_MAX));
+  inodePut(inode);
   if (length > 0 && storeUser(to, text, length) != 0) length = -EFAULT;
   heapFree(text);
   return endWalk(walk, length);

@@ -208,6 +208,7 @@ static void test_directories(void) {
          "1:CLOSE_NOWRITE,ISDIR d\n2:CLOSE_NOWRITE,ISDIR");
   CHECK_EQ("its attributes", chmod(in("d"), 0755), 0);
   EXPECT("too", fd, "1:ATTRIB,ISDIR d\n2:ATTRIB,ISDIR");
+  CHECK_ERR("a name that was looked for in it", access(in("d/none"), F_OK), ENOENT);
   CHECK_EQ("removed", rmdir(in("d")), 0);
   drain(fd);
   /* Which of the watches hears first differs between Linux' versions. */

@@ -11,6 +11,7 @@ import { EVENT_FAULTS, EVENT_SCENARIOS } from "./events.ts";
 import { type SourceFault, writeFaultyKernel } from "./faults.ts";
 import { FUTEX_FAULTS, FUTEX_SCENARIOS } from "./futexes.ts";
 import { SleepMachine } from "./machine.ts";
+import { NAME_FAULTS, NAME_SCENARIOS } from "./names.ts";
 import { PIPE_FAULTS, PIPE_SCENARIOS } from "./pipes.ts";
 import { SPACE_FAULTS, SPACE_SCENARIOS } from "./space.ts";
 
@@ -26,6 +27,7 @@ const FAULTS: readonly SourceFault[] = [
   ...PIPE_FAULTS,
   ...FUTEX_FAULTS,
   ...EVENT_FAULTS,
+  ...NAME_FAULTS,
 ];
 
 /** The module with all faults in it, made when it is first asked for. */
@@ -53,6 +55,7 @@ const SCENARIOS: readonly Scenario[] = [
   ...PIPE_SCENARIOS,
   ...FUTEX_SCENARIOS,
   ...EVENT_SCENARIOS,
+  ...NAME_SCENARIOS,
 ];
 
 export const SLEEP_SUITE = { scenarios: SCENARIOS, faults: FAULTS, load };
