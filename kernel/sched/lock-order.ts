@@ -53,17 +53,23 @@ function fail(reason: string): void {
   panic("lock order", reason);
 }
 
-/** Who may not sleep may not take a lock either. */
-function checkContext(thread: Thread, what: string): void {
-  if (thisCpu().handling != 0) fail(what + " in an interrupt handler");
-  if (thread.state != STATE_READY) fail(what + " on behalf of a thread that sleeps already");
+/**
+ * Who may not sleep may not take a lock either. LOCK_NONE: any wait. Texts are put together only
+ * for the panic: nobody frees them.
+ */
+function checkContext(thread: Thread, kind: u32): void {
+  const isHandler = thisCpu().handling != 0;
+  if (!isHandler && thread.state == STATE_READY) return;
+  const what = kind == LOCK_NONE ? "a wait begins" : nameOf(kind) + " is wanted";
+  if (isHandler) fail(what + " in an interrupt handler");
+  fail(what + " on behalf of a thread that sleeps already");
 }
 
 /** A lock of this kind is about to be taken, or waited for. */
 export function lockWanted(kind: u32): void {
   const thread = holder();
   if (!thread) return;
-  checkContext(thread, nameOf(kind) + " is wanted");
+  checkContext(thread, kind);
   for (let held = thread.heldLocks; held != 0; held >>= KIND_BITS) {
     const other = held & KIND_MASK;
     if (rankOf(kind) <= rankOf(other)) {
@@ -109,7 +115,7 @@ export function sleepBegins(kind: u32): void {
     lockWanted(kind);
     return;
   }
-  checkContext(thread, "a wait begins");
+  checkContext(thread, LOCK_NONE);
   lockFree("a wait begins");
 }
 
