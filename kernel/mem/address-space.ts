@@ -8,8 +8,7 @@
  * Areas (mem/vma.ts) say what may be there, page tables (mem/user-pages.ts) what is; pages come by
  * faults (mem/fault.ts). Addresses and sizes are multiples of a page; callers have checked that.
  * Adjacent anonymous areas with the same rights are joined, so that growing memory bit by bit does
- * not fill the tree. What fails for want of memory has changed nothing, but for `protectRegion`,
- * which may have given a part of the range its new rights, as on Linux.
+ * not fill the tree. What fails for want of memory has changed nothing.
  */
 import { File, fileGet, filePut } from "../fs/file";
 import { PageSource } from "../fs/page-source";
@@ -17,7 +16,7 @@ import { EACCES, ENOMEM } from "../lib/errno";
 import { attempt } from "../runtime/attempt";
 import { free } from "../runtime/free";
 import { PAGE_SHIFT, PAGE_SIZE } from "./page-allocator";
-import { movePages, protectPages, unmapPages } from "./user-pages";
+import { movePages, protectPages, splitEdges, unmapPages } from "./user-pages";
 import {
   PROT_WRITE,
   VMA_MAY_WRITE,
@@ -209,18 +208,23 @@ function splitAround(address: u64, end: u64): i32 {
   return error;
 }
 
+/** As `splitAround`, and of large pages. */
+function splitWithPages(address: u64, end: u64): i32 {
+  const error = splitAround(address, end);
+  if (error != 0 || splitEdges(address, end)) return error;
+  rejoin(address);
+  rejoin(end);
+  return -ENOMEM;
+}
+
 /** Unmaps whatever is in the range. 0, or -ENOMEM: then all areas are as they were. */
 export function unmapRegion(address: u64, bytes: u64): i32 {
   const end = address + bytes;
   let area = vmaFirstFrom(address);
   if (!area || area.start >= end) return 0;
-  const error = splitAround(address, end);
+  const error = splitWithPages(address, end);
   if (error != 0) return error;
-  if (!unmapPages(address, end)) {
-    rejoin(address);
-    rejoin(end);
-    return -ENOMEM;
-  }
+  unmapPages(address, end);
   area = vmaFirstFrom(address);
   while (area && area.start < end) {
     vmaRemove(area);
@@ -251,7 +255,7 @@ export function protectRegion(address: u64, bytes: u64, protection: u32): i32 {
     if ((protection & PROT_WRITE) != 0 && (checked.flags & VMA_MAY_WRITE) == 0) return -EACCES;
     checked = vmaFirstFrom(checked.end);
   }
-  const error = splitAround(address, end);
+  const error = splitWithPages(address, end);
   if (error != 0) return error;
   let at = address;
   while (at < end) {
@@ -259,8 +263,7 @@ export function protectRegion(address: u64, bytes: u64, protection: u32): i32 {
     if (!area) break;
     at = area.end;
     if (area.protection == protection) continue;
-    if (!protectPages(area.start, area.end, protection, (area.flags & VMA_SHARED) != 0))
-      return -ENOMEM;
+    protectPages(area.start, area.end, protection, (area.flags & VMA_SHARED) != 0);
     area.protection = protection;
     vmaChanged();
     join(area);
@@ -291,10 +294,11 @@ export function flagRegion(address: u64, bytes: u64, set: u32, clear: u32): i32 
  */
 export function discardRegion(address: u64, bytes: u64): i32 {
   const end = address + bytes;
+  if (!splitEdges(address, end)) return -ENOMEM;
   let area = vmaFirstFrom(address);
   while (area && area.start < end) {
     const isKept = area.source == null && (area.flags & VMA_SHARED) != 0;
-    if (!isKept && !unmapPages(max(address, area.start), min(end, area.end))) return -ENOMEM;
+    if (!isKept) unmapPages(max(address, area.start), min(end, area.end));
     area = vmaFirstFrom(area.end);
   }
   return isMapped(address, bytes) ? 0 : -ENOMEM;

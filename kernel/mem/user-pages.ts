@@ -3,6 +3,7 @@
  *
  *     mapPage(address, frame, flags)       takes over the caller's reference on the frame
  *     mapBlock(address, frame, order, …)   2^order frames of a block
+ *     splitEdges(start, end)               first, so that these two meet large pages only as a whole:
  *     unmapPages(start, end)               gives every frame's reference back, forgets translations
  *     protectPages(start, end, protection)
  *     movePages(from, to, bytes)           mremap: entries move, frames stay
@@ -140,42 +141,39 @@ function regionEnd(address: u64, end: u64): u64 {
   return min(end, (address | (LARGE_SIZE - 1)) + 1);
 }
 
-/**
- * Whether the region of `address` is mapped by one large page of which only a part lies in the
- * range.
- */
-function coversPart(value: u64, address: u64, end: u64): bool {
-  return (
-    (value & PTE_LARGE) != 0 && ((address & (LARGE_SIZE - 1)) != 0 || end - address < LARGE_SIZE)
-  );
+/** Makes `address` the bound of a page; false when that takes memory and there is none. */
+function splitAt(address: u64): bool {
+  if ((address & (LARGE_SIZE - 1)) == 0) return true;
+  const large = walkLarge(address, false);
+  return large == 0 || (hw.load64(large) & PTE_LARGE) == 0 || splitLarge(address);
 }
 
 /**
- * Unmaps [start, end). False when a large page had to be split and there was no memory for that.
+ * Splits the large pages of which only a part lies in [start, end). False when there is no memory
+ * for that; then no page has changed its rights or contents.
  */
-export function unmapPages(start: u64, end: u64): bool {
+export function splitEdges(start: u64, end: u64): bool {
+  return splitAt(start) && splitAt(end);
+}
+
+/** Unmaps [start, end), whose edges are split. */
+export function unmapPages(start: u64, end: u64): void {
   let unmapped: u64 = 0;
   let last: u64 = 0;
-  let complete = true;
   let address = start;
   while (address < end) {
     const stop = regionEnd(address, end);
     const large = walkLarge(address, false);
-    let value = large != 0 ? hw.load64(large) : 0;
+    const value = large != 0 ? hw.load64(large) : 0;
     if (value == 0) {
       address = stop;
       continue;
     }
-    if (coversPart(value, address, end)) {
-      if (!splitLarge(address)) complete = false;
-      value = hw.load64(large);
-    }
     if ((value & PTE_LARGE) != 0) {
-      if (stop - address == LARGE_SIZE) {
-        hw.store64(large, 0);
-        freePages(value & PTE_ADDRESS, LARGE_ORDER);
-        unmapped += LARGE_SIZE >> PAGE_SHIFT;
-      }
+      assert(stop - address == LARGE_SIZE, "the edges are split");
+      hw.store64(large, 0);
+      freePages(value & PTE_ADDRESS, LARGE_ORDER);
+      unmapped += LARGE_SIZE >> PAGE_SHIFT;
       address = stop;
       continue;
     }
@@ -197,7 +195,6 @@ export function unmapPages(start: u64, end: u64): bool {
   else if (unmapped > 0) flushAll();
   flushRun();
   residentRemove(unmapped);
-  return complete;
 }
 
 /**
@@ -216,23 +213,20 @@ function freeEmptyTable(large: u64, lastAddress: u64): void {
   freePages(table, 0);
 }
 
-/** Gives the pages that are mapped in [start, end) the rights of a protection. */
-export function protectPages(start: u64, end: u64, protection: u32, shared: bool): bool {
+/** Gives the pages that are mapped in [start, end), whose edges are split, other rights. */
+export function protectPages(start: u64, end: u64, protection: u32, shared: bool): void {
   let changed: u64 = 0;
   let address = start;
   while (address < end) {
     const stop = regionEnd(address, end);
     const large = walkLarge(address, false);
-    let value = large != 0 ? hw.load64(large) : 0;
+    const value = large != 0 ? hw.load64(large) : 0;
     if (value == 0) {
       address = stop;
       continue;
     }
-    if (coversPart(value, address, end)) {
-      if (!splitLarge(address)) return false;
-      value = hw.load64(large);
-    }
     if ((value & PTE_LARGE) != 0) {
+      assert(stop - address == LARGE_SIZE, "the edges are split");
       hw.store64(large, changeRights(value, protection, shared) | PTE_LARGE);
       changed += FLUSH_ALL_FROM;
       address = stop;
@@ -249,7 +243,6 @@ export function protectPages(start: u64, end: u64, protection: u32, shared: bool
     }
   }
   if (changed > 0) flushAll();
-  return true;
 }
 
 /** PROT_NONE leaves the frame in the entry, not present: the contents come back with the rights. */
