@@ -2,10 +2,12 @@ import { expect, expectEqual, test } from "../lib/testing";
 import { heapBytesInUse } from "../runtime/heap";
 import {
   Dentry,
+  dentryCopyName,
   dentryCount,
   dentryCreate,
   dentryDrop,
   dentryFind,
+  dentryForgetNames,
   dentryGet,
   dentryMove,
   dentryPublish,
@@ -14,6 +16,9 @@ import {
   nameHash,
   UNUSED_MAX,
 } from "./dentry";
+import { S_IFDIR } from "./stat";
+import { TmpDirectory } from "./tmpfs";
+import { TmpFileSystem } from "./tmpfs-inode";
 
 const text: usize = memory.data(16);
 
@@ -71,17 +76,32 @@ test("dentry: one whose name is gone is freed with its last reference, and its p
   expectEqual(root.references, 1, "the root's child is gone");
 });
 
+test("dentry: with a directory go the names that are not in it", () => {
+  const root = create(null, "");
+  const directory = publish(root, "d");
+  directory.inode = new TmpDirectory(new TmpFileSystem("tmpfs", 1), S_IFDIR);
+  const missing = publish(directory, "missing");
+  const held = publish(directory, "held");
+  dentryPut(missing);
+  expectEqual(directory.references, 3, "two names in it");
+  dentryDrop(directory);
+  dentryForgetNames(directory);
+  expectEqual(directory.references, 2, "only what is held stays");
+  expect(find(directory, "held") == held, "and can still be reached by who holds it");
+  expectEqual(dentryQueueLength(), 0, "nothing waits to be found again");
+});
+
 test("dentry: a renamed one is found by its new name only", () => {
   const root = create(null, "");
   const a = publish(root, "a");
   const b = publish(root, "b");
   const x = publish(a, "x");
-  expect(dentryMove(x, b, named("other"), 5), "moved");
+  dentryMove(x, b, dentryCopyName(named("other"), 5), 5);
   expect(find(a, "x") == null && find(b, "x") == null, "the old name");
   expect(find(b, "other") == x, "the new name");
   expectEqual(a.references, 1, "the old parent is released");
   expectEqual(b.references, 2, "the new one held");
-  expect(dentryMove(x, a, named("again"), 5), "moved once more");
+  dentryMove(x, a, dentryCopyName(named("again"), 5), 5);
   expect(find(a, "again") == x, "found");
 });
 

@@ -8,7 +8,7 @@
  *     dentryPublish(dentry)                        makes it findable
  *     dentryDrop(dentry)                           makes it unfindable (its name was removed)
  *     dentryForgetNames(dentry)                    of a directory that was removed
- *     dentryMove(dentry, parent, …)                a rename
+ *     dentryMove(dentry, parent, name, length)     a rename; the name is a copy by `dentryCopyName`
  *     dentryGet / dentryPut
  *
  * A dentry holds its parent and its inode. `references` counts child dentries, open files, mounts
@@ -175,22 +175,23 @@ export function dentryForgetNames(directory: Dentry): void {
   }
 }
 
-/**
- * Gives a dentry another place: a rename has happened. False when memory is short; then it is
- * dropped.
- */
-export function dentryMove(dentry: Dentry, parent: Dentry, name: usize, length: u32): bool {
+/** A name for `dentryMove`, of linear memory; 0 when memory is short. */
+export function dentryCopyName(name: usize, length: u32): usize {
+  const copied = heapAlloc(max(length, 1));
+  if (copied != 0) memory.copy(copied, name, length);
+  return copied;
+}
+
+/** Gives a dentry another place: a rename has happened. Takes `name`, a `dentryCopyName`, over. */
+export function dentryMove(dentry: Dentry, parent: Dentry, name: usize, length: u32): void {
   const hash = nameHash(name, length);
   if ((dentry.flags & FLAG_FINDABLE) != 0) {
     table.remove(dentry);
     dentry.flags &= ~FLAG_FINDABLE;
   }
-  const copied = heapAlloc(max(length, 1));
-  if (copied == 0) return false;
-  memory.copy(copied, name, length);
   if ((dentry.flags & FLAG_OWN_NAME) != 0) heapFree(dentry.name);
   dentry.flags |= FLAG_OWN_NAME;
-  dentry.name = copied;
+  dentry.name = name;
   dentry.nameLength = length;
   dentry.moves++;
   const old = dentry.parent;
@@ -199,7 +200,6 @@ export function dentryMove(dentry: Dentry, parent: Dentry, name: usize, length: 
   if (old) dentryPut(old);
   dentry.hash = tableHash(parent, hash);
   dentryPublish(dentry);
-  return true;
 }
 
 /** How many dentries are findable, and how many of them wait in the queue. */

@@ -10,7 +10,7 @@
 import { addressOf } from "../arch/hw";
 import { consoleOutput } from "../dev/console";
 import { controlPort, standardInput, standardOutput } from "../dev/virtio/host-ports";
-import { ENOSPC, ENXIO } from "../lib/errno";
+import { ENOMEM, ENOSPC, ENXIO } from "../lib/errno";
 import { randomBytes } from "../lib/random";
 import { directMap, PAGE_SIZE } from "../mem/page-allocator";
 import { attempt } from "../runtime/attempt";
@@ -21,7 +21,6 @@ import { deviceNumber, setNodeOpener } from "./device-node";
 import { fifoOpen } from "./fifo";
 import { Inode, resultOf } from "./inode";
 import { IoVector } from "./io-vector";
-import { PageSource } from "./page-source";
 import { StandardInputFile } from "./standard-input-file";
 import { StandardOutputFile } from "./standard-output-file";
 import { S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT } from "./stat";
@@ -93,8 +92,8 @@ class ZeroFile extends NullFile {
     return this.read(io);
   }
 
-  pageSource(): PageSource | null {
-    return ZeroSource.instance();
+  pageSource(): usize {
+    return resultOf(ZeroSource.instance());
   }
 }
 
@@ -111,7 +110,7 @@ class FullFile extends ZeroFile {
 class RandomFile extends NullFile {
   read(io: IoVector): i64 {
     const piece = heapAlloc(<usize>RANDOM_PIECE);
-    if (piece == 0) return 0;
+    if (piece == 0) return -ENOMEM;
     let done: i64 = 0;
     while (io.remaining > 0) {
       const n = min(io.remaining, RANDOM_PIECE);

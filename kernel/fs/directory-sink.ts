@@ -33,8 +33,8 @@ export function directoryType(mode: u32): u32 {
 export abstract class DirectorySink {
   /**
    * Takes one entry; `next` is the position behind it, `name` an address of `length` (at most 255)
-   * bytes. False when it was not taken: then the file system stops, and lists it again the next
-   * time.
+   * bytes, which are copied before anything sleeps. False when it was not taken: then the file
+   * system stops, and lists it again the next time.
    */
   abstract put(name: u64, length: u32, inode: u64, type: u32, next: u64): bool;
 }

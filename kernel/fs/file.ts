@@ -8,12 +8,11 @@
  * changes adds a `PollObserver`, and the file calls `notify(mask)` when something becomes ready
  * (from thread context; observers don't sleep).
  */
-import { EBADF, EINVAL, ENOTDIR, ENOTTY, ESPIPE } from "../lib/errno";
+import { EBADF, EINVAL, ENODEV, ENOTDIR, ENOTTY, ESPIPE } from "../lib/errno";
 import { TextBuffer } from "../lib/text-buffer";
 import { free } from "../runtime/free";
 import { dropFileLocks, fileLockCount } from "./file-lock";
 import { IoVector } from "./io-vector";
-import { PageSource } from "./page-source";
 import { Stat } from "./stat";
 
 export const POLLIN: u32 = 0x001;
@@ -116,9 +115,12 @@ export abstract class File {
     return -EINVAL;
   }
 
-  /** Where mmap(2) finds the file's pages; null when it can't be mapped. */
-  pageSource(): PageSource | null {
-    return null;
+  /**
+   * Where mmap(2) finds the file's pages: a PageSource, borrowed, -ENODEV when it can't be mapped,
+   * or -ENOMEM.
+   */
+  pageSource(): usize {
+    return -ENODEV;
   }
 
   /** Puts what /proc/self/fdinfo tells of this kind of file (proc_pid_fdinfo(5)), whole lines. */

@@ -4,6 +4,7 @@ import { expect, expectEqual, test } from "../lib/testing";
 import { filePut, O_RDONLY, O_RDWR, O_WRONLY } from "./file";
 import { fsInit } from "./init";
 import { dentryPath, rootDirectory } from "./mount";
+import { PageSource } from "./page-source";
 import { WALK_FOLLOW, walkPut } from "./path-walk";
 import {
   contentsOf,
@@ -30,7 +31,7 @@ test("init: a boot module is the root, used in place", () => {
   boot();
   expect(contentsOf("/etc/hosts")! == "127.0.0.1 localhost\n", "a file of the image");
   const file = opened("/aligned", O_RDONLY);
-  const page = file.pageSource()!.getPage(0);
+  const page = changetype<PageSource>(file.pageSource()).getPage(0);
   expect(<u64>page >= FIXTURE_ADDRESS, "the page is the module's");
   filePut(file);
   putFile("/tmp/x", "scratch");

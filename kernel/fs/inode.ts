@@ -11,7 +11,7 @@
  * Locks: on one CPU nothing here is preempted, so what doesn't sleep needs none. With more CPUs a
  * directory's changes are guarded by a Mutex per directory.
  */
-import { EINVAL, EISDIR, ENOMEM, ENOTDIR, EPERM, EROFS } from "../lib/errno";
+import { EINVAL, EISDIR, ENOMEM, ENOTDIR, EOPNOTSUPP, EPERM, EROFS } from "../lib/errno";
 import { directMap, PAGE_SIZE, pagePut } from "../mem/page-allocator";
 import { free } from "../runtime/free";
 import { Dentry } from "./dentry";
@@ -142,9 +142,12 @@ export abstract class Inode {
     return this.fileSystem.readOnly ? -EROFS : -EPERM;
   }
 
-  /** A regular file without a name (O_TMPFILE), with one reference; null where that can't be. */
-  createUnnamed(mode: u32): Inode | null {
-    return null;
+  /**
+   * A regular file without a name (O_TMPFILE): an Inode with one reference, or -EOPNOTSUPP where
+   * that can't be, -EROFS, -ENOENT (the directory was removed), -ENOMEM.
+   */
+  createUnnamed(mode: u32): usize {
+    return this.fileSystem.readOnly ? -EROFS : -EOPNOTSUPP;
   }
 
   makeDirectory(dentry: Dentry, mode: u32): i32 {
@@ -191,9 +194,14 @@ export abstract class Inode {
     return this.fileSystem.readOnly ? -EROFS : -EINVAL;
   }
 
-  /** Extended attributes (xattr(7)): where they are kept, or null when there can be none. */
+  /** Extended attributes (xattr(7)), or null when there are none. */
   attributeList(): XattrList | null {
     return null;
+  }
+
+  /** As `attributeList`, to set one: an XattrList, -EOPNOTSUPP where none can be, or -ENOMEM. */
+  makeAttributeList(): usize {
+    return -EOPNOTSUPP;
   }
 
   /**

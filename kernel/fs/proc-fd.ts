@@ -121,15 +121,19 @@ export function parseNumber(name: usize, length: u32): i32 {
   return value;
 }
 
+/** Digits of a u32, which a sink has copied before it sleeps. */
+const DIGITS_MAX: usize = 10;
+const digits: usize = memory.data(10);
+
 /** Puts a number as a directory entry. */
 export function putNumber(sink: DirectorySink, value: u32, inode: u64, type: u32, next: u64): bool {
-  const text = attempt(new TextBuffer());
-  if (!text) return false;
-  text.decimal(value);
-  const taken = sink.put(addressOf(text.data), text.length, inode, type, next);
-  text.destroy();
-  free(text);
-  return taken;
+  let start = DIGITS_MAX;
+  let rest = value;
+  do {
+    store<u8>(digits + --start, <u8>(48 + (rest % 10)));
+    rest /= 10;
+  } while (rest != 0);
+  return sink.put(addressOf(digits + start), <u32>(DIGITS_MAX - start), inode, type, next);
 }
 
 export class FdDirectory extends Inode {

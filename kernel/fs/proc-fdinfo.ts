@@ -34,7 +34,10 @@ function fdInfoText(out: TextBuffer, descriptor: u32): void {
   if (!file) return;
   const place = placeOf(file);
   const stat = attempt(new Stat());
-  if (!stat) return;
+  if (!stat) {
+    out.cut = true;
+    return;
+  }
   stat.reset(0);
   if (place) place.inode.stat(stat);
   else file.stat(stat);

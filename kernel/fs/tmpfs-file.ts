@@ -321,10 +321,11 @@ export class TmpFile extends TmpInode {
   /**
    * Makes this empty file show the contents of a file of another file system, page by page until
    * they are changed: who opens a large file to write a line need not wait for a copy of it all.
-   * -EINVAL when that has no pages.
+   * -EINVAL when that is no regular file, -ENOMEM.
    */
   showBelow(inode: Inode): i32 {
-    if (!inode.pages()) return -EINVAL;
+    if (!inode.isRegular()) return -EINVAL;
+    if (!inode.pages()) return -ENOMEM;
     inodeGet(inode);
     this.below = inode;
     this.belowSize = inode.size();

@@ -20,6 +20,7 @@ import {
   FileSystem,
   FileSystemUse,
   Inode,
+  resultOf,
 } from "./inode";
 import { S_IFMT } from "./stat";
 import { XattrList } from "./xattr";
@@ -98,8 +99,12 @@ export abstract class TmpInode extends Inode {
   }
 
   attributeList(): XattrList | null {
-    if (!this.attributes) this.attributes = attempt(new XattrList());
     return this.attributes;
+  }
+
+  makeAttributeList(): usize {
+    if (!this.attributes) this.attributes = attempt(new XattrList());
+    return resultOf(this.attributes);
   }
 
   /** The contents have changed. */

@@ -20,7 +20,9 @@
 
 import { addressOf } from "../arch/hw";
 import { EEXIST, ENOENT, ENOMEM, ENOTEMPTY } from "../lib/errno";
+import { VERIFY } from "../lib/verify";
 import { attempt } from "../runtime/attempt";
+import { spareAllocations } from "../runtime/failing";
 import { free } from "../runtime/free";
 import { heapAlloc, heapFree, heapHasRoom } from "../runtime/heap";
 import { realtimeNs } from "../time/clock";
@@ -182,7 +184,9 @@ export class TmpDirectory extends TmpInode {
     if (!fill) return true;
     if (!heapHasRoom(FILL_ROOM)) return false;
     this.filler = null;
+    if (VERIFY) spareAllocations(true);
     fill(this);
+    if (VERIFY) spareAllocations(false);
     return true;
   }
 
@@ -273,11 +277,12 @@ export class TmpDirectory extends TmpInode {
     return this.give(dentry, node);
   }
 
-  createUnnamed(mode: u32): Inode | null {
-    if (this.tmpfs.readOnly || this.nlink == 0) return null;
+  createUnnamed(mode: u32): usize {
+    if (this.tmpfs.readOnly) return super.createUnnamed(mode);
+    if (this.nlink == 0) return -ENOENT;
     const file = attempt(new TmpFile(this.tmpfs, mode));
     if (file) file.nlink = 0;
-    return file;
+    return resultOf(file);
   }
 
   makeDirectory(dentry: Dentry, mode: u32): i32 {

@@ -17,11 +17,10 @@ import { attempt } from "../runtime/attempt";
 import { Dentry, dentryGet, dentryPut } from "./dentry";
 import { DIRECTORY_START, DT_DIR, UserSink } from "./directory-sink";
 import { File, O_ACCMODE, O_APPEND, O_PATH, O_RDONLY } from "./file";
-import { Inode, inodeGet, inodePut } from "./inode";
+import { Inode, inodeGet, inodePut, resultOf } from "./inode";
 import { IN_ACCESS, IN_CLOSE_NOWRITE, IN_CLOSE_WRITE, IN_MODIFY } from "./inotify-events";
 import { IoVector } from "./io-vector";
 import { parentDirectory } from "./mount";
-import { PageSource } from "./page-source";
 import { Stat } from "./stat";
 import { isAnyWatched, tellOfDentry } from "./watch";
 
@@ -214,8 +213,8 @@ export class RegularFile extends VfsFile {
     return error;
   }
 
-  pageSource(): PageSource | null {
-    return this.inode.pages();
+  pageSource(): usize {
+    return resultOf(this.inode.pages());
   }
 }
 

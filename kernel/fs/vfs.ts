@@ -24,15 +24,15 @@ import {
   ENOMEM,
   ENOTDIR,
   ENOTEMPTY,
-  EOPNOTSUPP,
   EPERM,
   EROFS,
   EXDEV,
 } from "../lib/errno";
 import { attempt } from "../runtime/attempt";
-import { heapAlloc, heapFree } from "../runtime/heap";
+import { heapFree } from "../runtime/heap";
 import {
   Dentry,
+  dentryCopyName,
   dentryCreate,
   dentryDrop,
   dentryForgetNames,
@@ -212,8 +212,9 @@ function openUnnamed(walk: Walk, base: Dentry, flags: u32, mode: u32): usize {
   const parent = walk.dentry!;
   const directory = parent.inode!;
   if (!directory.isDirectory()) return -ENOTDIR;
-  const inode = directory.createUnnamed(S_IFREG | (mode & 0o7777 & ~mask));
-  if (!inode) return directory.fileSystem.readOnly ? -EROFS : -EOPNOTSUPP;
+  const made = directory.createUnnamed(S_IFREG | (mode & 0o7777 & ~mask));
+  if (isError(made)) return made;
+  const inode = changetype<Inode>(made);
   inode.linkable = (flags & O_EXCL) == 0;
   const dentry = dentryCreate(parent, 0, UNNAMED, 1);
   if (!dentry) {
@@ -460,14 +461,19 @@ function prepareTarget(to: Walk): i32 {
 
 /** The rename itself, after all checks. Does not sleep. */
 function moveName(source: Dentry, target: Dentry, flags: u32): i32 {
+  const name = dentryCopyName(target.name, target.nameLength);
+  if (name == 0) return -ENOMEM;
   const sourceParent = source.parent!.inode!;
   const error = sourceParent.rename(source, target.parent!.inode!, target, flags);
-  if (error != 0) return error;
+  if (error != 0) {
+    heapFree(name);
+    return error;
+  }
   if (isAnyWatched()) tellOfRename(source, target);
   // The moved dentry takes the target's place; who has the replaced file open keeps a dentry
   // without a name.
   forget(target);
-  if (!dentryMove(source, target.parent!, target.name, target.nameLength)) dentryDrop(source);
+  dentryMove(source, target.parent!, name, target.nameLength);
   return 0;
 }
 
@@ -486,18 +492,22 @@ function exchangeNames(from: Walk, to: Walk): i32 {
   if (directory.fileSystem != targetParent.inode!.fileSystem) return -EXDEV;
   if (other == source.inode) return 0;
   if (isBelow(targetParent, source) || isBelow(sourceParent, target)) return -EINVAL;
-  const error = directory.exchange(source, targetParent.inode!, target);
-  if (error != 0) return error;
+  const sourceLength = source.nameLength;
+  const targetLength = target.nameLength;
+  const sourceName = dentryCopyName(source.name, sourceLength);
+  const targetName = dentryCopyName(target.name, targetLength);
+  let error = sourceName != 0 && targetName != 0 ? 0 : -ENOMEM;
+  if (error == 0) error = directory.exchange(source, targetParent.inode!, target);
+  if (error != 0) {
+    if (sourceName != 0) heapFree(sourceName);
+    if (targetName != 0) heapFree(targetName);
+    return error;
+  }
   if (isAnyWatched()) tellOfExchange(source, target);
-  // Who has one of the files open keeps its dentry, so the dentries swap their names. The first
-  // name lives on in the dentry that the second gets it from.
+  // Who has one of the files open keeps its dentry, so the dentries swap their names.
   dentryGet(sourceParent);
-  const name = heapAlloc(max(source.nameLength, 1));
-  const length = source.nameLength;
-  if (name != 0) memory.copy(name, source.name, length);
-  if (!dentryMove(source, targetParent, target.name, target.nameLength)) dentryDrop(source);
-  if (name == 0 || !dentryMove(target, sourceParent, name, length)) dentryDrop(target);
-  if (name != 0) heapFree(name);
+  dentryMove(source, targetParent, targetName, targetLength);
+  dentryMove(target, sourceParent, sourceName, sourceLength);
   dentryPut(sourceParent);
   return 0;
 }

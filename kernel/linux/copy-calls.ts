@@ -5,12 +5,13 @@
  * What has pages (regular files) is written straight from them. What hasn't goes through one page.
  */
 import { File, fileGet, filePut, O_APPEND } from "../fs/file";
+import { isError } from "../fs/inode";
 import { IN_ACCESS } from "../fs/inotify-events";
 import { RW_COUNT_MAX } from "../fs/io-vector";
 import { PageSource } from "../fs/page-source";
 import { RegularFile, SEEK_CUR, SEEK_SET } from "../fs/vfs-file";
 import { isAnyWatched } from "../fs/watch";
-import { EBADF, EFAULT, EINVAL, EISDIR, ENOMEM, EOVERFLOW, ESPIPE } from "../lib/errno";
+import { EBADF, EFAULT, EINVAL, EISDIR, ENODEV, ENOMEM, EOVERFLOW, ESPIPE } from "../lib/errno";
 import { allocPages, directMap, PAGE_SIZE, pagePut } from "../mem/page-allocator";
 import { currentThread, threadScratch } from "../sched/thread";
 import { fdFile } from "./descriptors";
@@ -84,12 +85,13 @@ function movePieces(from: File, offset: i64, n: u64, out: File, outOffset: i64):
 function transfer(from: File, offset: i64, n: u64, out: File, outOffset: i64): i64 {
   const wanted = min(n, RW_COUNT_MAX);
   const start = offset < 0 ? from.seek(0, SEEK_CUR) : offset;
-  const source = from instanceof RegularFile ? from.pageSource() : null;
-  const done = source
-    ? writePages(source, start, wanted, out, outOffset)
+  const pages = from instanceof RegularFile ? from.pageSource() : -ENODEV;
+  const hasPages = !isError(pages);
+  const done = hasPages
+    ? writePages(changetype<PageSource>(pages), start, wanted, out, outOffset)
     : movePieces(from, start, wanted, out, outOffset);
   if (offset < 0 && done > 0) from.seek(start + done, SEEK_SET);
-  if (source && done > 0 && isAnyWatched()) (<RegularFile>from).tellSlowly(IN_ACCESS);
+  if (hasPages && done > 0 && isAnyWatched()) (<RegularFile>from).tellSlowly(IN_ACCESS);
   return done;
 }
 

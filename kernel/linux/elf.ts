@@ -12,6 +12,7 @@
 
 import { addressOf } from "../arch/hw";
 import { File } from "../fs/file";
+import { isError } from "../fs/inode";
 import { IoVector } from "../fs/io-vector";
 import { PageSource } from "../fs/page-source";
 import { EIO, ENOEXEC, ENOMEM } from "../lib/errno";
@@ -288,8 +289,9 @@ export function elfLoad(file: File, base: u64, image: ElfImage): i32 {
   if (error != 0) return error;
   const surveyError = survey(file, image);
   if (surveyError != 0) return surveyError;
-  const source = file.pageSource();
-  if (!source) return -ENOEXEC;
+  const pages = file.pageSource();
+  if (isError(pages)) return <i32>pages == -ENOMEM ? -ENOMEM : -ENOEXEC;
+  const source = changetype<PageSource>(pages);
   const extent = image.highest - image.lowest;
   image.bias = 0;
   if (header.type == ET_DYN) {

@@ -17,12 +17,13 @@ import {
   O_RDONLY,
   O_WRONLY,
 } from "../fs/file";
-import { Inode } from "../fs/inode";
+import { Inode, isError } from "../fs/inode";
 import { IN_MODIFY } from "../fs/inotify-events";
 import { IoVector } from "../fs/io-vector";
+import { PageSource } from "../fs/page-source";
 import { checkFileSize, FILE_SIZE_MAX, placeOf, RegularFile, SEEK_END } from "../fs/vfs-file";
 import { isAnyWatched } from "../fs/watch";
-import { EBADF, EFAULT, EFBIG, EINVAL, ENODEV, EOPNOTSUPP, ESPIPE } from "../lib/errno";
+import { EBADF, EFAULT, EFBIG, EINVAL, ENODEV, ENOMEM, EOPNOTSUPP, ESPIPE } from "../lib/errno";
 import { pagePut } from "../mem/page-allocator";
 import { currentThread, threadScratch } from "../sched/thread";
 import { fdFile, fdSetCloexec } from "./descriptors";
@@ -263,8 +264,10 @@ export function sys_fadvise64(fd: i32): i64 {
 export function sys_readahead(fd: i32, offset: i64, n: u64): i64 {
   const file = readable(fd);
   if (!file) return -EBADF;
-  const source = file.pageSource();
-  if (!source || offset < 0) return -EINVAL;
+  const pages = file.pageSource();
+  if (<i32>pages == -ENOMEM) return -ENOMEM;
+  if (isError(pages) || offset < 0) return -EINVAL;
+  const source = changetype<PageSource>(pages);
   fileGet(file);
   const end = min(<u64>offset + min(n, READAHEAD_MAX), source.size());
   for (let at = <u64>offset; at < end; at += 4096) {

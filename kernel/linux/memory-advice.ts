@@ -7,7 +7,7 @@
  * guard regions.
  */
 import { load64 } from "../arch/hw";
-import { EBUSY, EFAULT, EINVAL, ENOMEM } from "../lib/errno";
+import { EAGAIN, EBUSY, EFAULT, EINVAL, ENOMEM } from "../lib/errno";
 import { discardRegion, flagRegion, isMapped, MAP_END, pageAlign } from "../mem/address-space";
 import { PAGE_SHIFT, PAGE_SIZE, pagePut } from "../mem/page-allocator";
 import { entryOf } from "../mem/user-pages";
@@ -81,7 +81,8 @@ function adviseToPopulate(address: u64, bytes: u64, right: u32): i32 {
     if ((area.protection & right) == 0) return -EINVAL;
     area = vmaFirstFrom(area.end);
   }
-  return populate(address, bytes);
+  const error = populate(address, bytes);
+  return error == -EAGAIN ? -ENOMEM : error;
 }
 
 /** Of whole pages, not none. 0 or -errno. */

@@ -6,6 +6,7 @@
  */
 
 import { File, O_ACCMODE, O_RDONLY, O_RDWR } from "../fs/file";
+import { isError } from "../fs/inode";
 import { sealable } from "../fs/memfd";
 import { PageSource } from "../fs/page-source";
 import { F_SEAL_FUTURE_WRITE, F_SEAL_WRITE } from "../fs/tmpfs-file";
@@ -15,7 +16,6 @@ import {
   EBADF,
   EEXIST,
   EINVAL,
-  ENODEV,
   ENOMEM,
   EOPNOTSUPP,
   EOVERFLOW,
@@ -171,8 +171,9 @@ export function sys_mmap(
       if (sealed > 0) areaFlags &= ~VMA_MAY_WRITE;
     }
     mapped = file;
-    source = file.pageSource();
-    if (!source) return -ENODEV;
+    const pages = file.pageSource();
+    if (isError(pages)) return <i32>pages;
+    source = changetype<PageSource>(pages);
   } else if (type != MAP_PRIVATE) {
     // Without fork nobody else can see it: it is as good as private, but that it survives
     // MADV_DONTNEED.

@@ -127,8 +127,8 @@ export class SimFile extends File {
     this.flags = O_RDWR;
   }
 
-  pageSource(): PageSource | null {
-    return this.source;
+  pageSource(): usize {
+    return changetype<usize>(this.source);
   }
 
   release(): void {

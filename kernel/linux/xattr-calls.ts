@@ -14,7 +14,7 @@ import { WALK_FOLLOW, Walk } from "../fs/path-walk";
 import { vfsPrepareWrite, vfsResolve } from "../fs/vfs";
 import { placeOf } from "../fs/vfs-file";
 import { isAnyWatched, tellOfDentry } from "../fs/watch";
-import { XATTR_CREATE, XATTR_REPLACE } from "../fs/xattr";
+import { XATTR_CREATE, XATTR_REPLACE, XattrList } from "../fs/xattr";
 import {
   E2BIG,
   EBADF,
@@ -143,8 +143,9 @@ function setAttribute(
   error = loadUser(value, buffer, size);
   if (error == 0) error = vfsPrepareWrite(dentry, true);
   if (error == 0) {
-    const list = dentry.inode!.attributeList();
-    error = list ? list.set(name, length, value, <u32>size, flags) : -EOPNOTSUPP;
+    const list = dentry.inode!.makeAttributeList();
+    if (isError(list)) error = <i32>list;
+    else error = changetype<XattrList>(list).set(name, length, value, <u32>size, flags);
   }
   if (error == 0 && isAnyWatched()) tellOfDentry(dentry, IN_ATTRIB);
   heapFree(value);

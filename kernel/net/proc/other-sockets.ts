@@ -120,7 +120,10 @@ class Tally {
 /** `ipv6`: 0: sockstat, 1: sockstat6. */
 export function procSockstat(out: TextBuffer, ipv6: u32): void {
   const tally = attempt(new Tally());
-  if (!tally) return;
+  if (!tally) {
+    out.cut = true;
+    return;
+  }
   if (ipv6 == 0) {
     const all = tally.tcp + tally.tcp6 + tally.udp + tally.udp6 + tally.others;
     out.put("sockets: used ").decimal(all);

@@ -3,7 +3,7 @@
  * (interface-ioctl.ts).
  */
 import { O_NONBLOCK } from "../../fs/file";
-import { ENOENT } from "../../lib/errno";
+import { ENOENT, ENOMEM } from "../../lib/errno";
 import { loadUser, storeUser32 } from "../../linux/user-memory";
 import { heapAlloc, heapFree } from "../../runtime/heap";
 import { interfaceIoctl } from "./interface-ioctl";
@@ -42,6 +42,7 @@ export function socketIoctl(socket: Socket, request: u32, argument: u64): i64 {
 
 function setNonBlocking(socket: Socket, argument: u64): i64 {
   const scratch = heapAlloc(16);
+  if (scratch == 0) return -ENOMEM;
   const error = loadUser(scratch, argument, 4);
   const on = load<u32>(scratch) != 0;
   heapFree(scratch);

@@ -2,7 +2,7 @@
  * setsockopt(2) and getsockopt(2): options of socket(7) that all kinds of sockets share, and those
  * whose value is no number.
  */
-import { EDOM, EFAULT, EINVAL, ENOENT, ENOPROTOOPT } from "../../lib/errno";
+import { EDOM, EFAULT, EINVAL, ENOENT, ENOMEM, ENOPROTOOPT } from "../../lib/errno";
 import { loadUser, storeUser, storeUser32 } from "../../linux/user-memory";
 import { heapAlloc, heapFree } from "../../runtime/heap";
 import {
@@ -91,6 +91,7 @@ export function socketSetOption(
   if (length < 0) return -EINVAL;
   const size = min<u32>(length, VALUE_MAX);
   const value = heapAlloc(VALUE_MAX);
+  if (value == 0) return -ENOMEM;
   memory.fill(value, 0, VALUE_MAX);
   let result = loadUser(value, user, size);
   if (result == 0) {
@@ -246,6 +247,7 @@ export function socketGetOption(
 ): i32 {
   if (level == SOL_SOCKET && name == SO_PEERGROUPS) return tellPeerGroups(socket, user, lengthUser);
   const value = heapAlloc(VALUE_MAX);
+  if (value == 0) return -ENOMEM;
   let result = loadUser(value, lengthUser, 4);
   const room = load<i32>(value);
   if (result == 0 && room < 0) result = -EINVAL;
