@@ -10,12 +10,15 @@
 
 import { ENOENT, ENOMEM } from "../lib/errno";
 import { TextBuffer } from "../lib/text-buffer";
+import { VERIFY } from "../lib/verify";
 import { attempt } from "../runtime/attempt";
+import { spareAllocations } from "../runtime/failing";
 import { heapHasRoom } from "../runtime/heap";
 import { Dentry } from "./dentry";
 import { DIRECTORY_START, DirectorySink, DT_DIR } from "./directory-sink";
 import { FileSystem, Inode, resultOf } from "./inode";
 import { INOTIFY_EVENTS_MAX, INOTIFY_INSTANCES_MAX, INOTIFY_WATCHES_MAX } from "./inotify";
+import { FailNth, procAllocInfo } from "./proc-fail-nth";
 import {
   FdDirectory,
   PLACE_CURRENT,
@@ -125,6 +128,7 @@ function addProcess(root: TmpDirectory): void {
   directory.attach("fdinfo", new FdInfoDirectory(tmpfs, tmpfs.newNumber()));
   directory.attach("task", new ProcTasks(tmpfs, tmpfs.newNumber()));
   subdirectory(directory, "net", 0, 3).fillLater(fillProcNet);
+  if (VERIFY) directory.attach("fail-nth", new FailNth(tmpfs, tmpfs.newNumber()));
 }
 
 function addSystem(root: TmpDirectory): void {
@@ -141,6 +145,7 @@ function addSystem(root: TmpDirectory): void {
   addText(root, "diskstats", 0o444, system.procEmpty);
   addText(root, "locks", 0o444, system.procLocks);
   addText(root, "swaps", 0o444, system.procSwaps);
+  if (VERIFY) addText(root, "allocinfo", 0o400, procAllocInfo);
 }
 
 type Filler = (directory: TmpDirectory) => void;
@@ -275,7 +280,11 @@ class ProcTasks extends Inode {
     if (id <= 0 || processInfo().nextThread(id - 1) != <u32>id) return -ENOENT;
     if (!heapHasRoom(THREAD_ROOM)) return -ENOMEM;
     const directory = new TmpDirectory(<TmpFileSystem>this.fileSystem, 0o555);
+    if (VERIFY) spareAllocations(true);
     addThreadFiles(directory, id);
+    if (VERIFY) spareAllocations(false);
+    // The next lookup makes another directory: what is cached below this one nobody would find.
+    directory.uncachedNames = true;
     dentry.inode = directory;
     return 0;
   }

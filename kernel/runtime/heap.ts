@@ -75,6 +75,8 @@ let reserve: PageHeader | null = null;
 let top: usize = 0;
 let limit: usize = 0;
 let bytesInUse: usize = 0;
+/** Debug builds. */
+let objectsInUse: u32 = 0;
 
 function classSize(sizeClass: u32): usize {
   return load<u16>(CLASS_SIZES + ((<usize>sizeClass) << 1));
@@ -101,6 +103,11 @@ function initialize(): void {
 /** Bytes handed out and not yet freed, headers left aside. */
 export function heapBytesInUse(): usize {
   return bytesInUse;
+}
+
+/** Objects handed out and not yet freed; debug builds count them. */
+export function heapObjectsInUse(): u32 {
+  return objectsInUse;
 }
 
 /** Bytes that the heap has taken from the page allocator, which never get fewer. */
@@ -250,6 +257,12 @@ export function heapAlloc(size: usize): usize {
 }
 
 function take(size: usize): usize {
+  const pointer = takeUncounted(size);
+  if (VERIFY && pointer != 0) objectsInUse++;
+  return pointer;
+}
+
+function takeUncounted(size: usize): usize {
   if (size > LARGEST_CLASS) {
     const pages = <u32>((size + HEADER + PAGE_MASK) / PAGE);
     const span = spanTake(pages);
@@ -305,6 +318,7 @@ function takeFromReserve(size: usize): usize {
  * found out in debug builds.
  */
 export function heapFree(pointer: usize): void {
+  if (VERIFY) objectsInUse--;
   const header = changetype<PageHeader>(pointer & ~PAGE_MASK);
   if (header.magic == MAGIC_SPAN) {
     bytesInUse -= <usize>header.count * PAGE;

@@ -9,6 +9,8 @@ import { guestPath } from "./root.ts";
 /** What all runs share. */
 export interface Testbed {
   readonly kernel: string;
+  /** The kernel with checks, for `runChecksInDebugGuest`. */
+  readonly debugKernel: string;
   readonly image: string;
   readonly programs: ReadonlyMap<string, GuestProgram>;
 }
@@ -24,14 +26,27 @@ export function programOf(name: string, testbed: Testbed): GuestProgram {
   return program;
 }
 
-export async function runChecksInGuest(
+export function runChecksInGuest(name: string, testbed: Testbed, tally: Tally): Promise<boolean> {
+  return runChecks(testbed.kernel, name, testbed, tally);
+}
+
+export function runChecksInDebugGuest(
+  name: string,
+  testbed: Testbed,
+  tally: Tally,
+): Promise<boolean> {
+  return runChecks(testbed.debugKernel, name, testbed, tally);
+}
+
+async function runChecks(
+  kernel: string,
   name: string,
   testbed: Testbed,
   tally: Tally,
 ): Promise<boolean> {
   const program = programOf(name, testbed);
   const result = await boot({
-    kernel: testbed.kernel,
+    kernel,
     image: testbed.image,
     argv: [guestPath(program), "--virga"],
     env: GUEST_ENVIRONMENT,

@@ -9,7 +9,12 @@ import { pool } from "../pool.ts";
 import type { Tally } from "../tally.ts";
 import { endingName, runEnding, runHello } from "./ending-runs.ts";
 import { ENDINGS, HELLO_CASES } from "./endings.ts";
-import { runChecksInGuest, runChecksOnHost, type Testbed } from "./guest-runs.ts";
+import {
+  runChecksInDebugGuest,
+  runChecksInGuest,
+  runChecksOnHost,
+  type Testbed,
+} from "./guest-runs.ts";
 import {
   checkSources,
   compileProgram,
@@ -52,6 +57,9 @@ async function runJobs(jobs: readonly Job[], testbed: Testbed, tally: Tally): Pr
   if (left > 0) tally.fail("guest", `${hangs} runs hung; ${left} others were not started`);
 }
 
+/** Lets allocations fail, which takes the debug kernel. */
+const FAILING = "fail-nth.static";
+
 /** What to boot, most telling first: does it boot at all, how does it end, then the checks. */
 function guestJobs(options: TestOptions, tally: Tally): Job[] {
   const jobs: Job[] = [];
@@ -66,6 +74,8 @@ function guestJobs(options: TestOptions, tally: Tally): Job[] {
       add(endingName(ending), (testbed) => runEnding(ending, testbed, tally));
     }
   }
+  const runFailing = options.isOnHost ? runChecksOnHost : runChecksInDebugGuest;
+  add(FAILING, (testbed) => runFailing(FAILING, testbed, tally));
   for (const variant of VARIANTS) {
     for (const source of checkSources()) {
       const name = `${source}.${variant}`;
@@ -78,7 +88,7 @@ function guestJobs(options: TestOptions, tally: Tally): Job[] {
 
 /** Everything is compiled whatever is wanted, so that the image is the same for all runs. */
 async function prepare(options: TestOptions, tally: Tally): Promise<Testbed> {
-  let testbed: Testbed = { kernel: "", image: "", programs: new Map() };
+  let testbed: Testbed = { kernel: "", debugKernel: "", image: "", programs: new Map() };
   await tally.phase("  build", async () => {
     const sources = [...SPECIAL_SOURCES, ...checkSources()];
     const all = sources.flatMap((source) => VARIANTS.map((variant) => ({ source, variant })));
@@ -90,6 +100,7 @@ async function prepare(options: TestOptions, tally: Tally): Promise<Testbed> {
       ? { ...testbed, programs: byName }
       : {
           kernel: await buildKernel(options.isDebug),
+          debugKernel: isWanted(options, FAILING) ? await buildKernel(true) : "",
           image: await composeTestRoot(programs),
           programs: byName,
         };

@@ -17,6 +17,14 @@ function readKernel(elf: string): { names: string; strings: string } {
 const elf = process.env.VIRGA_TEST_KERNEL;
 const isDebug = path.basename(path.dirname(elf ?? "")) === "debug";
 
+test("allocations that fail on purpose are in the debug kernel, and only there", {
+  skip: !elf,
+}, () => {
+  const { names } = readKernel(elf ?? "");
+  assert.equal(names.includes("runtime/failing/"), isDebug);
+  assert.equal(names.includes("fs/proc-fail-nth/"), isDebug);
+});
+
 test("the lock checker is in the debug kernel, and only there", { skip: !elf }, () => {
   const { names, strings } = readKernel(elf ?? "");
   assert.match(names, /sched\/scheduler\/schedule/, "names are there to look at");

@@ -48,6 +48,7 @@ export const SPECIAL_SOURCES: readonly string[] = [
   "resolve",
   "farewell",
   "exhaust",
+  "fail-nth",
 ];
 
 /** The sources that are lists of checks, without `.c`. */
@@ -77,11 +78,20 @@ export async function compileProgram(source: string, variant: Variant): Promise<
 
 function hashOf(source: string, words: readonly string[]): string {
   const hash = createHash("sha256").update(words.join("\0"));
-  const headers = readdirSync(guestFolder).filter((name) => name.endsWith(".h"));
-  for (const name of [`${source}.c`, ...headers.sort()]) {
+  for (const name of sourceFiles(`${source}.c`)) {
     hash.update(readFileSync(join(guestFolder, name)));
   }
   return hash.digest("hex").slice(0, 16);
+}
+
+/** A source and the headers beside it that it includes, and those that they include. */
+function sourceFiles(source: string): Set<string> {
+  const files = new Set([source]);
+  for (const name of files) {
+    const text = readFileSync(join(guestFolder, name), "utf8");
+    for (const [, header] of text.matchAll(/^#include "(.+)"$/gm)) files.add(header as string);
+  }
+  return files;
 }
 
 const versions = new Map<string, string>();

@@ -13,10 +13,25 @@ export function guestPath(program: Pick<GuestProgram, "name">): string {
   return `/test/${program.name}`;
 }
 
+/** What test/guest/fail-files.h changes, each for the first time: so many of a kind. */
+const CHANGED_ONCE = 20;
+const CHANGED_KINDS = ["open", "write", "mode", "xattr", "unlink", "rename", "link"];
+
+function addFilesToChange(tree: Tree): void {
+  for (let number = 0; number < CHANGED_ONCE; number++) {
+    for (const kind of CHANGED_KINDS) {
+      tree.addText(`/fail-nth/${kind}-${number}`, "of the image\n");
+    }
+    tree.addText(`/fail-nth/folder-${number}/file`, "of the image\n");
+    tree.addLink(`/fail-nth/symlink-${number}`, "nowhere");
+  }
+}
+
 /** Returns the path of the image. */
 export async function composeTestRoot(programs: readonly GuestProgram[]): Promise<string> {
   const tree = new Tree();
   addBasics(tree);
+  addFilesToChange(tree);
   const glibc = new Set<string>();
   const musl = new Set<string>();
   for (const program of programs) {

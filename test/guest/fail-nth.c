@@ -1,0 +1,62 @@
+/*
+ * Every allocation that a system call makes fails once, while it is all that fails: the call ends
+ * in an error that it documents or does without, nothing is lost, and the machine goes on. The
+ * harness is fail-nth.h; the debug kernel's files for it are in kernel/fs/proc-fail-nth.ts.
+ */
+#include "fail-events.h"
+#include "fail-files.h"
+#include "fail-memory.h"
+#include "fail-sockets.h"
+
+static void test_memory(void) { run_scenarios(memory_scenarios, COUNT(memory_scenarios)); }
+static void test_events(void) { run_scenarios(event_scenarios, COUNT(event_scenarios)); }
+static void test_sockets(void) { run_scenarios(socket_scenarios, COUNT(socket_scenarios)); }
+
+static void test_files(void) {
+  mkdir(PLACE, 0755);
+  mkdir(PLACE "/other", 0755);
+  run_scenarios(file_scenarios, COUNT(file_scenarios));
+  run_scenarios(once_scenarios, COUNT(once_scenarios));
+  rmdir(PLACE "/other");
+  rmdir(PLACE);
+}
+
+/* Of files that the test's image has (test/system/root.ts). */
+static void test_copy_up(void) {
+  if (on_virga)
+    run_scenarios(copy_up_scenarios, COUNT(copy_up_scenarios));
+}
+
+/* A kernel without the files would let all of this pass. */
+static void test_armed(void) {
+  if (!on_virga)
+    return;
+  REQUIRE("the kernel can let allocations fail", fail_fd >= 0 && info_fd >= 0);
+  /* The first call from a place allocates for the place. */
+  close(eventfd(0, 0));
+  arm(1);
+  bool was_due = is_due();
+  int fd = eventfd(0, 0);
+  int error = errno;
+  bool is_still = is_due();
+  arm(0);
+  CHECK("an allocation is to fail", was_due);
+  CHECK("the first one fails", fd == -1 && error == ENOMEM);
+  CHECK("it has failed", !is_still);
+}
+
+static const struct group groups[] = {
+    {"armed", test_armed},     {"memory", test_memory}, {"events", test_events},
+    {"sockets", test_sockets}, {"files", test_files},   {"copy-up", test_copy_up},
+};
+
+int main(int argc, char **argv) {
+  fail_fd = open("/proc/self/fail-nth", O_RDWR);
+  info_fd = fail_fd < 0 ? -1 : open("/proc/allocinfo", O_RDONLY);
+  zero_fd = open("/dev/zero", O_RDONLY);
+  int result = check_main(argc, argv, groups, COUNT(groups));
+  /* The end of a process can't fail either. */
+  if (fail_fd >= 0)
+    arm(1);
+  return result;
+}
