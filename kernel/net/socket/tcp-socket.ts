@@ -457,8 +457,10 @@ export class TcpSocket extends Socket {
         if (n > 0) {
           total += n;
         } else if (n == -EAGAIN) {
+          // An empty buffer that takes nothing has no memory, and no acknowledgment brings any.
+          const isStarved = c.canSend() && c.bufferUsed == 0;
           netPoll();
-          if (!c.writable() || !this.isConnected()) error = this.waitWritable(deadline, ticket);
+          error = isStarved ? -ENOBUFS : this.waitWritable(deadline, ticket);
         } else {
           error = n;
         }
@@ -505,10 +507,12 @@ export class TcpSocket extends Socket {
       this.changed(POLLIN | POLLHUP);
       return 0;
     }
-    if (!this.isConnected() && this.connection.state != State.SYN_SENT) return -ENOTCONN;
+    // What another thread is copying comes before the end.
+    const c = this.idleConnection();
+    if (!this.isConnected() && c.state != State.SYN_SENT) return -ENOTCONN;
     netEnter();
-    if (how == SHUT_RD || how == SHUT_RDWR) this.connection.shutdownReceive();
-    if (how == SHUT_WR || how == SHUT_RDWR) this.connection.shutdownSend();
+    if (how == SHUT_RD || how == SHUT_RDWR) c.shutdownReceive();
+    if (how == SHUT_WR || how == SHUT_RDWR) c.shutdownSend();
     netLeave();
     return 0;
   }

@@ -178,7 +178,7 @@ export class Connection extends Endpoint {
   /** Shut down for sending: a FIN follows the buffered data, and whether it was sent. */
   finQueued: bool = false;
   finSent: bool = false;
-  /** The last send took less than it was offered: tell the observer when there is room. */
+  /** A send took less than it was offered: tell the observer when there is room. */
   writeBlocked: bool = false;
   /** One past the last segment that was sent although it was not full (Nagle). */
   sndSmall: u32 = 0;
@@ -367,7 +367,8 @@ export class Connection extends Endpoint {
     const n = bufferWrite(this, io);
     this.letGo();
     if (n < 0) return n;
-    this.writeBlocked = io.remaining > 0;
+    // What another thread waits for stays noted: only an acknowledgment takes it away.
+    if (io.remaining > 0) this.writeBlocked = true;
     if (n == 0) return io.remaining > 0 ? -EAGAIN : 0;
     if (more) {
       const cork = this.cork;
@@ -440,8 +441,10 @@ export class Connection extends Endpoint {
   }
 
   private receiveEmpty(): i64 {
+    // A reset behind the peer's FIN is an error of what we send: the stream has come whole.
+    if (this.finReceived) return 0;
     if (this.error != 0) return this.takeError();
-    if (this.finReceived || this.receiveShutdown) return 0;
+    if (this.receiveShutdown) return 0;
     const state = this.state;
     if (state == State.CLOSED) return this.initialSend == 0 ? -ENOTCONN : 0;
     return -EAGAIN;
