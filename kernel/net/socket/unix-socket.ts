@@ -111,8 +111,8 @@ export class UnixSocket extends Socket {
   queue: UnixQueue;
   /** Somebody who sends or connects here waits for room. */
   hasBlockedSender: bool = false;
-  /** Sleeps until whom it sends or connects to has room. */
-  private awaitsRoom: bool = false;
+  /** How many threads sleep until whom it sends or connects to has room. */
+  private awaitingRoom: u32 = 0;
   /** SO_PASSCRED. */
   passCredentials: bool = false;
   /** Who connected, or listened, or made the pair; of a listener itself. A reference. */
@@ -219,7 +219,10 @@ export class UnixSocket extends Socket {
     if (this.nameLength == 0 || this.peer != null) return -EINVAL;
     if (!this.knowPeer(processInfo().identity())) return -ENOMEM;
     this.listening = true;
+    // Who waits to connect may have room now.
+    const isLarger = backlog > this.backlog;
     this.backlog = backlog;
+    if (isLarger) this.wakeSenders();
     return 0;
   }
 
@@ -253,7 +256,7 @@ export class UnixSocket extends Socket {
       if (target.type != this.type) return -EPROTOTYPE;
       if (this.listening) return -EINVAL;
       if (this.wasConnected) return -EISCONN;
-      if (!target.listening) return -ECONNREFUSED;
+      if (!target.listening || target.receiveShut) return -ECONNREFUSED;
       if (target.pendingCount <= target.backlog) return this.join(target);
       error = this.waitForRoom(target, 0, deadline);
     }
@@ -288,6 +291,7 @@ export class UnixSocket extends Socket {
     if (!this.listening) return -EINVAL;
     const deadline = this.receiveDeadline();
     while (!this.pending) {
+      if (this.receiveShut) return -EINVAL;
       const error = this.mayBlock(0) ? this.waitReadable(deadline) : -EAGAIN;
       if (error != 0) return error;
     }
@@ -332,7 +336,9 @@ export class UnixSocket extends Socket {
   send(io: IoVector, flags: u32, message: Message | null): i64 {
     if ((flags & MSG_OOB) != 0) return -EOPNOTSUPP;
     if (this.error != 0) return -this.takeError();
-    if (this.sendShut) return this.brokenPipe(flags);
+    if (this.sendShut && (this.type == SOCK_DGRAM || this.wasConnected)) {
+      return this.brokenPipe(flags);
+    }
     const unnamed = this.type == SOCK_DGRAM ? this.autobindForCredentials() : 0;
     if (unnamed != 0) return unnamed;
     const isStream = this.type == SOCK_STREAM;
@@ -366,9 +372,9 @@ export class UnixSocket extends Socket {
   private waitForRoom(target: UnixSocket, flags: u32, deadline: u64): i32 {
     target.hasBlockedSender = true;
     if (!this.mayBlock(flags)) return -EAGAIN;
-    this.awaitsRoom = true;
+    this.awaitingRoom++;
     const error = this.waitWritable(deadline);
-    this.awaitsRoom = false;
+    this.awaitingRoom--;
     return error;
   }
 
@@ -398,8 +404,9 @@ export class UnixSocket extends Socket {
       copy(packet.buffer, addressOf(this.name), this.nameLength);
     }
     let result: i64 = n;
-    // The copy may have slept, and a stream's receiver gone: nobody would see the bytes.
-    if (!isDatagram && this.peer != target) {
+    // The copy may have slept, and the receiver gone, or heard of the end: nobody sees the bytes.
+    const isOver = this.sendShut || target.receiveShut || (!isDatagram && this.peer != target);
+    if (isOver) {
       freeUnixPacket(packet);
       result = -EPIPE;
     } else {
@@ -453,11 +460,9 @@ export class UnixSocket extends Socket {
     const deadline = mayBlock ? this.receiveDeadline() : 0;
     while (!this.queue.first) {
       if (this.error != 0) return -this.takeError();
-      if (this.receiveShut) return 0;
-      if (this.type != SOCK_DGRAM && !this.peer) {
-        if (this.wasConnected) return 0;
-        return this.type == SOCK_STREAM ? -EINVAL : -ENOTCONN;
-      }
+      const isDatagram = this.type == SOCK_DGRAM;
+      if (!isDatagram && !this.wasConnected) return this.type == SOCK_STREAM ? -EINVAL : -ENOTCONN;
+      if (this.receiveShut || (!isDatagram && !this.peer)) return 0;
       if (!mayBlock) return -EAGAIN;
       const error = this.waitReadable(deadline);
       if (error != 0 && !this.queue.first) return error;
@@ -476,7 +481,7 @@ export class UnixSocket extends Socket {
     this.hasBlockedSender = false;
     let socket = unixFirst();
     while (socket) {
-      if (socket.peer == this || socket.awaitsRoom) socket.changed(POLLOUT | POLLWRNORM);
+      if (socket.peer == this || socket.awaitingRoom != 0) socket.changed(POLLOUT | POLLWRNORM);
       socket = socket.nextSocket;
     }
   }
@@ -484,8 +489,11 @@ export class UnixSocket extends Socket {
   // ---- State ----
 
   poll(): u32 {
-    if (this.listening) return this.pending ? POLLIN | POLLRDNORM : 0;
     let mask: u32 = 0;
+    if (this.listening) {
+      if (this.pending || this.receiveShut) mask = POLLIN | POLLRDNORM;
+      return this.receiveShut ? mask | POLLRDHUP : mask;
+    }
     const peer = this.peer;
     const isGone = this.type != SOCK_DGRAM && !peer && this.wasConnected;
     if (this.queue.first) mask |= POLLIN | POLLRDNORM;
@@ -501,7 +509,6 @@ export class UnixSocket extends Socket {
 
   shutdown(how: u32): i32 {
     const peer = this.peer;
-    if (this.type != SOCK_DGRAM && !peer && !this.wasConnected) return -ENOTCONN;
     if (how == SHUT_RD || how == SHUT_RDWR) {
       this.receiveShut = true;
       if (peer && this.type != SOCK_DGRAM) peer.sendShut = true;
@@ -513,6 +520,8 @@ export class UnixSocket extends Socket {
     const mask = POLLIN | POLLRDNORM | POLLRDHUP | POLLOUT | POLLWRNORM;
     const both = this.receiveShut && this.sendShut ? POLLHUP : 0;
     this.changed(mask | both);
+    // Who waits to connect here is refused now.
+    this.wakeSenders();
     if (peer && this.type != SOCK_DGRAM) peer.changed(mask | both);
     return 0;
   }
