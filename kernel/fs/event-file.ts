@@ -44,7 +44,8 @@ export class EventFile extends File {
     const value = this.semaphore ? 1 : this.counter;
     this.counter -= value;
     if (this.counter != 0) this.readers.wakeOne();
-    this.writers.wakeOne();
+    // There may be room for all of them, or for a later one only.
+    this.writers.wakeAll();
     this.notify(POLLOUT | POLLWRNORM);
     store<u64>(threadScratch(), value);
     return io.putAll(addressOf(threadScratch()), VALUE_SIZE);
@@ -82,8 +83,6 @@ export class EventFile extends File {
     while (error == 0 && value >= COUNTER_LIMIT - this.counter) {
       error = (this.flags & O_NONBLOCK) != 0 ? -EAGAIN : this.writers.wait();
     }
-    // Another writer may have less to add.
-    if (error != 0) this.writers.wakeOne();
     return error;
   }
 
