@@ -3,8 +3,8 @@
  * (fcntl(2), "Managing signals").
  *
  * The owner is an observer of the file, as an epoll item is: made when it is first set, told of
- * events like that, gone with the file. Signals go out while the file has O_ASYNC. So whatever can
- * be polled can send them, and what nobody owns pays nothing.
+ * events like that, gone with the file. Signals go out while the file has O_ASYNC, SIGURG always
+ * (socket(7)). So whatever can be polled can send them, and what nobody owns pays nothing.
  */
 import {
   File,
@@ -21,7 +21,7 @@ import { attempt } from "../runtime/attempt";
 import { free } from "../runtime/free";
 import { threadScratch } from "../sched/thread";
 import { sendSignalToProcess, sendSignalToTask } from "./signal";
-import { SI_KERNEL, SIGIO, SIGNAL_MAX, SignalInfo } from "./signal-numbers";
+import { SI_KERNEL, SIGIO, SIGNAL_MAX, SIGURG, SignalInfo } from "./signal-numbers";
 import { PROCESS_ID, taskFind } from "./task";
 import { loadUser, storeUser } from "./user-memory";
 
@@ -57,12 +57,18 @@ class FileOwner extends PollObserver {
   }
 
   ready(mask: u32): void {
-    const file = this.observed!;
-    if ((file.flags & O_ASYNC) == 0 || this.id == 0) return;
+    if (this.id == 0) return;
+    // Of a byte out of band the owner hears in any case.
+    if ((mask & POLLPRI) != 0) this.tell(SIGURG, SI_KERNEL, 0, 0);
+    if ((this.observed!.flags & O_ASYNC) == 0) return;
     // SIGIO says only that something is; a signal of one's own says which descriptor, and what.
-    if (this.signal == 0) info.set(SIGIO, SI_KERNEL, 0);
-    else info.set(this.signal, codeOf(mask), <u64>mask);
-    info.value = this.signal == 0 ? 0 : <u64>this.fd;
+    if (this.signal == 0) this.tell(SIGIO, SI_KERNEL, 0, 0);
+    else this.tell(this.signal, codeOf(mask), <u64>mask, <u64>this.fd);
+  }
+
+  private tell(signal: i32, code: i32, band: u64, fd: u64): void {
+    info.set(signal, code, band);
+    info.value = fd;
     if (this.type == F_OWNER_TID) {
       const task = taskFind(this.id);
       if (task) sendSignalToTask(task, info);
