@@ -162,6 +162,11 @@ export abstract class Socket extends File {
     return false;
   }
 
+  /** SIOCGSTAMP: when the datagram that was read last had come, as wall time in ns; 0: none was. */
+  receiveTime(): u64 {
+    return 0;
+  }
+
   /** FIONREAD, and what is sent but not acknowledged (SIOCOUTQ). */
   readableBytes(): i64 {
     return -EINVAL;

@@ -100,6 +100,8 @@ export class UdpSocket extends Socket {
   /** A datagram that is not complete. */
   private cork: Cork | null = null;
   private memberships: Memberships | null = null;
+  /** When the datagram that was read last had come, monotonic ns; 0: there is none. */
+  private lastTime: u64 = 0;
   private receiveShut: bool = false;
   private sendShut: bool = false;
 
@@ -192,6 +194,7 @@ export class UdpSocket extends Socket {
   }
 
   private deliver(packet: Packet, io: IoVector, flags: u32, message: Message | null): i64 {
+    this.lastTime = packet.time;
     if (message) {
       inetTell(this, message.address, packet.source, packet.sourcePort);
       message.hasAddress = true;
@@ -318,6 +321,10 @@ export class UdpSocket extends Socket {
 
   unsentBytes(): i64 {
     return 0;
+  }
+
+  receiveTime(): u64 {
+    return this.lastTime == 0 ? 0 : this.lastTime + realtimeOffset();
   }
 
   takeError(): i32 {
