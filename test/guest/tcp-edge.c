@@ -3,7 +3,9 @@
  * options that count before or while connecting, connections that end before they are accepted.
  */
 #include "net.h"
+#include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdint.h>
 #include <sys/ioctl.h>
 
@@ -165,8 +167,57 @@ static void test_reset_before_accept(void) {
   close(server);
 }
 
+static volatile sig_atomic_t urgent_signals;
+
+static void on_urgent(int signal) {
+  (void)signal;
+  urgent_signals++;
+}
+
+/* The owner of a socket hears of urgent data, also without O_ASYNC. */
+static void test_urgent_signal(void) {
+  int pair[2];
+  char byte;
+  REQUIRE("a connection", tcp_pair(pair));
+  struct sigaction action = {.sa_handler = on_urgent};
+  sigaction(SIGURG, &action, NULL);
+  send(pair[0], "a", 1, MSG_OOB);
+  CHECK_EQ("without an owner", events_of(pair[1], POLLPRI, 5000), POLLPRI);
+  CHECK_EQ("no signal", urgent_signals, 0);
+  CHECK("the byte", recv(pair[1], &byte, 1, MSG_OOB) == 1 && byte == 'a');
+  CHECK_EQ("F_SETOWN", fcntl(pair[1], F_SETOWN, getpid()), 0);
+  send(pair[0], "plain", 5, 0);
+  CHECK_EQ("plain data", events_of(pair[1], POLLIN, 5000), POLLIN);
+  CHECK_EQ("sends none", urgent_signals, 0);
+  send(pair[0], "b", 1, MSG_OOB);
+  while (!(events_of(pair[1], POLLPRI, 5000) & POLLPRI))
+    ;
+  CHECK_EQ("an urgent byte sends one", urgent_signals, 1);
+  signal(SIGURG, SIG_DFL);
+  close(pair[0]);
+  close(pair[1]);
+}
+
+/* Behind the peer's end, a reset is an error of what is sent, not of what is read. */
+static void test_reset_behind_end(void) {
+  int pair[2];
+  char byte;
+  REQUIRE("a connection", tcp_pair(pair));
+  CHECK_EQ("the peer's end", close(pair[0]), 0);
+  CHECK_EQ("is read", recv(pair[1], &byte, 1, 0), 0);
+  CHECK_EQ("a send is answered by a reset", send(pair[1], "x", 1, MSG_NOSIGNAL), 1);
+  while (!(events_of(pair[1], POLLIN, 5000) & POLLERR))
+    ;
+  CHECK_EQ("the end is read again", recv(pair[1], &byte, 1, 0), 0);
+  CHECK_EQ("the error is there", get_option(pair[1], SOL_SOCKET, SO_ERROR), EPIPE);
+  CHECK_EQ("once", get_option(pair[1], SOL_SOCKET, SO_ERROR), 0);
+  close(pair[1]);
+}
+
 static const struct group groups[] = {
     {"urgent", test_urgent},
+    {"urgent-signal", test_urgent_signal},
+    {"reset-behind-end", test_reset_behind_end},
     {"inline", test_inline},
     {"zero-copy", test_zero_copy},
     {"options", test_options},

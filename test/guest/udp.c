@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
+#include <sys/time.h>
 #include <sys/uio.h>
 
 static int udp_bound(int *port) {
@@ -214,6 +215,33 @@ static void test_control(void) {
   close(b);
 }
 
+enum { SIOCGSTAMP_TIMEVAL = 0x8906, SIOCGSTAMP_TIMESPEC = 0x8907 };
+
+/* When the datagram that was read last had come. */
+static void test_stamps(void) {
+  int port, a = socket(AF_INET, SOCK_DGRAM, 0), b = udp_bound(&port);
+  int stream = socket(AF_INET, SOCK_STREAM, 0);
+  char byte;
+  struct timeval before, coarse = {0};
+  struct timespec fine = {0};
+  CHECK_ERR("nothing was read", ioctl(b, SIOCGSTAMP_TIMEVAL, &coarse), ENOENT);
+  gettimeofday(&before, NULL);
+  for (int count = 0; count < 2; count++) {
+    send_to(a, "x", 1, port);
+    CHECK_EQ("a datagram", recv(b, &byte, 1, 0), 1);
+    CHECK_EQ("its time", ioctl(b, SIOCGSTAMP_TIMEVAL, &coarse), 0);
+  }
+  CHECK("is of now", coarse.tv_sec >= before.tv_sec - 1 && coarse.tv_sec <= before.tv_sec + 60 &&
+                         coarse.tv_usec < 1000000);
+  CHECK_EQ("in nanoseconds", ioctl(b, SIOCGSTAMP_TIMESPEC, &fine), 0);
+  CHECK("the same", fine.tv_sec == coarse.tv_sec && fine.tv_nsec / 1000 == coarse.tv_usec);
+  CHECK_ERR("a bad address", ioctl(b, SIOCGSTAMP_TIMESPEC, (void *)8), EFAULT);
+  CHECK_ERR("of a stream", ioctl(stream, SIOCGSTAMP_TIMEVAL, &coarse), ENOENT);
+  close(stream);
+  close(a);
+  close(b);
+}
+
 static void test_groups(void) {
   int fd = socket(AF_INET, SOCK_DGRAM, 0);
   struct ip_mreq group = {.imr_interface.s_addr = htonl(INADDR_LOOPBACK)};
@@ -241,6 +269,7 @@ static const struct group groups[] = {
     {"cork", test_cork},           {"control", test_control}, {"groups", test_groups},
     {"datagrams", test_datagrams}, {"large", test_large},     {"connected", test_connected},
     {"messages", test_messages},   {"waiting", test_waiting}, {"errors", test_errors},
+    {"stamps", test_stamps},
 };
 
 int main(int argc, char **argv) { return check_main(argc, argv, groups, COUNT(groups)); }

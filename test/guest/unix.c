@@ -412,11 +412,49 @@ static void test_waiting(void) {
   close(fd);
 }
 
+static void *shut_down(void *argument) {
+  usleep(20000);
+  return (void *)(long)shutdown((int)(long)argument, SHUT_RDWR);
+}
+
+/* shutdown of sockets that are not connected: a listener, and one that is nothing yet. */
+static void test_shutdown(void) {
+  pthread_t thread;
+  char byte;
+  int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+  CHECK_EQ("of a new socket", shutdown(fd, SHUT_RDWR), 0);
+  CHECK_ERR("it receives no end", recv(fd, &byte, 1, 0), EINVAL);
+  CHECK_ERR("and sends nothing", send(fd, "x", 1, MSG_NOSIGNAL), ENOTCONN);
+  close(fd);
+  int server = bound(SOCK_STREAM, "shut");
+  REQUIRE("a listener", server >= 0 && listen(server, 5) == 0);
+  fd = socket(AF_UNIX, SOCK_STREAM, 0);
+  REQUIRE("a connection", connect_name(fd, "shut") == 0);
+  CHECK_EQ("of the listener", shutdown(server, SHUT_RD), 0);
+  struct pollfd set = {server, POLLIN, 0};
+  CHECK("it is readable", poll(&set, 1, 0) == 1 && set.revents == POLLIN);
+  int peer = accept(server, NULL, NULL);
+  CHECK("who was there is accepted", peer >= 0);
+  CHECK_ERR("nobody else", accept(server, NULL, NULL), EINVAL);
+  int late = socket(AF_UNIX, SOCK_STREAM, 0);
+  CHECK_ERR("who comes late is refused", connect_name(late, "shut"), ECONNREFUSED);
+  close(late);
+  close(peer);
+  close(fd);
+  close(server);
+  server = bound(SOCK_STREAM, "shut-2");
+  REQUIRE("another", server >= 0 && listen(server, 5) == 0);
+  REQUIRE("a thread", pthread_create(&thread, NULL, shut_down, (void *)(long)server) == 0);
+  CHECK_ERR("while a thread accepts", accept(server, NULL, NULL), EINVAL);
+  pthread_join(thread, NULL);
+  close(server);
+}
+
 static const struct group groups[] = {
     {"gone", test_gone},           {"sizes", test_sizes},     {"senders", test_senders},
     {"names", test_names},         {"sequenced", test_sequenced},
     {"credentials", test_credentials}, {"rights", test_rights}, {"backlog", test_backlog},
-    {"waiting", test_waiting},
+    {"waiting", test_waiting},     {"shutdown", test_shutdown},
 };
 
 int main(int argc, char **argv) { return check_main(argc, argv, groups, COUNT(groups)); }
