@@ -24,13 +24,11 @@ import { sys_read, sys_write } from "./file-calls";
 import { sys_futex } from "./futex";
 import { sys_madvise } from "./memory-advice";
 import { sys_mmap, sys_mprotect, sys_munmap } from "./memory-calls";
-import { sys_recvfrom, sys_sendto } from "./message-calls";
 import { sys_mremap } from "./mremap";
 import { nextSignal } from "./signal";
 import { sys_rt_sigprocmask, sys_rt_sigtimedwait, sys_tkill } from "./signal-calls";
 import { SignalInfo } from "./signal-numbers";
 import { SimFile, SimSource } from "./sim-memory";
-import { sys_socketpair } from "./socket-calls";
 import { taskCreate } from "./task";
 
 export {
@@ -44,6 +42,7 @@ export {
   simStore,
   simUserCopy,
 } from "./sim-memory";
+export * from "./sim-sockets";
 
 export {
   simCheckNames,
@@ -232,18 +231,6 @@ export function simFutex(
   value3: u32,
 ): i32 {
   return <i32>sys_futex(address, operation, value, timeout, address2, value3);
-}
-
-export function simSocketpair(type: u32, fds: u32): i32 {
-  return <i32>sys_socketpair(1, type, 0, fds);
-}
-
-export function simSend(fd: i32, buffer: u32, n: u32, flags: u32): i32 {
-  return <i32>sys_sendto(fd, buffer, n, flags, 0, 0);
-}
-
-export function simReceive(fd: i32, buffer: u32, n: u32, flags: u32): i32 {
-  return <i32>sys_recvfrom(fd, buffer, n, flags, 0, 0);
 }
 
 export function simTkill(id: u32, signal: i32): i32 {

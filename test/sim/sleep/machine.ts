@@ -30,9 +30,15 @@ const STACK_BYTES = 32_768;
 /** Offsets in the Cpu object, which lies at 0 (kernel/sched/cpu.ts). */
 const CPU_CURRENT = 16;
 const CPU_WORK = 24;
+/**
+ * So many timers in a row that wake nobody: those left belong to nothing that is waited for (a
+ * connection whose window is closed is probed for ever).
+ */
+const IDLE_TIMERS_MAX = 1000;
 
 export class SleepMachine extends Machine {
   private now = 0n;
+  private idleTimers = 0;
   private readonly threadWork: number;
 
   /** `fault`: the number of the fault to put in, from 1; 0 for none. */
@@ -90,11 +96,13 @@ export class SleepMachine extends Machine {
   protected override idle(): boolean {
     this.current = undefined;
     if (!this.cpus.some(({ state }) => state === "asleep")) return false;
-    return this.call("simIdle") !== 0 || this.tick();
+    if (this.call("simIdle") !== 0) return true;
+    return this.idleTimers++ < IDLE_TIMERS_MAX && this.tick();
   }
 
   protected override switchTo(cpu: Cpu): void {
     super.switchTo(cpu);
+    this.idleTimers = 0;
     const view = new DataView(this.memory.buffer);
     view.setUint32(CPU_CURRENT, cpu.thread, true);
     view.setUint32(CPU_WORK, view.getUint32(cpu.thread + this.threadWork, true), true);

@@ -11,9 +11,13 @@ import { EVENT_FAULTS, EVENT_SCENARIOS } from "./events.ts";
 import { type SourceFault, writeFaultyKernel } from "./faults.ts";
 import { FUTEX_FAULTS, FUTEX_SCENARIOS } from "./futexes.ts";
 import { SleepMachine } from "./machine.ts";
+import { MEETING_FAULTS, MEETING_SCENARIOS } from "./meetings.ts";
+import { MESSAGE_FAULTS, MESSAGE_SCENARIOS } from "./messages.ts";
 import { NAME_FAULTS, NAME_SCENARIOS } from "./names.ts";
 import { PIPE_FAULTS, PIPE_SCENARIOS } from "./pipes.ts";
+import { READINESS_FAULTS, READINESS_SCENARIOS } from "./readiness.ts";
 import { SPACE_FAULTS, SPACE_SCENARIOS } from "./space.ts";
+import { STREAM_FAULTS, STREAM_SCENARIOS } from "./streams.ts";
 
 const BUILD: Build = {
   entry: "linux/sim-exports.ts",
@@ -22,12 +26,17 @@ const BUILD: Build = {
   stopsAtAccesses: false,
 };
 
+/** Their names differ: a test asks for one by it. */
 const FAULTS: readonly SourceFault[] = [
   ...SPACE_FAULTS,
   ...PIPE_FAULTS,
   ...FUTEX_FAULTS,
   ...EVENT_FAULTS,
   ...NAME_FAULTS,
+  ...STREAM_FAULTS,
+  ...MEETING_FAULTS,
+  ...MESSAGE_FAULTS,
+  ...READINESS_FAULTS,
 ];
 
 /** The module with all faults in it, made when it is first asked for. */
@@ -56,6 +65,10 @@ const SCENARIOS: readonly Scenario[] = [
   ...FUTEX_SCENARIOS,
   ...EVENT_SCENARIOS,
   ...NAME_SCENARIOS,
+  ...STREAM_SCENARIOS,
+  ...MEETING_SCENARIOS,
+  ...MESSAGE_SCENARIOS,
+  ...READINESS_SCENARIOS,
 ];
 
 export const SLEEP_SUITE = { scenarios: SCENARIOS, faults: FAULTS, load };
