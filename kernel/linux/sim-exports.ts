@@ -42,8 +42,6 @@ export {
   simStore,
   simUserCopy,
 } from "./sim-memory";
-export * from "./sim-sockets";
-
 export {
   simCheckNames,
   simGetdents,
@@ -58,6 +56,7 @@ export {
   simRmdir,
   simUnlink,
 } from "./sim-names";
+export * from "./sim-sockets";
 
 /** A machine with memory [start, end) and nothing running. */
 export function simInit(start: u32, end: u32): void {

@@ -17,7 +17,6 @@ import { addressOf, copy } from "../../arch/hw";
 import {
   fileGet,
   filePut,
-  POLLERR,
   POLLHUP,
   POLLIN,
   POLLOUT,
@@ -55,9 +54,6 @@ import {
   MSG_OOB,
   MSG_PEEK,
   MSG_WAITALL,
-  SHUT_RD,
-  SHUT_RDWR,
-  SHUT_WR,
   SOCK_DGRAM,
   SOCK_SEQPACKET,
   SOCK_STREAM,
@@ -80,6 +76,7 @@ import {
 import { unixGetOption, unixSetOption } from "./unix-options";
 import { unixPair } from "./unix-peer";
 import { freeUnixPacket, UNIX_QUEUE_LIMIT, UnixQueue } from "./unix-queue";
+import { unixPoll, unixShutdown } from "./unix-state";
 
 /** What a message costs of the send buffer beyond its bytes, as Linux counts. */
 const MESSAGE_OVERHEAD: u32 = 32;
@@ -476,7 +473,7 @@ export class UnixSocket extends Socket {
   }
 
   /** There is room, or nobody any more: tells those who wait to send or connect here. */
-  private wakeSenders(): void {
+  wakeSenders(): void {
     if (!this.hasBlockedSender) return;
     this.hasBlockedSender = false;
     let socket = unixFirst();
@@ -489,40 +486,11 @@ export class UnixSocket extends Socket {
   // ---- State ----
 
   poll(): u32 {
-    let mask: u32 = 0;
-    if (this.listening) {
-      if (this.pending || this.receiveShut) mask = POLLIN | POLLRDNORM;
-      return this.receiveShut ? mask | POLLRDHUP : mask;
-    }
-    const peer = this.peer;
-    const isGone = this.type != SOCK_DGRAM && !peer && this.wasConnected;
-    if (this.queue.first) mask |= POLLIN | POLLRDNORM;
-    if (this.receiveShut || isGone) mask |= POLLIN | POLLRDNORM | POLLRDHUP;
-    if (isGone || (this.receiveShut && this.sendShut)) mask |= POLLHUP;
-    if (this.type != SOCK_DGRAM && !this.wasConnected) mask |= POLLHUP;
-    if (this.error != 0) mask |= POLLERR;
-    if (!peer || this.sendShut || peer.queue.hasRoom(1, this.sendLimit))
-      mask |= POLLOUT | POLLWRNORM;
-    else peer.hasBlockedSender = true;
-    return mask;
+    return unixPoll(this);
   }
 
   shutdown(how: u32): i32 {
-    const peer = this.peer;
-    if (how == SHUT_RD || how == SHUT_RDWR) {
-      this.receiveShut = true;
-      if (peer && this.type != SOCK_DGRAM) peer.sendShut = true;
-    }
-    if (how == SHUT_WR || how == SHUT_RDWR) {
-      this.sendShut = true;
-      if (peer && this.type != SOCK_DGRAM) peer.receiveShut = true;
-    }
-    const mask = POLLIN | POLLRDNORM | POLLRDHUP | POLLOUT | POLLWRNORM;
-    const both = this.receiveShut && this.sendShut ? POLLHUP : 0;
-    this.changed(mask | both);
-    // Who waits to connect here is refused now.
-    this.wakeSenders();
-    if (peer && this.type != SOCK_DGRAM) peer.changed(mask | both);
+    unixShutdown(this, how);
     return 0;
   }
 

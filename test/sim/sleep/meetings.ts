@@ -191,6 +191,7 @@ export const MEETING_SCENARIOS: readonly Scenario[] = FAMILIES.flatMap((family) 
 
 const TCP = "net/socket/tcp-socket.ts";
 const UNIX = "net/socket/unix-socket.ts";
+const STATE = "net/socket/unix-state.ts";
 
 export const MEETING_FAULTS: readonly SourceFault[] = [
   fault(
@@ -235,10 +236,9 @@ export const MEETING_FAULTS: readonly SourceFault[] = [
     from: "if (isLarger) this.wakeSenders();",
     to: "",
   }),
-  fault(UNIX, "a listener that is shut down leaves who connects waiting", "unix-give-up", LOST, {
-    from: "this.wakeSenders();",
+  fault(STATE, "a listener that is shut down leaves who connects waiting", "unix-give-up", LOST, {
+    from: "socket.wakeSenders();",
     to: "",
-    within: "is refused now.\n    this.wakeSenders();",
   }),
   fault(UNIX, "a listener that goes leaves who connects waiting", "unix-listener-closes", LOST, {
     from: "this.wakeSenders();",

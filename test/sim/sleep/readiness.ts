@@ -352,7 +352,7 @@ export const READINESS_FAULTS: readonly SourceFault[] = [
     isExpression: true,
   }),
   fault(
-    "net/socket/unix-socket.ts",
+    "net/socket/unix-state.ts",
     "a poll at a unix socket does not ask for word of room",
     "poll-room",
     LOST,

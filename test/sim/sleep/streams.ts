@@ -337,6 +337,7 @@ export const STREAM_SCENARIOS: readonly Scenario[] = [
 const TCP = "net/socket/tcp-socket.ts";
 const CONNECTION = "net/tcp/connection.ts";
 const UNIX = "net/socket/unix-socket.ts";
+const STATE = "net/socket/unix-state.ts";
 
 export const STREAM_FAULTS: readonly SourceFault[] = [
   fault(TCP, "what comes between a look and the wait wakes no receiver", "tcp-waitall", LOST, {
@@ -365,7 +366,7 @@ export const STREAM_FAULTS: readonly SourceFault[] = [
     from: "this.notify(POLLIN | POLLRDNORM | POLLRDHUP);",
     to: "",
   }),
-  fault(TCP, "a shutdown does not wait for the copy of a send", "tcp-cut", /bytes were taken|./, {
+  fault(TCP, "a shutdown does not wait for the copy of a send", "tcp-cut", /bytes were taken/, {
     from: "this.idleConnection()",
     to: "this.connection",
     within: "const c = this.idleConnection();\n    if (!this.isConnected()",
@@ -404,15 +405,13 @@ export const STREAM_FAULTS: readonly SourceFault[] = [
     to: "",
     within: "target.queue.arrive(packet);\n      target.changed(POLLIN | POLLRDNORM);",
   }),
-  fault(UNIX, "a shutdown does not wake the other end", "unix-stream", LOST, {
-    from: "if (peer && this.type != SOCK_DGRAM) peer.changed(mask | both);",
+  fault(STATE, "a shutdown does not wake the other end", "unix-stream", LOST, {
+    from: "if (other) other.changed(mask);",
     to: "",
   }),
-  fault(UNIX, "a shutdown does not wake its own end", "unix-shutdown", LOST, {
-    from: "this.changed(mask | both);",
+  fault(STATE, "a shutdown does not wake its own end", "unix-shutdown", LOST, {
+    from: "socket.changed(mask);",
     to: "",
-    within:
-      "const both = this.receiveShut && this.sendShut ? POLLHUP : 0;\n    this.changed(mask | both);",
   }),
   fault(UNIX, "a peer that goes wakes nobody", "unix-peer-closes", LOST, {
     from: "this.changed(POLLIN | POLLRDNORM | POLLRDHUP | POLLOUT | POLLWRNORM | POLLHUP);",
