@@ -340,6 +340,10 @@ export class Epoll extends File {
     return 0;
   }
 
+  anonymousName(): string {
+    return "[eventpoll]";
+  }
+
   release(): void {
     for (let fd: u32 = 0; fd < this.itemsSize; fd++) {
       let item = this.itemAt(fd);

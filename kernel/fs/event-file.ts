@@ -97,6 +97,10 @@ export class EventFile extends File {
     return 0;
   }
 
+  anonymousName(): string {
+    return "[eventfd]";
+  }
+
   release(): void {
     free(this.readers);
     free(this.writers);

@@ -123,6 +123,11 @@ export abstract class File {
     return -ENODEV;
   }
 
+  /** What /proc/self/fd shows behind `anon_inode:`, of a file that has no place. */
+  anonymousName(): string {
+    return "[file]";
+  }
+
   /** Puts what /proc/self/fdinfo tells of this kind of file (proc_pid_fdinfo(5)), whole lines. */
   describe(out: TextBuffer): void {}
 

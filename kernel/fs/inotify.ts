@@ -281,6 +281,10 @@ export class Inotify extends File {
     }
   }
 
+  anonymousName(): string {
+    return "inotify";
+  }
+
   release(): void {
     for (let watch = this.firstWatch; watch; watch = this.firstWatch) this.forget(watch);
     for (let event = this.head; event; event = this.head) {

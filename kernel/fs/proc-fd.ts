@@ -53,7 +53,7 @@ function putFile(out: TextBuffer, file: File): void {
     out.put(type == S_IFSOCK ? "socket:[" : "pipe:[");
     out.decimal(stat.ino).put("]");
   } else {
-    out.put("anon_inode:[file]");
+    out.put("anon_inode:").put(file.anonymousName());
   }
   free(stat);
 }

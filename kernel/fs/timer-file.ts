@@ -136,6 +136,10 @@ export class TimerFile extends File {
     return 0;
   }
 
+  anonymousName(): string {
+    return "[timerfd]";
+  }
+
   release(): void {
     const timer = this.timer!;
     timer.cancel();

@@ -2,7 +2,7 @@
  * Who the process is: its id, its group and session, its names, and what prctl(2) has of it. Users,
  * groups and capabilities are in credential-calls.ts.
  */
-import { ECHILD, EFAULT, EINVAL, EPERM, ESRCH } from "../lib/errno";
+import { EFAULT, EINVAL, EPERM, ESRCH } from "../lib/errno";
 import {
   domainName,
   HOST_NAME_MAX,
@@ -93,11 +93,6 @@ export function sys_getpgrp(): i64 {
 export function sys_setpgid(pid: u32, group: u32): i64 {
   if (!isSelf(pid)) return -ESRCH;
   return isSelf(group) ? 0 : -EPERM;
-}
-
-/** wait4 and waitid: there are no children. */
-export function sys_wait4(): i64 {
-  return -ECHILD;
 }
 
 /** On Linux a group leader may not; but daemons fork first, and we are all that is left of them. */

@@ -117,6 +117,10 @@ class SignalFile extends File {
     return 0;
   }
 
+  anonymousName(): string {
+    return "[signalfd]";
+  }
+
   release(): void {
     if (files == this) {
       files = this.next;

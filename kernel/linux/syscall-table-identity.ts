@@ -35,8 +35,14 @@ import {
   sys_setpgid,
   sys_setsid,
   sys_uname,
-  sys_wait4,
 } from "./identity-calls";
+import {
+  sys_pidfd_getfd,
+  sys_pidfd_open,
+  sys_pidfd_send_signal,
+  sys_wait4,
+  sys_waitid,
+} from "./pidfd-calls";
 import {
   sys_getpriority,
   sys_ioprio_get,
@@ -110,7 +116,10 @@ export function identityRows(): void {
   row(170, "sethostname", sys_sethostname);
   row(171, "setdomainname", sys_setdomainname);
   row(186, "gettid", sys_gettid);
-  row(247, "waitid", sys_wait4);
+  row(247, "waitid", sys_waitid);
+  row(424, "pidfd_send_signal", sys_pidfd_send_signal);
+  row(434, "pidfd_open", sys_pidfd_open);
+  row(438, "pidfd_getfd", sys_pidfd_getfd);
   credentialRows();
   schedulingRows();
 }

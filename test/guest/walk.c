@@ -72,6 +72,7 @@ static void make_all(void) {
   segment = shmget(IPC_PRIVATE, PAGE, 0600);
   semaphores = semget(IPC_PRIVATE, 1, 0600);
   process = getpid();
+  pidfd = syscall(434, getpid(), 0);
   thread = syscall(SYS_gettid);
   poll_fd.fd = event;
   getrlimit(RLIMIT_CORE, (struct rlimit *)limit);

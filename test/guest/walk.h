@@ -61,6 +61,8 @@ struct call {
 #define OPTIONAL_IN(n) {.kind = READ, .value = (n), .flags = MAY_BE_NULL}
 #define OPTIONAL_IN_OF(o)                                                                          \
   {.kind = READ, .value = sizeof(o), .content = &(o), .flags = MAY_BE_NULL}
+#define OPTIONAL_IN_PART(o, n)                                                                     \
+  {.kind = READ, .value = (n), .content = &(o), .flags = MAY_BE_NULL}
 #define OPTIONAL_OUT(n) {.kind = WRITTEN, .value = (n), .flags = MAY_BE_NULL}
 #define OPTIONAL_BOTH_OF(o)                                                                        \
   {.kind = BOTH, .value = sizeof(o), .content = &(o), .flags = MAY_BE_NULL}
@@ -84,7 +86,7 @@ static const char attribute_name[] = "user.walk";
 static char other_path[16] = "/tmp/walk-other";
 static long file, output, directory, pipe_in, pipe_out, event, epoll, timer_fd, posix_timer;
 static long segment, semaphores;
-static long inotify, udp, udp_client, listener, pair_near, pair_far, process, thread, good_page;
+static long inotify, pidfd, udp, udp_client, listener, pair_near, pair_far, process, thread, good_page;
 static char data[64];
 static struct iovec vector = {data, 8};
 static struct sockaddr_in address;
@@ -172,6 +174,9 @@ static const struct call calls[] = {
     {14, "rt_sigprocmask", {N(SIG_BLOCK), OPTIONAL_IN(8), OPTIONAL_OUT(8), N(8)}, 0},
     {127, "rt_sigpending", {OUT(8), N(8)}, 0},
     {128, "rt_sigtimedwait", {IN_OF(signal_set), OPTIONAL_OUT(128), OPTIONAL_IN(16), N(8)}, 0},
+    {61, "wait4", {N(-1), LAZY, N(0), LAZY}, 0},
+    {247, "waitid", {N(0), N(0), LAZY, N(4), LAZY}, 0},
+    {424, "pidfd_send_signal", {AT(pidfd), N(SIGUSR2), OPTIONAL_IN_PART(queued, SIGINFO_READ), N(0)}, 0},
     {129, "rt_sigqueueinfo", {AT(process), N(SIGUSR2), IN_PART(queued, SIGINFO_READ)}, 0},
     {130, "rt_sigsuspend", {IN(8), N(8)}, 0},
     {131, "sigaltstack", {OPTIONAL_IN_OF(no_stack), OPTIONAL_OUT(24)}, 0},
