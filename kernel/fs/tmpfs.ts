@@ -380,22 +380,21 @@ export class TmpDirectory extends TmpInode {
       return -ENOTEMPTY;
     }
     if (directory.nlink == 0) return -ENOENT;
-    if (replaced) {
-      if (!directory.clear(to.name, to.nameLength)) return -ENOMEM;
-      directory.dropName(replaced);
-    }
-    // `from` keeps the inode alive while it has no entry.
+    // With entries for both names nothing that follows can fail: neither name is ever lost.
+    if (!this.ownEntry(from, inode)) return -ENOMEM;
+    if (replaced && !directory.ownEntry(to, replaced)) return -ENOMEM;
     inodeGet(inode);
-    const error = directory.put(to.name, to.nameLength, inode);
-    if (error != 0) {
-      inodePut(inode);
-      return error;
+    if (replaced) {
+      directory.dropName(replaced);
+      directory.replace(to, inode);
+    } else {
+      const error = directory.put(to.name, to.nameLength, inode);
+      if (error != 0) {
+        inodePut(inode);
+        return error;
+      }
     }
-    // Without memory for the whiteout the old name would come back from below; rather undo.
-    if (!this.clear(from.name, from.nameLength)) {
-      directory.clear(to.name, to.nameLength);
-      return -ENOMEM;
-    }
+    this.clear(from.name, from.nameLength);
     if (inode.isDirectory()) {
       this.nlink--;
       directory.nlink++;

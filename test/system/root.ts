@@ -15,7 +15,17 @@ export function guestPath(program: Pick<GuestProgram, "name">): string {
 
 /** What test/guest/fail-files.h changes, each for the first time: so many of a kind. */
 const CHANGED_ONCE = 20;
-const CHANGED_KINDS = ["open", "write", "mode", "xattr", "unlink", "rename", "link"];
+const CHANGED_KINDS = [
+  "open",
+  "write",
+  "mode",
+  "xattr",
+  "unlink",
+  "rename",
+  "source",
+  "target",
+  "link",
+];
 
 function addFilesToChange(tree: Tree): void {
   for (let number = 0; number < CHANGED_ONCE; number++) {
