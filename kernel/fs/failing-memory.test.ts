@@ -1,11 +1,13 @@
 import { addressOf } from "../arch/hw";
-import { test } from "../lib/testing";
+import { expect, expectEqual, test } from "../lib/testing";
 import { attempt } from "../runtime/attempt";
+import { failAllocation } from "../runtime/failing";
+import { free } from "../runtime/free";
 import { expectUndone } from "../runtime/testing";
 import { Epoll } from "./epoll";
 import { EventFile } from "./event-file";
 import { File, filePut, O_CREAT, O_EXCL, O_NONBLOCK, O_RDONLY, O_RDWR, POLLIN } from "./file";
-import { isError } from "./inode";
+import { ATTRIBUTE_MODE, Attributes, isError } from "./inode";
 import { Inotify, inotifyCreate } from "./inotify";
 import { IN_CREATE, IN_ISDIR } from "./inotify-events";
 import { IoVector } from "./io-vector";
@@ -13,7 +15,14 @@ import { memfdCreate } from "./memfd";
 import { rootDirectory } from "./mount";
 import { Walk, walkGet, walkPut } from "./path-walk";
 import { pipeCreate, pipeSetCapacity } from "./pipe";
-import { testCache, testErofsRoot, testMemory, testTmpfsRoot, testUnionRoot } from "./testing";
+import {
+  resolve,
+  testCache,
+  testErofsRoot,
+  testMemory,
+  testTmpfsRoot,
+  testUnionRoot,
+} from "./testing";
 import { TimerFile } from "./timer-file";
 import { F_SEAL_SEAL } from "./tmpfs-file";
 import {
@@ -22,6 +31,7 @@ import {
   vfsOpen,
   vfsRemoveDirectory,
   vfsResolve,
+  vfsSetAttributes,
   vfsSymlink,
   vfsUnlink,
 } from "./vfs";
@@ -180,12 +190,70 @@ test("failing memory: epoll that watches an eventfd and a timerfd", () => {
     let done = false;
     if (epoll && event && timer) {
       done = epoll.add(event, 3, POLLIN, 0) == 0 && epoll.add(timer, 400, POLLIN, 0) == 0;
-      // What was added is there.
-      if (done) done = epoll.remove(event, 3) == 0 && epoll.remove(timer, 400) == 0;
+      if (done) {
+        expectEqual(epoll.remove(event, 3), 0, "what was added is there");
+        expectEqual(epoll.remove(timer, 400), 0, "and so is the other");
+      }
     }
     if (event) filePut(event);
     if (timer) filePut(timer);
     if (epoll) filePut(epoll);
     return done;
   });
+});
+
+/** Files of the image that are changed for the first time, each by one kind of change. */
+function openForWriting(path: string): bool {
+  const file = open(path, O_RDWR);
+  if (!file) return false;
+  filePut(file);
+  return true;
+}
+
+function changeMode(path: string): bool {
+  return onPath(path, (walk: Walk) => {
+    const error = vfsResolve(walk, rootDirectory(), 0);
+    if (error != 0) return error;
+    const change = new Attributes();
+    change.which = ATTRIBUTE_MODE;
+    change.mode = 0o600;
+    const result = vfsSetAttributes(walk.dentry!, change);
+    free(change);
+    return result;
+  });
+}
+
+/**
+ * Lets each allocation of a copy-up fail until one succeeds: what failed leaves no inode behind,
+ * and the copy is one. Then removes the copy: of it nothing stays but the entry that hides the file
+ * below.
+ */
+function expectOneCopy(path: string, copyUp: (path: string) => bool, failuresMin: u32): void {
+  const fileSystem = testUnionRoot("compact.erofs");
+  // What is read and looked up is kept.
+  expect(resolve(path, 0) == 0, "the image has the file");
+  const inodes = fileSystem.inodeCount;
+  let failures: u32 = 0;
+  for (let n: u32 = 1; ; n++) {
+    failAllocation(n);
+    const succeeded = copyUp(path);
+    failAllocation(0);
+    if (succeeded) break;
+    failures++;
+    // A file may be copied and then not be opened.
+    expect(fileSystem.inodeCount <= inodes + 1, "copies that failed left inodes");
+    expectEqual(fileSystem.pagesUsed, 0, "a copy that failed left a page");
+  }
+  expect(failures >= failuresMin, "some failure showed");
+  expectEqual(fileSystem.inodeCount, inodes + 1, "one copy was made");
+  remove(path);
+  expectEqual(fileSystem.inodeCount, inodes, "a copy that was removed is gone");
+}
+
+test("failing memory: a file copied up by opening leaves no inode behind", () => {
+  expectOneCopy("/tail", openForWriting, 3);
+});
+
+test("failing memory: a file copied up by a change of its mode leaves no inode behind", () => {
+  expectOneCopy("/tail", changeMode, 2);
 });
