@@ -7,7 +7,7 @@
  *     0x100000            the image, up to the end of the first part of linear memory
  */
 import { kernelImageEnd } from "../arch/hw";
-import { mapDirect } from "../arch/x86_64/paging";
+import { keepImageFromDevices, mapDirect } from "../arch/x86_64/paging";
 import {
   memoryMapCount,
   memoryMapEnd,
@@ -39,6 +39,7 @@ function addWithoutModule(start: u64, end: u64): void {
 /** Adds the memory that boot's tables reach, above the image: what follows needs some of it. */
 export function addBootMemory(): void {
   const imageEnd = kernelImageEnd() - IMAGE_BASE;
+  keepImageFromDevices(IMAGE_START, imageEnd);
   for (let i: u32 = 0; i < memoryMapCount(); i++) {
     if (!memoryMapUsable(i)) continue;
     let start = memoryMapStart(i);

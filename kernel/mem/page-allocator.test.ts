@@ -4,6 +4,7 @@ import {
   allocPages,
   freePageCount,
   freePages,
+  isMemory,
   ORDER_MAX,
   PAGE_SIZE,
   pageGet,
@@ -54,4 +55,16 @@ test("pages: the last reference frees, and a split block is freed page by page",
     pagePut(block + i * PAGE_SIZE);
   }
   expectEqual(freePageCount(), before, "all back");
+});
+
+test("pages: what is memory, and what is not, is known to who maps a device", () => {
+  addMemory(1 * MIB, 9 * MIB);
+  addMemory(32 * MIB, 40 * MIB);
+  expect(isMemory(1 * MIB, 1 * MIB + 1), "the frame records");
+  expect(isMemory(5 * MIB, 6 * MIB), "amid a range");
+  expect(isMemory(9 * MIB - 1, 10 * MIB), "its last byte");
+  expect(isMemory(30 * MIB, 50 * MIB), "all of a range");
+  expect(!isMemory(0, 1 * MIB), "before the first");
+  expect(!isMemory(9 * MIB, 32 * MIB), "between two");
+  expect(!isMemory(40 * MIB, u64.MAX_VALUE), "behind the last");
 });

@@ -2,6 +2,7 @@
  * Physical pages: a buddy allocator, and a reference count per page frame.
  *
  *     addMemory(start, end)        usable physical memory, at boot
+ *     isMemory(start, end)         for who is told that a device is there
  *     allocPages(order)            2^order contiguous pages, naturally aligned; physical address, 0 when out of memory
  *     allocFreePages(order)        the same, but 0 when it would cost the caches something
  *     freePages(address, order)
@@ -127,6 +128,15 @@ export function addMemory(start: u64, end: u64): void {
   range.frontier = range.start;
   freeCount += last - range.start;
   totalCount += last - first;
+}
+
+/** Whether a byte of [start, end) is memory that was added, frame records included. */
+export function isMemory(start: u64, end: u64): bool {
+  for (let i = 0; i < rangeCount; i++) {
+    const range = rangeAt(i);
+    if (start < (<u64>range.end) << PAGE_SHIFT && end > range.records - DIRECT_MAP) return true;
+  }
+  return false;
 }
 
 function listHead(order: u32): u32 {

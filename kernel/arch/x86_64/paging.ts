@@ -13,7 +13,7 @@
  */
 
 import { panic } from "../../lib/panic";
-import { allocPages, DIRECT_MAP, directMap, PAGE_SIZE } from "../../mem/page-allocator";
+import { allocPages, DIRECT_MAP, directMap, isMemory, PAGE_SIZE } from "../../mem/page-allocator";
 import * as hw from "../hw";
 
 export const PTE_PRESENT: u64 = 1 << 0;
@@ -138,14 +138,28 @@ export function mapKernelPage(address: u64): bool {
   return true;
 }
 
+/** Where the kernel's image lies. */
+let imageStart: u64 = 0;
+let imageEnd: u64 = 0;
+
+/** No device is in [start, end), which is the kernel's own image. */
+export function keepImageFromDevices(start: u64, end: u64): void {
+  imageStart = start;
+  imageEnd = end;
+}
+
+function isOurs(start: u64, end: u64): bool {
+  return (start < imageEnd && end > imageStart) || isMemory(start, end);
+}
+
 /**
  * Maps registers of a device, uncached. `physical` need not be aligned. Returns the virtual address
- * of it, or 0 when the processor has no such physical address, or so much has been mapped that
- * somebody must be wrong: both are what tables and devices say.
+ * of it, or 0 when the processor has no such physical address, when memory of ours is there, or so
+ * much has been mapped that somebody must be wrong: all are what tables and devices say.
  */
 export function mapDevice(physical: u64, bytes: u64): u64 {
   const limit = (<u64>1) << physicalBits();
-  if (bytes > limit || physical > limit - bytes) return 0;
+  if (bytes > limit || physical > limit - bytes || isOurs(physical, physical + bytes)) return 0;
   if (deviceNext + bytes > DEVICE_END) return 0;
   const first = physical & ~(PAGE_SIZE - 1);
   const base = deviceNext;

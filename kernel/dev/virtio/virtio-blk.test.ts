@@ -171,3 +171,15 @@ test("virtio-blk: a device that lies is given up, and all requests end in EIO", 
   disk.read(0, pages, 1);
   expectEqual(transport.takeNotification(), 0, "indeed");
 });
+
+test("virtio-blk: a ring that a request does not fit on is refused; a table makes up for it", () => {
+  const small = new FakeTransport();
+  addMemory(1 * MIB, 9 * MIB);
+  small.queueSize = 2;
+  small.offered = ALL & ~VIRTIO_F_INDIRECT_DESC;
+  expect(virtioBlkProbe(small) == null, "two descriptors");
+  const table = new FakeTransport();
+  table.queueSize = 1;
+  table.offered = ALL;
+  expect(virtioBlkProbe(table) != null, "one that points to a table");
+});

@@ -12,7 +12,9 @@
  *
  * Waiting: first a spin, since an interrupt and two context switches cost more than most requests
  * take, and only then sleep; at once when another thread could use the CPU. Whoever looks at the
- * ring completes all requests that are through and wakes their threads if they sleep. Thread
+ * ring completes all requests that are through and wakes their threads if they sleep. A disk that
+ * does not answer is waited for without limit: the host's storage may stall for minutes, and an
+ * error would be an answer that nobody gave. Thread
  * context; threads are not preempted in the kernel, so what is between two sleeps is a critical
  * section.
  */
@@ -56,6 +58,9 @@ const SPIN_NS: u64 = 100_000;
 const SPINS_PER_CLOCK_READ = 16;
 /** Requests with more descriptors than this use an indirect table. */
 const DIRECT_MAX: u32 = 6;
+
+/** Header, one segment, status. */
+const DESCRIPTORS_MIN: u32 = 3;
 
 const STATUS_OFFSET: u64 = 16;
 const TABLE_OFFSET: u64 = 64;
@@ -111,6 +116,7 @@ export class VirtioBlk extends BlockDevice {
     }
     // Header and status are descriptors as well.
     const room = this.indirect ? TABLE_ENTRIES : <u32>this.queue.size;
+    if (room < DESCRIPTORS_MIN) return transport.fail("has a queue too small for a request");
     this.segmentsMax = min(segments, room - 2);
     this.segmentSizeMax = 0x40000000;
     if (transport.hasFeature(VIRTIO_BLK_F_SIZE_MAX)) {
