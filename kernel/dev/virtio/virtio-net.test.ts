@@ -17,6 +17,7 @@ import { netStats } from "../../net/stats";
 import { FakeTransport, ModelDevice } from "./testing";
 import { VirtioNet, virtioNetProbe } from "./virtio-net";
 import {
+  CONFIG_MTU,
   QUEUE_RECEIVE,
   QUEUE_TRANSMIT,
   VIRTIO_NET_F_CSUM,
@@ -25,6 +26,7 @@ import {
   VIRTIO_NET_F_HOST_TSO4,
   VIRTIO_NET_F_MAC,
   VIRTIO_NET_F_MRG_RXBUF,
+  VIRTIO_NET_F_MTU,
 } from "./virtio-net-regs";
 import { VIRTIO_F_EVENT_IDX, VIRTIO_F_VERSION_1 } from "./virtio-regs";
 
@@ -100,6 +102,22 @@ test("virtio-net: a device that does not agree, or is too old, is given up", () 
   transport.accepted = u64.MAX_VALUE;
   transport.queueSize = 0;
   expect(virtioNetProbe(transport, () => {}) == null, "no queues");
+});
+
+test("virtio-net: an MTU that no packet fits, and an address of a group, are not believed", () => {
+  addMemory(1 * MIB, 17 * MIB);
+  transport.offered = ALL | VIRTIO_NET_F_MTU;
+  for (let i = 0; i < 6; i++) transport.config[i] = 0xff;
+  transport.config[CONFIG_MTU] = 67;
+  expect(virtioNetProbe(transport, () => {}) == null, "an MTU of 67");
+  transport.config[CONFIG_MTU] = 0;
+  expect(virtioNetProbe(transport, () => {}) == null, "of 0");
+  transport.config[CONFIG_MTU] = 68;
+  const device = virtioNetProbe(transport, () => {})!;
+  expectEqual(device.mtu, 68, "the least there is");
+  expectEqual(device.mac & 3, 2, "an address of its own: local, of a station");
+  for (let i = 0; i < 6; i++) transport.config[i] = 0;
+  expectEqual(virtioNetProbe(transport, () => {})!.mac & 3, 2, "also in place of none");
 });
 
 test("virtio-net: received frames reach the stack, and the ring is filled again and further", () => {

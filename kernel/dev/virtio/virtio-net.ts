@@ -68,6 +68,10 @@ const QUEUE_SIZE_MAX: u32 = 256;
 const RECEIVE_BUFFERS_INITIAL: u32 = 64;
 const REFILL_BATCH: u32 = 16;
 const FRAME_MAX: u32 = 65536 + 14;
+/** RFC 791: every link carries so much. */
+const IPV4_MTU_MIN: u32 = 68;
+/** Of the first byte of a hardware address: it is a group's. */
+const MAC_GROUP: u64 = 1;
 
 /** Where in a packet's buffer the device writes, and how much: its header, then the frame. */
 const RECEIVE_OFFSET: u64 = <u64>(PACKET_HEADROOM - NET_HEADER_SIZE);
@@ -105,6 +109,7 @@ export class VirtioNet extends NetDevice {
     this.mac = this.readMac(transport);
     if (transport.hasFeature(VIRTIO_NET_F_MTU)) {
       this.mtu = min<u32>(this.mtu, transport.configLoad16(CONFIG_MTU));
+      if (this.mtu < IPV4_MTU_MIN) return transport.fail("has an MTU too small for IPv4");
     }
     this.canChecksum = transport.hasFeature(VIRTIO_NET_F_CSUM);
     this.canTso = transport.hasFeature(VIRTIO_NET_F_HOST_TSO4) && this.canChecksum;
@@ -117,14 +122,15 @@ export class VirtioNet extends NetDevice {
 
   /** The first byte on the wire is the lowest of the number. */
   private readMac(transport: VirtioTransport): u64 {
-    // Without one from the device: locally administered, unicast, and hardly anyone else's.
-    if (!transport.hasFeature(VIRTIO_NET_F_MAC))
-      return (((hw.readTsc() << 16) >> 16) & ~0xff) | 0x02;
     let mac: u64 = 0;
-    for (let i: u32 = 0; i < 6; i++) {
-      mac |= (<u64>transport.configLoad8(CONFIG_MAC + i)) << (i << 3);
+    if (transport.hasFeature(VIRTIO_NET_F_MAC)) {
+      for (let i: u32 = 0; i < 6; i++) {
+        mac |= (<u64>transport.configLoad8(CONFIG_MAC + i)) << (i << 3);
+      }
     }
-    return mac;
+    if (mac != 0 && (mac & MAC_GROUP) == 0) return mac;
+    // Without one of a station from the device: locally administered, and hardly anyone else's.
+    return (((hw.readTsc() << 16) >> 16) & ~0xff) | 0x02;
   }
 
   transmit(packet: Packet): i32 {
