@@ -16,18 +16,31 @@ const ARPHRD_ETHER: u32 = 1;
 const ARPHRD_LOOPBACK: u32 = 772;
 /** Linux's DEFAULT_TX_QUEUE_LEN, which nothing here is ever queued in. */
 export const TX_QUEUE_LENGTH: u32 = 1000;
-/** IF_OPER_UP, and what a device without a carrier says (RFC 2863, include/uapi/linux/if.h). */
-export const OPERSTATE_UNKNOWN: u32 = 0;
-export const OPERSTATE_UP: u32 = 6;
+// RFC 2863, include/uapi/linux/if.h.
+const IF_OPER_UNKNOWN: u32 = 0;
+const IF_OPER_DOWN: u32 = 2;
+const IF_OPER_UP: u32 = 6;
 
 export function isLoopback(via: Interface): bool {
   return via.device == null;
 }
 
-/** IFF_*: the link of an interface is always up, also before it has an address. */
+/** Whether something is at the other end: until the driver has given the device up. */
+export function hasCarrier(via: Interface): bool {
+  const device = via.device;
+  return !device || device.isRunning;
+}
+
+/** IFF_*: an interface is up from the beginning, also before it has an address. */
 export function interfaceFlags(via: Interface): u32 {
-  const up = IFF_UP | IFF_RUNNING | IFF_LOWER_UP;
-  return up | (isLoopback(via) ? IFF_LOOPBACK : IFF_BROADCAST | IFF_MULTICAST);
+  const link = hasCarrier(via) ? IFF_RUNNING | IFF_LOWER_UP : 0;
+  return IFF_UP | link | (isLoopback(via) ? IFF_LOOPBACK : IFF_BROADCAST | IFF_MULTICAST);
+}
+
+/** IF_OPER_*: the loopback does not know, as on Linux. */
+export function operationalState(via: Interface): u32 {
+  if (isLoopback(via)) return IF_OPER_UNKNOWN;
+  return hasCarrier(via) ? IF_OPER_UP : IF_OPER_DOWN;
 }
 
 /** ARPHRD_*. */

@@ -5,13 +5,13 @@
 import { Interface, interfaceAt, interfaceCount, loopback } from "../interface";
 import {
   Counter,
+  hasCarrier,
   interfaceCounter,
   interfaceFlags,
   interfacePrefix,
   interfaceType,
   isLoopback,
-  OPERSTATE_UNKNOWN,
-  OPERSTATE_UP,
+  operationalState,
   TX_QUEUE_LENGTH,
 } from "../interface-view";
 import { Neighbour, NeighbourState, neighbourFirst } from "../neighbour";
@@ -41,14 +41,14 @@ export function putLink(b: NetlinkBuilder, via: Interface): void {
   store<u32>(header, interfaceFlags(via), 8);
   b.text(n.IFLA_IFNAME, via.name);
   b.number(n.IFLA_TXQLEN, TX_QUEUE_LENGTH);
-  b.byte(n.IFLA_OPERSTATE, isLoopback(via) ? OPERSTATE_UNKNOWN : OPERSTATE_UP);
+  b.byte(n.IFLA_OPERSTATE, operationalState(via));
   b.byte(n.IFLA_LINKMODE, 0);
   b.number(n.IFLA_MTU, via.mtu);
   b.number(n.IFLA_GROUP, 0);
   b.number(n.IFLA_PROMISCUITY, 0);
   b.number(n.IFLA_NUM_TX_QUEUES, 1);
   b.number(n.IFLA_NUM_RX_QUEUES, 1);
-  b.byte(n.IFLA_CARRIER, 1);
+  b.byte(n.IFLA_CARRIER, hasCarrier(via) ? 1 : 0);
   b.text(n.IFLA_QDISC, "noqueue");
   b.mac(n.IFLA_ADDRESS, via.mac);
   b.mac(n.IFLA_BROADCAST, isLoopback(via) ? 0 : MAC_BROADCAST);

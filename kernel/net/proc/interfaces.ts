@@ -6,6 +6,7 @@ import { TextBuffer } from "../../lib/text-buffer";
 import { Interface, interfaceAt, interfaceCount } from "../interface";
 import {
   Counter,
+  hasCarrier,
   interfaceCounter,
   interfaceFlags,
   interfaceType,
@@ -142,7 +143,13 @@ export function sysType(out: TextBuffer, subject: u32): void {
 
 /** A loopback does not know its state. */
 export function sysOperstate(out: TextBuffer, subject: u32): void {
-  out.put(isLoopback(viaOf(subject)) ? "unknown\n" : "up\n");
+  const via = viaOf(subject);
+  if (isLoopback(via)) out.put("unknown\n");
+  else out.put(hasCarrier(via) ? "up\n" : "down\n");
+}
+
+export function sysCarrier(out: TextBuffer, subject: u32): void {
+  out.put(hasCarrier(viaOf(subject)) ? "1\n" : "0\n");
 }
 
 export function sysQueueLength(out: TextBuffer, subject: u32): void {

@@ -59,7 +59,7 @@ function fillInterface(net: TmpDirectory, name: string, index: u32): void {
   addText(at, "speed", 0o444, interfaces.sysSpeed, index);
   addText(at, "duplex", 0o444, interfaces.sysDuplex, index);
   addText(at, "uevent", 0o644, interfaces.sysUevent, index);
-  addText(at, "carrier", 0o644, procNumber, 1);
+  addText(at, "carrier", 0o644, interfaces.sysCarrier, index);
   addText(at, "carrier_changes", 0o444, procNumber, 1);
   addText(at, "addr_len", 0o444, procNumber, 6);
   addText(at, "dormant", 0o444, procNumber, 0);
