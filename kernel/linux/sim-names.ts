@@ -10,17 +10,20 @@
  * `simCheckNames` looks at the whole tree: nothing is in it twice or nowhere, counts are right, and
  * the name cache says what the directories do.
  */
-import { addressOf } from "../arch/hw";
+import { addressOf, fill } from "../arch/hw";
 import { Dentry, dentryFind, nameHash } from "../fs/dentry";
 import { DirectorySink, directoryType } from "../fs/directory-sink";
 import { FileSystem, Inode, resultOf } from "../fs/inode";
 import { mountAt, rootDirectory } from "../fs/mount";
+import { PageSource } from "../fs/page-source";
 import { S_IFDIR, S_IFLNK, S_IFREG } from "../fs/stat";
 import { TmpDirectory } from "../fs/tmpfs";
 import { TmpEntry } from "../fs/tmpfs-entry";
 import { TmpFileSystem } from "../fs/tmpfs-inode";
 import { RegularFile } from "../fs/vfs-file";
+import { ENOMEM } from "../lib/errno";
 import { fail, othersRun } from "../lib/sim";
+import { allocPages, directMap, PAGE_SIZE } from "../mem/page-allocator";
 import { attempt } from "../runtime/attempt";
 import { AT_FDCWD } from "./at-path";
 import { sys_getdents64 } from "./file-calls";
@@ -51,6 +54,34 @@ class SlowFileSystem extends FileSystem {
   }
 }
 
+/** The pages of a file of the slow disk: zeros. */
+class SlowPages extends PageSource {
+  constructor(private inode: SlowInode) {
+    super();
+  }
+
+  size(): u64 {
+    return this.inode.size();
+  }
+
+  getPage(index: u64): i64 {
+    this.inode.wait();
+    const page = allocPages(0);
+    if (page == 0) return -ENOMEM;
+    fill(directMap(page), 0, PAGE_SIZE);
+    this.inode.wait();
+    return page;
+  }
+
+  peekPage(index: u64): u64 {
+    return 0;
+  }
+
+  release(): void {
+    this.inode.destroy();
+  }
+}
+
 /** A file, directory or link of the slow disk. */
 class SlowInode extends Inode {
   private isGone: bool = false;
@@ -66,7 +97,7 @@ class SlowInode extends Inode {
   }
 
   /** The disk takes its time. */
-  private wait(): void {
+  wait(): void {
     othersRun();
     if (this.isGone) fail("an inode is destroyed while it is read");
   }
@@ -107,6 +138,11 @@ class SlowInode extends Inode {
 
   size(): u64 {
     return 1;
+  }
+
+  pages(): PageSource | null {
+    if (this.isRegular() && !this.source) this.source = attempt(new SlowPages(this));
+    return this.source;
   }
 
   open(dentry: Dentry, flags: u32): usize {
