@@ -135,14 +135,14 @@ each access to memory; its failure prints the schedule.
   {
     name: "mutate",
     summary: "put faults into the kernel, and list those that no test notices",
-    usage: ["mutate [FOLDER|FILE]… [--sample N] [--seed S] [--unit] [--json]"],
+    usage: ["mutate [FOLDER|FILE]… [--sample N] [--seed S] [--node] [--json]"],
     help: `Each small change of the sources (a wake-up dropped, a comparison swapped, a check skipped, a free left
-out …) meets the tests that come by it: the kernel's unit tests, then the programs of test/guest in
+out …) meets the tests that come by it: unit tests, the simulations, then the programs of test/guest in
 machines. What survives is a fault that nobody would notice. Default: kernel/fs, sched and linux.
 
   --sample N   so many changes of each folder, chosen by chance (0: all)
   --seed S     which ones (1)
-  --unit       unit tests only
+  --node       only the tests that run in Node
   --json       as JSON`,
     run: runMutate,
   },

@@ -9,9 +9,9 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { UsageError } from "../../cli/errors.ts";
 import { repositoryRoot } from "../paths.ts";
+import { runInNode } from "./node-runs.ts";
 import { runSystemTests } from "./system-runs.ts";
 import { type MutantTree, makeTree, type NumberedMutant } from "./tree.ts";
-import { runUnitTests } from "./unit-runs.ts";
 
 const DEFAULT_FOLDERS = ["kernel/fs", "kernel/sched", "kernel/linux"];
 
@@ -20,7 +20,7 @@ interface MutateOptions {
   /** Mutants of each folder, chosen by chance; 0: all. */
   readonly sample: number;
   readonly seed: number;
-  readonly isUnitOnly: boolean;
+  readonly isNodeOnly: boolean;
   readonly isJson: boolean;
 }
 
@@ -52,7 +52,7 @@ function wholeNumber(name: string, text: string): number {
 export function parseMutateOptions(args: readonly string[]): MutateOptions {
   const string = { type: "string" } as const;
   const flag = { type: "boolean", default: false } as const;
-  const options = { sample: string, seed: string, unit: flag, json: flag };
+  const options = { sample: string, seed: string, node: flag, json: flag };
   let parsed: ReturnType<typeof parse>;
   const parse = () => parseArgs({ args: [...args], options, allowPositionals: true });
   try {
@@ -70,7 +70,7 @@ export function parseMutateOptions(args: readonly string[]): MutateOptions {
     folders: folders.length > 0 ? folders : DEFAULT_FOLDERS,
     sample: wholeNumber("sample", values.sample ?? "0"),
     seed: wholeNumber("seed", values.seed ?? "1"),
-    isUnitOnly: values.unit,
+    isNodeOnly: values.node,
     isJson: values.json,
   };
 }
@@ -90,15 +90,18 @@ async function runFolder(
   say: (text: string) => void,
 ): Promise<FolderResult> {
   const tree: MutantTree = await makeTree(folder, options.sample, options.seed, say);
-  const byUnit = await runUnitTests(tree);
-  say(`${byUnit.size} of ${tree.mutants.length} killed by unit tests`);
-  const left = tree.mutants.map(({ number }) => number).filter((number) => !byUnit.has(number));
-  const system = options.isUnitOnly
+  const killers = new Map<number, string>();
+  const left = () => tree.mutants.map(({ number }) => number).filter((each) => !killers.has(each));
+  for (const kind of ["unit", "sim"] as const) {
+    const killed = await runInNode(kind, tree, left());
+    for (const [mutant, killer] of killed) killers.set(mutant, killer);
+    say(`${killed.size} of ${tree.mutants.length} killed by ${kind} tests`);
+  }
+  const system = options.isNodeOnly
     ? { killers: new Map<number, string>(), covered: new Set<number>() }
-    : await runSystemTests(tree, left, say);
-  const survivors = tree.mutants.filter(
-    ({ number }) => !byUnit.has(number) && !system.killers.has(number),
-  );
+    : await runSystemTests(tree, left(), say);
+  for (const [mutant, killer] of system.killers) killers.set(mutant, killer);
+  const survivors = tree.mutants.filter(({ number }) => !killers.has(number));
   return {
     folder,
     mutants: tree.mutants.length,

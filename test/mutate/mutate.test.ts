@@ -69,6 +69,15 @@ test("all changes fit in one text, one inside another, on the lines they were on
   );
 });
 
+test("what is left out keeps its braces, so that an else stays with its condition", () => {
+  const text = "function f(a: i32): void {\n  if (a) g(); else h();\n}\n";
+  assert.equal(
+    applyMutants(text, findMutants(PATH, text), 0),
+    "function f(a: i32): void {\n  if (a) { if (!isMutant(0)) { g(); } } " +
+      "else { if (!isMutant(1)) { h(); } }\n}\n",
+  );
+});
+
 test("a machine's console tells the places it came by, four a digit", () => {
   assert.deepEqual([...readCovered("1..3\nmutants: 50a\n")], [0, 2, 9, 11]);
   assert.deepEqual([...readCovered("no such line")], []);

@@ -81,11 +81,14 @@ class Finder {
     this.mutants.push({ operator, start, end, line, within: this.within, becomes, render });
   }
 
-  /** A statement that is left out, with its semicolon: an `else` may follow. */
+  /**
+   * A statement that is left out, with its semicolon, and in braces: an `else` that follows belongs
+   * to the `if` around it.
+   */
   private addDropped({ range: { start, end } }: AstNode, operator: string): void {
     const range = { start, end: this.text[end] === ";" ? end + 1 : end };
     this.addRange(range, operator, "(left out)", (active, inner) => {
-      return `if (!${active}) { ${inner.endsWith(";") ? inner : `${inner};`} }`;
+      return `{ if (!${active}) { ${inner.endsWith(";") ? inner : `${inner};`} } }`;
     });
   }
 

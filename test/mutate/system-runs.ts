@@ -15,12 +15,14 @@ import { incompleteness, readChecks } from "../system/checks.ts";
 import { GUEST_ENVIRONMENT } from "../system/guest-runs.ts";
 import { checkSources, compileProgram, type GuestProgram } from "../system/programs.ts";
 import { composeTestRoot, guestPath } from "../system/root.ts";
+import { NO_MUTANT } from "./node-suite.ts";
 import { MUTANT_VARIABLE, type MutantTree } from "./tree.ts";
 
 const WIDTH = 2;
-/** A program takes a second. What takes so long hangs. */
-const TIMEOUT_MS = 30_000;
-const NO_MUTANT = -1;
+/** Without a mutant a program takes a second or two; with one, what takes so much longer hangs. */
+const TIMEOUT_MS = 60_000;
+const SLOWER_BY = 5;
+const SLOWER_BY_MS = 5_000;
 /**
  * Nearly every program comes by the paths of open and exit. What the likeliest do not notice the
  * others hardly do, and trying them all would take hours; so a few killed ones count as survivors.
@@ -30,6 +32,7 @@ const PROGRAMS_MAX = 6;
 interface Run {
   readonly hasPassed: boolean;
   readonly covered: ReadonlySet<number>;
+  readonly milliseconds: number;
 }
 
 /** The line that mutantReport of tree.ts prints: four mutants a digit. */
@@ -49,18 +52,21 @@ async function run(
   image: string,
   program: GuestProgram,
   mutant: number,
+  timeoutMs: number,
 ): Promise<Run> {
+  const start = performance.now();
   const result = await boot({
     kernel: tree.kernel,
     image,
     argv: [guestPath(program), "--virga"],
     env: { ...GUEST_ENVIRONMENT, [MUTANT_VARIABLE]: String(mutant) },
-    timeoutMs: TIMEOUT_MS,
+    timeoutMs,
   });
   const report = readChecks(result.text);
   const isWhole = report.failed.length === 0 && incompleteness(report) === null;
+  const milliseconds = performance.now() - start;
   const hasEnded = result.end.kind === "exit" && result.end.code === 0;
-  return { hasPassed: isWhole && hasEnded, covered: readCovered(result.text) };
+  return { hasPassed: isWhole && hasEnded, covered: readCovered(result.text), milliseconds };
 }
 
 interface Baseline extends Run {
@@ -92,7 +98,7 @@ export async function runSystemTests(
   const image = await composeTestRoot(programs);
   const baselines = await pool(WIDTH, programs, async (program) => ({
     program,
-    ...(await run(tree, image, program, NO_MUTANT)),
+    ...(await run(tree, image, program, NO_MUTANT, TIMEOUT_MS)),
   }));
   for (const { program, hasPassed } of baselines) {
     if (!hasPassed) say(`${program.name} fails without a mutant, and is left out`);
@@ -102,8 +108,9 @@ export async function runSystemTests(
   const killers = new Map<number, string>();
   let done = 0;
   await pool(WIDTH, mutants, async (mutant) => {
-    for (const { program } of likeliest(tree, sound, mutant)) {
-      if ((await run(tree, image, program, mutant)).hasPassed) continue;
+    for (const { program, milliseconds } of likeliest(tree, sound, mutant)) {
+      const timeoutMs = milliseconds * SLOWER_BY + SLOWER_BY_MS;
+      if ((await run(tree, image, program, mutant, timeoutMs)).hasPassed) continue;
       killers.set(mutant, program.name);
       break;
     }

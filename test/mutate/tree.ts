@@ -3,7 +3,7 @@
  * mutants of the chosen folder in it. The tools in the copy build it like any other.
  *
  *     const tree = await makeTree(folder, sample, seed, say)     what the compiler refuses is left out
- *     tree.mutants, tree.tests, tree.kernel
+ *     tree.mutants, tree.modules, tree.kernel
  *
  * The active mutant is told by its number: to the tests in Node by the export `mutantActivate`, to
  * a booted kernel by a variable of the program's environment. Which places a run has come by is
@@ -19,9 +19,13 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { dirname, join, relative } from "node:path";
+import { basename, dirname, join, relative } from "node:path";
 import { pathToFileURL } from "node:url";
 import { repositoryRoot } from "../paths.ts";
+import { type Build, buildSource } from "../sim/interleave/load.ts";
+import { MUTEX_BUILD } from "../sim/interleave/mutex.ts";
+import { SLEEP_BUILD } from "../sim/sleep/suite.ts";
+import type { NodeModules } from "./node-suite.ts";
 import { findMutants, type Mutant } from "./operators.ts";
 import { applyMutants, IS_ACTIVE } from "./schemata.ts";
 
@@ -43,8 +47,8 @@ export interface MutantTree {
   readonly mutants: readonly NumberedMutant[];
   /** Places that the compiler takes in no changed form: a fault there can't come to a test. */
   readonly refused: number;
-  /** The wasm of the kernel's unit tests: its path. */
-  readonly tests: string;
+  /** What the tests in Node run: `tests`, the unit tests; `sleep` and `mutex`, the simulations. */
+  readonly modules: NodeModules;
   /** The kernel to boot: its path. */
   readonly kernel: string;
 }
@@ -112,6 +116,11 @@ function hookKernel(root: string): void {
     `import { mutantReport } from "./mutant";\nconst DEBUG_CONSOLE`,
   );
   const names = "mutantActivate, mutantCovered";
+  for (const { entry } of [SLEEP_BUILD, MUTEX_BUILD]) {
+    const file = join(root, "kernel", entry);
+    const lines = `export { ${names} } from "../lib/mutant";\n`;
+    writeFileSync(file, readFileSync(file, "utf8") + lines);
+  }
   edit(
     join(root, "kernel/lib/testing.ts"),
     "const cases:",
@@ -228,7 +237,7 @@ function withoutRefused(chosen: readonly Chosen[], report: string): Chosen[] {
 }
 
 /** The copy's own tools build it: where things lie follows from where they lie. */
-async function build(root: string): Promise<{ tests: string; kernel: string }> {
+async function build(root: string): Promise<Pick<MutantTree, "modules" | "kernel">> {
   const tools = (name: string) => pathToFileURL(join(root, "toolchain", name)).href;
   const unit = (await import(
     tools("unit-module.ts")
@@ -237,7 +246,11 @@ async function build(root: string): Promise<{ tests: string; kernel: string }> {
   const { elfPath } = await kernel.buildKernel({ profile: "release" });
   const tests = await unit.compileTests("");
   if (tests === null) throw new Error("the kernel has no unit tests");
-  return { tests, kernel: elfPath };
+  const simulated = (of: Build, name: string) =>
+    buildSource(of, { root, debug: false, stem: `${basename(root)}-${name}` });
+  const sleep = await simulated(SLEEP_BUILD, "sleep");
+  const mutex = await simulated(MUTEX_BUILD, "mutex");
+  return { modules: { tests, sleep, mutex }, kernel: elfPath };
 }
 
 const count = (chosen: readonly Chosen[]) =>

@@ -5,9 +5,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { exploreAll, exploreRandom, type Outcome, parseSchedule, replay } from "./explore.ts";
-import { again, CPU_SUITES } from "./suite.ts";
+import { again, CPU_SEEDS, CPU_SUITES } from "./suite.ts";
 
-const SEEDS = 2000;
 /** For a fault that is put in. */
 const MUTANT_SEEDS = 20_000;
 
@@ -19,8 +18,8 @@ function expectPass(scenario: string, result: Outcome): void {
 for (const { scenarios, faults, load } of CPU_SUITES) {
   const make = await load();
   for (const scenario of scenarios) {
-    test(`interleave: ${scenario.name}, ${SEEDS} seeds`, () => {
-      expectPass(scenario.name, exploreRandom(scenario, make, 1, SEEDS));
+    test(`interleave: ${scenario.name}, ${CPU_SEEDS} seeds`, () => {
+      expectPass(scenario.name, exploreRandom(scenario, make, 1, CPU_SEEDS));
     });
     const { preemptions } = scenario;
     if (preemptions === 0) continue;
@@ -50,7 +49,7 @@ for (const { scenarios, faults, load } of CPU_SUITES) {
   test(`interleave: ${scenarios[0]?.name}: the same seed gives the same run`, async () => {
     const mutant = await load(faults[0]);
     for (const scenario of scenarios.filter(({ name }) => name === faults[0]?.scenario)) {
-      const first = exploreRandom(scenario, mutant, 1, SEEDS);
+      const first = exploreRandom(scenario, mutant, 1, CPU_SEEDS);
       assert.ok(first.failure, "a fault is found");
       const { failure, schedule } = exploreRandom(scenario, mutant, first.seed ?? 0);
       assert.deepEqual({ failure, schedule }, { failure: first.failure, schedule: first.schedule });

@@ -46,12 +46,12 @@ export interface Source {
   readonly stem: string;
 }
 
-/** Compiles and instruments a module, unless that was done with the same inputs. */
-export async function loadSource(
+/** Compiles and instruments a module, unless that was done with the same inputs; its path. */
+export async function buildSource(
   build: Build,
   source: Source,
   mutation?: Mutation,
-): Promise<WebAssembly.Module> {
+): Promise<string> {
   const directory = path.join(buildDirectory, "sim");
   mkdirSync(directory, { recursive: true });
   const compiled = path.join(directory, `${source.stem}.wasm`);
@@ -79,7 +79,16 @@ export async function loadSource(
     const { instrument } = await import("./instrument.ts");
     writeFileSync(work, instrument(readFileSync(compiled), build, mutation));
   });
-  return new WebAssembly.Module(readFileSync(output));
+  return output;
+}
+
+/** The module that `buildSource` makes. */
+export async function loadSource(
+  build: Build,
+  source: Source,
+  mutation?: Mutation,
+): Promise<WebAssembly.Module> {
+  return new WebAssembly.Module(readFileSync(await buildSource(build, source, mutation)));
 }
 
 /** The release build of `build`, instrumented. */

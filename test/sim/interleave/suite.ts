@@ -25,8 +25,11 @@ export interface Suite {
   load(fault?: Fault): Promise<MachineMaker>;
 }
 
+/** How many seeds each scenario of several CPUs runs by in the tests. */
+export const CPU_SEEDS = 2000;
+
 /** What every simulated module exports: the offset of `state` in a Thread. */
-const STATE_EXPORT = "simThreadState";
+export const STATE_EXPORT = "simThreadState";
 
 function cpuSuite(
   build: Build,

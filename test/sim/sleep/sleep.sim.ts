@@ -6,9 +6,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { exploreRandom, parseSchedule, replay } from "../interleave/explore.ts";
 import { again } from "../interleave/suite.ts";
-import { SLEEP_SUITE } from "./suite.ts";
+import { SLEEP_SEEDS, SLEEP_SUITE } from "./suite.ts";
 
-const SEEDS = 40;
 /** For a fault that is put in. */
 const FAULT_SEEDS = 400;
 
@@ -16,8 +15,8 @@ const { scenarios, faults, load } = SLEEP_SUITE;
 const make = await load();
 
 for (const scenario of scenarios) {
-  test(`sleep: ${scenario.name}, ${SEEDS} seeds`, () => {
-    const { failure, schedule } = exploreRandom(scenario, make, 1, SEEDS);
+  test(`sleep: ${scenario.name}, ${SLEEP_SEEDS} seeds`, () => {
+    const { failure, schedule } = exploreRandom(scenario, make, 1, SLEEP_SEEDS);
     assert.equal(failure, undefined, `${failure}\n  again: ${again(scenario.name, schedule)}`);
   });
 }

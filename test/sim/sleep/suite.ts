@@ -19,7 +19,7 @@ import { READINESS_FAULTS, READINESS_SCENARIOS } from "./readiness.ts";
 import { SPACE_FAULTS, SPACE_SCENARIOS } from "./space.ts";
 import { STREAM_FAULTS, STREAM_SCENARIOS } from "./streams.ts";
 
-const BUILD: Build = {
+export const SLEEP_BUILD: Build = {
   entry: "linux/sim-exports.ts",
   played: { "sched/scheduler/schedule": "sleep", "sched/scheduler/makeReady": "wake" },
   redirected: { userCopy: "linux/sim-memory/simUserCopy" },
@@ -45,12 +45,16 @@ let faulty: Promise<WebAssembly.Module> | undefined;
 function loadFaulty(): Promise<WebAssembly.Module> {
   const root = path.join(buildDirectory, "sim", "faulty");
   writeFaultyKernel(root, FAULTS);
-  return loadSource(BUILD, { root, debug: true, stem: "sleep-faulty" });
+  return loadSource(SLEEP_BUILD, { root, debug: true, stem: "sleep-faulty" });
 }
 
 async function load(fault?: Fault): Promise<MachineMaker> {
   if (fault === undefined) {
-    const module = await loadSource(BUILD, { root: repositoryRoot, debug: false, stem: "sleep" });
+    const module = await loadSource(SLEEP_BUILD, {
+      root: repositoryRoot,
+      debug: false,
+      stem: "sleep",
+    });
     return () => new SleepMachine(module, 0);
   }
   faulty ??= loadFaulty();
@@ -58,6 +62,9 @@ async function load(fault?: Fault): Promise<MachineMaker> {
   const number = FAULTS.findIndex(({ name }) => name === fault.name) + 1;
   return () => new SleepMachine(module, number);
 }
+
+/** How many seeds each scenario runs by in the tests. */
+export const SLEEP_SEEDS = 40;
 
 const SCENARIOS: readonly Scenario[] = [
   ...SPACE_SCENARIOS,

@@ -1,7 +1,7 @@
 /*
- * Mutants against the kernel's unit tests.
+ * Mutants against the tests that run in Node.
  *
- *     const killers = await runUnitTests(tree)      per mutant, the test that has found it
+ *     const killers = await runInNode("unit", tree, mutants)   per mutant, the test that found it
  *
  * First each test runs with no mutant active, to see which places it comes by; then each mutant
  * meets those tests alone that come by it.
@@ -9,26 +9,27 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { pool } from "../pool.ts";
+import type { SuiteKind } from "./node-suite.ts";
+import type { NodeReply, NodeRequest } from "./node-worker.ts";
 import type { MutantTree } from "./tree.ts";
-import type { UnitReply, UnitRequest } from "./unit-worker.ts";
 
-/** A test takes some milliseconds. What takes so long goes round in circles. */
-const TIMEOUT_MS = 20_000;
+/** A test takes some milliseconds, a scenario a second. What takes so long goes in circles. */
+const TIMEOUT_MS = 60_000;
 const COVER_TIMEOUT_MS = 600_000;
 const WIDTH = 2;
 
 /** One process, made anew after it had to be ended. */
-class UnitProcess {
+class NodeProcess {
   private child: ChildProcess | undefined;
   private readonly args: string[];
 
-  constructor(tree: MutantTree) {
-    this.args = [tree.tests, String(tree.mutants.length)];
+  constructor(kind: SuiteKind, tree: MutantTree) {
+    this.args = [kind, String(tree.mutants.length), JSON.stringify(tree.modules)];
   }
 
   /** Null when there is no answer in time. */
-  async ask(request: UnitRequest, timeoutMs: number): Promise<UnitReply | null> {
-    this.child ??= fork(new URL("./unit-worker.ts", import.meta.url), this.args);
+  async ask(request: NodeRequest, timeoutMs: number): Promise<NodeReply | null> {
+    this.child ??= fork(new URL("./node-worker.ts", import.meta.url), this.args);
     const { child } = this;
     const waiting = new AbortController();
     const { signal } = waiting;
@@ -36,12 +37,12 @@ class UnitProcess {
     child.send(request);
     try {
       const [reply] = await Promise.race([
-        once(child, "message", { signal }) as Promise<[UnitReply]>,
+        once(child, "message", { signal }) as Promise<[NodeReply]>,
         once(child, "exit", { signal }).then(([code]) => {
-          throw new Error(`the unit tests' process ended with ${code}`);
+          throw new Error(`the tests' process ended with ${code}`);
         }),
       ]);
-      return reply as UnitReply;
+      return reply as NodeReply;
     } catch (error) {
       await this.end();
       if ((error as Error).name === "AbortError") return null;
@@ -73,16 +74,23 @@ function testsByMutant(tests: readonly (readonly number[] | null)[]): Map<number
   return byMutant;
 }
 
-export async function runUnitTests(tree: MutantTree): Promise<Map<number, string>> {
-  const processes = Array.from({ length: WIDTH }, () => new UnitProcess(tree));
+/** `mutants`: those to try; the others are known to be found. */
+export async function runInNode(
+  kind: SuiteKind,
+  tree: MutantTree,
+  mutants: readonly number[],
+): Promise<Map<number, string>> {
+  const processes = Array.from({ length: WIDTH }, () => new NodeProcess(kind, tree));
   const killers = new Map<number, string>();
   try {
     const first = await processes[0]?.ask({ kind: "cover" }, COVER_TIMEOUT_MS);
-    if (first?.kind !== "covered") throw new Error("the unit tests do not end without a mutant");
+    if (first?.kind !== "covered") throw new Error(`the ${kind} tests do not end without a mutant`);
     const byMutant = testsByMutant(first.tests);
+    const met = mutants.filter((mutant) => byMutant.has(mutant));
     const free = [...processes];
-    await pool(WIDTH, [...byMutant], async ([mutant, tests]) => {
-      const process = free.pop() as UnitProcess;
+    await pool(WIDTH, met, async (mutant) => {
+      const tests = byMutant.get(mutant) ?? [];
+      const process = free.pop() as NodeProcess;
       const reply = await process.ask({ kind: "try", mutant, tests }, TIMEOUT_MS);
       free.push(process);
       if (reply === null) killers.set(mutant, "it does not come to an end");
