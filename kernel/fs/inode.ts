@@ -28,6 +28,8 @@ export const ATTRIBUTE_UID: u32 = 1 << 1;
 export const ATTRIBUTE_GID: u32 = 1 << 2;
 export const ATTRIBUTE_ATIME: u32 = 1 << 3;
 export const ATTRIBUTE_MTIME: u32 = 1 << 4;
+/** A new owner does not inherit the rights of the old one: the set-id bits go (chown(2)). */
+export const ATTRIBUTE_KILL_SET_ID: u32 = 1 << 5;
 
 /** New values of the attributes whose bits are set in `which`. Times are nanoseconds since 1970. */
 @unmanaged

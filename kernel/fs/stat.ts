@@ -10,6 +10,9 @@ export const S_IFBLK: u32 = 0o060000;
 export const S_IFDIR: u32 = 0o040000;
 export const S_IFCHR: u32 = 0o020000;
 export const S_IFIFO: u32 = 0o010000;
+export const S_ISUID: u32 = 0o4000;
+export const S_ISGID: u32 = 0o2000;
+export const S_IXGRP: u32 = 0o010;
 
 @unmanaged
 export class Stat {

@@ -13,6 +13,7 @@ import { openNode } from "./device-node";
 import {
   ATTRIBUTE_ATIME,
   ATTRIBUTE_GID,
+  ATTRIBUTE_KILL_SET_ID,
   ATTRIBUTE_MODE,
   ATTRIBUTE_MTIME,
   ATTRIBUTE_UID,
@@ -22,7 +23,7 @@ import {
   Inode,
   resultOf,
 } from "./inode";
-import { S_IFMT } from "./stat";
+import { S_IFMT, S_ISGID, S_ISUID, S_IXGRP } from "./stat";
 import { XattrList } from "./xattr";
 
 export const TMPFS_MAGIC: u64 = 0x01021994;
@@ -118,6 +119,9 @@ export abstract class TmpInode extends Inode {
     if ((which & ATTRIBUTE_MODE) != 0) this.mode = (this.mode & S_IFMT) | (change.mode & 0o7777);
     if ((which & ATTRIBUTE_UID) != 0) this.uid = change.uid;
     if ((which & ATTRIBUTE_GID) != 0) this.gid = change.gid;
+    if ((which & ATTRIBUTE_KILL_SET_ID) != 0 && !this.isDirectory()) {
+      this.mode &= (this.mode & S_IXGRP) != 0 ? ~(S_ISUID | S_ISGID) : ~S_ISUID;
+    }
     if ((which & ATTRIBUTE_ATIME) != 0) this.atimeNs = change.atimeNs;
     if ((which & ATTRIBUTE_MTIME) != 0) this.mtimeNs = change.mtimeNs;
     this.ctimeNs = <i64>realtimeNs();

@@ -1,7 +1,16 @@
 /**
  * System calls on descriptors themselves: close, dup and its kin, fcntl.
  */
-import { File, fileGet, O_APPEND, O_ASYNC, O_CLOEXEC, O_DIRECT, O_NONBLOCK } from "../fs/file";
+import {
+  File,
+  fileGet,
+  O_APPEND,
+  O_ASYNC,
+  O_CLOEXEC,
+  O_DIRECT,
+  O_NONBLOCK,
+  O_PATH,
+} from "../fs/file";
 import { sealable } from "../fs/memfd";
 import { pipeCapacity, pipeSetCapacity } from "../fs/pipe";
 import { EBADF, EINVAL, EPERM } from "../lib/errno";
@@ -101,9 +110,24 @@ export function sys_close_range(first: u32, last: u32, flags: u32): i64 {
   return 0;
 }
 
+/** What fcntl(2) does with a descriptor that is only a place (open(2), O_PATH). */
+function worksOnPath(command: u32): bool {
+  switch (command) {
+    case F_DUPFD:
+    case F_DUPFD_CLOEXEC:
+    case F_GETFD:
+    case F_SETFD:
+    case F_GETFL:
+      return true;
+    default:
+      return false;
+  }
+}
+
 export function sys_fcntl(fd: i32, command: u32, argument: u64): i64 {
   const file = fdFile(fd);
   if (!file) return -EBADF;
+  if ((file.flags & O_PATH) != 0 && !worksOnPath(command)) return -EBADF;
   switch (command) {
     case F_DUPFD:
     case F_DUPFD_CLOEXEC: {

@@ -213,7 +213,7 @@ export function sys_lseek(fd: i32, offset: i64, whence: i32): i64 {
 
 export function sys_ftruncate(fd: i32, size: i64): i64 {
   const file = fdFile(fd);
-  if (!file) return -EBADF;
+  if (!file || (file.flags & O_PATH) != 0) return -EBADF;
   if (size < 0 || (file.flags & O_ACCMODE) == O_RDONLY) return -EINVAL;
   fileGet(file);
   const error = file.truncate(size);

@@ -91,6 +91,7 @@ export function sys_getpgrp(): i64 {
 }
 
 export function sys_setpgid(pid: u32, group: u32): i64 {
+  if (<i32>group < 0) return -EINVAL;
   if (!isSelf(pid)) return -ESRCH;
   return isSelf(group) ? 0 : -EPERM;
 }

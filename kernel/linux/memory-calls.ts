@@ -67,7 +67,7 @@ const MAP_KNOWN: u64 = 0x7f9f3;
 const LOW_START: u64 = 0x40000000;
 const LOW_END: u64 = 0x80000000;
 const PROT_ALL: u64 = 7;
-/** PROT_GROWSDOWN and PROT_GROWSUP are accepted and mean nothing here. */
+/** PROT_GROWSDOWN and PROT_GROWSUP: each is accepted and means nothing here, not both. */
 const PROT_IGNORED: u64 = 0x03000000;
 
 /**
@@ -240,6 +240,7 @@ export function sys_munmap(address: u64, length: u64): i64 {
 
 export function sys_mprotect(address: u64, length: u64, protection: u64): i64 {
   if (!isAligned(address) || (protection & ~(PROT_ALL | PROT_IGNORED)) != 0) return -EINVAL;
+  if ((protection & PROT_IGNORED) == PROT_IGNORED) return -EINVAL;
   if (length == 0) return 0;
   const bytes = pagesOf(length);
   if (bytes == 0 || !validRange(address, bytes)) return -ENOMEM;

@@ -36,13 +36,11 @@ function validRange(address: u64, bytes: u64): bool {
 }
 
 /** Where a mapping goes that moves: to `place` (made free, if `isFixed`) or anywhere. Or -errno. */
-function target(old: u64, oldBytes: u64, place: u64, newBytes: u64, isFixed: bool): i64 {
+function target(place: u64, newBytes: u64, isFixed: bool): i64 {
   if (!isFixed) {
     const found = findFree(newBytes);
     return found != 0 ? <i64>found : -ENOMEM;
   }
-  if (!isAligned(place) || !validRange(place, newBytes) || place < MAP_LOW) return -EINVAL;
-  if (place < old + oldBytes && old < place + newBytes) return -EINVAL;
   const error = unmapRegion(place, newBytes);
   return error != 0 ? error : <i64>place;
 }
@@ -92,14 +90,21 @@ function flagsError(old: u64, oldBytes: u64, newBytes: u64, flags: u64): i32 {
   return isAligned(old) && newBytes != 0 ? 0 : -EINVAL;
 }
 
+/** Where a mapping is to move to: 0 when it may lie there, or -EINVAL. */
+function placeError(old: u64, oldBytes: u64, place: u64, newBytes: u64): i32 {
+  if (!isAligned(place) || !validRange(place, newBytes) || place < MAP_LOW) return -EINVAL;
+  return place < old + oldBytes && old < place + newBytes ? -EINVAL : 0;
+}
+
 export function sys_mremap(old: u64, oldLength: u64, newLength: u64, flags: u64, place: u64): i64 {
   const oldBytes = pagesOf(oldLength);
   const newBytes = pagesOf(newLength);
   let error = flagsError(old, oldBytes, newBytes, flags);
+  const isFixed = (flags & MREMAP_FIXED) != 0;
+  if (error == 0 && isFixed) error = placeError(old, oldBytes, place, newBytes);
   if (error != 0) return error;
   const area = vmaFind(old);
   if (!area) return -EFAULT;
-  const isFixed = (flags & MREMAP_FIXED) != 0;
   const keepsOld = (flags & MREMAP_DONTUNMAP) != 0;
   if (!isFixed && !keepsOld && oldBytes >= newBytes) {
     if (!validRange(old, oldBytes)) return -EINVAL;
@@ -117,7 +122,7 @@ export function sys_mremap(old: u64, oldLength: u64, newLength: u64, flags: u64,
   let result = <i64>old;
   if (isFixed || keepsOld || isAgain || !growInPlace(area, old, oldBytes, newBytes)) {
     if ((flags & MREMAP_MAYMOVE) == 0) return -ENOMEM;
-    result = target(old, oldBytes, place, newBytes, isFixed);
+    result = target(place, newBytes, isFixed);
     if (result < 0) return result;
     error = move(old, oldBytes, <u64>result, newBytes, keepsOld);
     if (error != 0) return error;

@@ -8,7 +8,7 @@ import { isError } from "../fs/inode";
 import { memfdCreate } from "../fs/memfd";
 import { dentryPath, PATH_MAX } from "../fs/mount";
 import { WALK_EMPTY, WALK_FOLLOW, Walk } from "../fs/path-walk";
-import { S_IFBLK, S_IFCHR, S_IFIFO, S_IFMT, S_IFREG, S_IFSOCK } from "../fs/stat";
+import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFMT, S_IFREG, S_IFSOCK } from "../fs/stat";
 import { F_SEAL_EXEC, F_SEAL_SEAL } from "../fs/tmpfs-file";
 import {
   changeRoot,
@@ -113,7 +113,7 @@ export function sys_mknodat(directory: i32, path: u64, mode: u32, device: u64): 
   if (type == 0) type = S_IFREG;
   const known =
     type == S_IFREG || type == S_IFIFO || type == S_IFSOCK || type == S_IFCHR || type == S_IFBLK;
-  if (!known) return -EINVAL;
+  if (!known) return type == S_IFDIR ? -EPERM : -EINVAL;
   const result = startWalk(directory, path, 0);
   if (isError(result)) return <i32>result;
   const walk = changetype<Walk>(result);

@@ -223,6 +223,7 @@ export function sys_timer_create(clockId: i32, event: u64, idTo: u64): i64 {
 }
 
 export function sys_timer_settime(id: u32, flags: u32, from: u64, old: u64): i64 {
+  if (from == 0) return -EINVAL;
   const error = loadTimerSpec(from, false);
   if (error != 0) return error;
   const interval = loadedTimerSpec().interval;

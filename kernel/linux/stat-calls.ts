@@ -4,10 +4,11 @@
  */
 
 import { Dentry } from "../fs/dentry";
-import { fileGet, filePut } from "../fs/file";
+import { fileGet, filePut, O_PATH } from "../fs/file";
 import {
   ATTRIBUTE_ATIME,
   ATTRIBUTE_GID,
+  ATTRIBUTE_KILL_SET_ID,
   ATTRIBUTE_MODE,
   ATTRIBUTE_MTIME,
   ATTRIBUTE_UID,
@@ -286,8 +287,10 @@ function changeAt(directory: i32, path: u64, flags: u32, change: Attributes | nu
 function changeOpen(fd: i32, change: Attributes | null): i64 {
   if (!change) return -ENOMEM;
   const file = fdFile(fd);
-  let error: i64 = file ? 0 : -EBADF;
-  if (file) {
+  let error: i64 = -EBADF;
+  // A descriptor that is only a place changes nothing.
+  if (file && (file.flags & O_PATH) == 0) {
+    error = 0;
     const place = placeOf(file);
     fileGet(file);
     if (place) error = vfsSetAttributes(place.dentry, change);
@@ -325,6 +328,7 @@ export function sys_fchmod(fd: i32, mode: u32): i64 {
 function ownerChange(uid: u32, gid: u32): Attributes | null {
   const change = attempt(new Attributes());
   if (!change) return null;
+  change.which = ATTRIBUTE_KILL_SET_ID;
   if (uid != KEEP_ID) change.which |= ATTRIBUTE_UID;
   if (gid != KEEP_ID) change.which |= ATTRIBUTE_GID;
   change.uid = uid;

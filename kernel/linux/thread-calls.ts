@@ -14,8 +14,9 @@ import {
   vectorStateSize,
 } from "../arch/x86_64/vector-state";
 import { undoListPut } from "../ipc/semaphore-undo";
-import { EAGAIN, EFAULT, EINVAL, ENOSYS, EPERM } from "../lib/errno";
+import { E2BIG, EAGAIN, EFAULT, EINVAL, ENOSYS, EPERM } from "../lib/errno";
 import { eventFork } from "../lib/events";
+import { PAGE_SIZE } from "../mem/page-allocator";
 import { thisCpu } from "../sched/cpu";
 import { threadStart, yieldNow } from "../sched/scheduler";
 import {
@@ -39,7 +40,10 @@ const CLONE_SETTLS: u64 = 0x80000;
 const CLONE_PARENT_SETTID: u64 = 0x100000;
 const CLONE_CHILD_CLEARTID: u64 = 0x200000;
 const CLONE_CHILD_SETTID: u64 = 0x1000000;
-const CLONE_THREAD_FLAGS: u64 = 0x100 | 0x800 | 0x10000;
+const CLONE_VM: u64 = 0x100;
+const CLONE_SIGHAND: u64 = 0x800;
+const CLONE_THREAD: u64 = 0x10000;
+const CLONE_THREAD_FLAGS: u64 = CLONE_VM | CLONE_SIGHAND | CLONE_THREAD;
 
 // arch_prctl(2)
 const ARCH_SET_FS: u32 = 0x1002;
@@ -95,7 +99,14 @@ function refuseProcess(): i64 {
   return -ENOSYS;
 }
 
+/** Whether what is to be shared makes no sense without what is not (clone(2), EINVAL). */
+function isContradictory(flags: u64): bool {
+  if ((flags & CLONE_THREAD) != 0 && (flags & CLONE_SIGHAND) == 0) return true;
+  return (flags & CLONE_SIGHAND) != 0 && (flags & CLONE_VM) == 0;
+}
+
 function cloneThread(flags: u64, stack: u64, parentTid: u64, childTid: u64, tls: u64): i64 {
+  if (isContradictory(flags)) return -EINVAL;
   if ((flags & CLONE_THREAD_FLAGS) != CLONE_THREAD_FLAGS) return refuseProcess();
   // entry.S tells the application from the kernel by the stack pointer.
   if (stack == 0 || stack > USER_END) return -EINVAL;
@@ -140,11 +151,13 @@ export function sys_clone(flags: u64, stack: u64, parentTid: u64, childTid: u64,
  */
 export function sys_clone3(args: u64, size: u64): i64 {
   if (size < CLONE_ARGS_SIZE_MIN) return -EINVAL;
+  if (size > PAGE_SIZE) return -E2BIG;
   const cloneArgs = threadScratch();
   if (loadUser(cloneArgs, args, min<u64>(size, CLONE_ARGS_SIZE)) != 0) return -EFAULT;
   const flags = load<u64>(cloneArgs);
   const stack = load<u64>(cloneArgs, 40);
   const stackSize = load<u64>(cloneArgs, 48);
+  if (isContradictory(flags)) return -EINVAL;
   if ((flags & CLONE_THREAD_FLAGS) != CLONE_THREAD_FLAGS) return refuseProcess();
   if (stack == 0 || stackSize == 0 || !userRange(stack, stackSize)) return -EINVAL;
   return cloneThread(

@@ -7,6 +7,7 @@ import { threadScratch } from "../sched/thread";
 import { WaitQueue } from "../sched/wait-queue";
 import { monotonicNs, realtimeNs } from "../time/clock";
 import {
+  CLOCK_REALTIME,
   CLOCK_THREAD_CPUTIME_ID,
   clockDeadline,
   clockNs,
@@ -15,7 +16,7 @@ import {
   isOwnCpuClock,
   processCpuNs,
 } from "./clocks";
-import { deadlineAfter, loadTimespec, storeTimespec, storeTimeval } from "./timespec";
+import { deadlineAfter, loadTimespec, loadTimeval, storeTimespec, storeTimeval } from "./timespec";
 import { storeUser, storeUser64 } from "./user-memory";
 
 export const TIMER_ABSTIME: u32 = 1;
@@ -61,13 +62,16 @@ export function sys_times(to: u64): i64 {
   return <i64>(monotonicNs() / NS_PER_TICK);
 }
 
-/** The clock is the hypervisor's. */
-export function sys_settimeofday(): i64 {
-  return -EPERM;
+/** The clock is the hypervisor's: once the time is found to be one, nobody may set it. */
+export function sys_settimeofday(time: u64, _zone: u64): i64 {
+  const ns = time != 0 ? loadTimeval(time) : 0;
+  return ns < 0 ? ns : -EPERM;
 }
 
-export function sys_clock_settime(): i64 {
-  return -EPERM;
+export function sys_clock_settime(clock: i32, time: u64): i64 {
+  if (clock != CLOCK_REALTIME) return -EINVAL;
+  const ns = loadTimespec(time);
+  return ns < 0 ? ns : -EPERM;
 }
 
 export function sys_adjtimex(): i64 {

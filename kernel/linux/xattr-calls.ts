@@ -28,6 +28,7 @@ import {
   ERANGE,
 } from "../lib/errno";
 import { heapAlloc, heapFree } from "../runtime/heap";
+import { realtimeNs } from "../time/clock";
 import { AT_FDCWD, endWalk, startWalk } from "./at-path";
 import { fdFile } from "./descriptors";
 import { copyStringFromUser, copyToUser, loadUser } from "./user-memory";
@@ -126,6 +127,12 @@ function ofDescriptor(
 
 // ---- The operations -----------------------------------------------------------------------------
 
+/** An extended attribute has been set or removed. */
+function attributeChanged(dentry: Dentry): void {
+  dentry.inode!.ctimeNs = <i64>realtimeNs();
+  if (isAnyWatched()) tellOfDentry(dentry, IN_ATTRIB);
+}
+
 function setAttribute(
   dentry: Dentry,
   name: usize,
@@ -147,7 +154,7 @@ function setAttribute(
     if (isError(list)) error = <i32>list;
     else error = changetype<XattrList>(list).set(name, length, value, <u32>size, flags);
   }
-  if (error == 0 && isAnyWatched()) tellOfDentry(dentry, IN_ATTRIB);
+  if (error == 0) attributeChanged(dentry);
   heapFree(value);
   return error;
 }
@@ -209,7 +216,7 @@ function removeAttribute(
   if (error != 0) return error;
   const list = dentry.inode!.attributeList();
   error = list ? list.remove(name, length) : -ENODATA;
-  if (error == 0 && isAnyWatched()) tellOfDentry(dentry, IN_ATTRIB);
+  if (error == 0) attributeChanged(dentry);
   return error;
 }
 

@@ -185,8 +185,9 @@ export class UdpSocket extends Socket {
         endpoint.error = 0;
         return -pending;
       }
-      if (this.receiveShut) return 0;
+      // Only who would sleep hears of the end, as on Linux.
       if (!mayBlock) return -EAGAIN;
+      if (this.receiveShut) return 0;
       const error = this.waitReadable(deadline);
       if (error != 0 && !endpoint.queue.first) return error;
     }
