@@ -202,7 +202,17 @@ function statForStatx(directory: i32, path: u64, flags: u32, stat: Stat): i32 {
   return 0;
 }
 
+/** How fresh the answer has to be (AT_STATX_SYNC_TYPE): one of two ways, or as it comes. */
+const AT_STATX_FORCE_SYNC: u32 = 0x2000;
+const AT_STATX_DONT_SYNC: u32 = 0x4000;
+const AT_STATX_SYNC_TYPE: u32 = AT_STATX_FORCE_SYNC | AT_STATX_DONT_SYNC;
+const STATX_FLAGS: u32 = AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_STATX_SYNC_TYPE;
+/** Kept for a larger struct. */
+const STATX__RESERVED: u32 = 0x80000000;
+
 export function sys_statx(directory: i32, path: u64, flags: u32, mask: u32, to: u64): i64 {
+  if ((flags & ~STATX_FLAGS) != 0 || (mask & STATX__RESERVED) != 0) return -EINVAL;
+  if ((flags & AT_STATX_SYNC_TYPE) == AT_STATX_SYNC_TYPE) return -EINVAL;
   const stat = attempt(new Stat());
   if (!stat) return -ENOMEM;
   const out = heapAlloc(STATX_SIZE);
