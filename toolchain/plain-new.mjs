@@ -31,7 +31,6 @@ export const PLAIN_NEW = [
   { name: "kernel/fs/procfs/procfsCreate", why: "boot" },
   { name: "kernel/fs/procfs/sysfsCreate", why: "boot" },
   // Trees that are made when somebody first looks: heapHasRoom has said that there is memory.
-  { name: "kernel/fs/procfs/ProcTasks#lookup", why: "heapHasRoom" },
   { name: "kernel/fs/procfs/add", why: "heapHasRoom" },
   { name: "kernel/fs/procfs/fill", why: "heapHasRoom" },
   { name: "kernel/fs/procfs/subdirectory", why: "heapHasRoom" },

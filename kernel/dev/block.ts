@@ -15,3 +15,21 @@ export abstract class BlockDevice {
    */
   abstract read(sector: u64, pages: usize, pageCount: u32): i32;
 }
+
+let readCount: u64 = 0;
+let sectorsRead: u64 = 0;
+
+/** How much has been read from all disks, since boot. */
+export function diskReadCount(): u64 {
+  return readCount;
+}
+
+export function diskSectorsRead(): u64 {
+  return sectorsRead;
+}
+
+/** A driver has read so much, by one request. */
+export function countDiskRead(sectors: u64): void {
+  readCount++;
+  sectorsRead += sectors;
+}

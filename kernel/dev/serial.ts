@@ -101,7 +101,7 @@ function serialInterrupt(context: usize): void {
 /** Receives from now on; `wake` is called in interrupt context when input has come. */
 export function serialListen(wake: () => void): void {
   if (listening) return;
-  const vector = interruptAllocate(serialInterrupt, 0);
+  const vector = interruptAllocate(serialInterrupt, 0, "serial");
   if (vector < 0 || !ioapicRouteIsa(COM1_IRQ, vector)) return;
   listening = true;
   wakeReader = wake;

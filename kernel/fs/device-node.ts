@@ -11,6 +11,14 @@ export function deviceNumber(major: u32, minor: u32): u64 {
   return <u64>((minor & 0xff) | (major << 8) | ((minor & ~(<u32>0xff)) << 12));
 }
 
+export function deviceMajor(device: u64): u32 {
+  return (<u32>device >> 8) & 0xfff;
+}
+
+export function deviceMinor(device: u64): u32 {
+  return (<u32>device & 0xff) | ((<u32>device >> 12) & 0xfff00);
+}
+
 let opener: (inode: Inode, dentry: Dentry, flags: u32) => usize = (
   inode: Inode,
   dentry: Dentry,

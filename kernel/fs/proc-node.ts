@@ -1,6 +1,7 @@
 /**
  * The kinds of files in /proc and /sys: texts that a function writes when they are read, and links
- * that lead to what the kernel knows and not to a path.
+ * that lead to what the kernel knows and not to a path. A text may be written to if there is a
+ * function that takes what is written; what nobody takes can't be opened for writing, whoever asks.
  */
 
 import { addressOf } from "../arch/hw";
@@ -8,6 +9,7 @@ import { EACCES, EINVAL, ENOENT, ENOMEM } from "../lib/errno";
 import { TextBuffer } from "../lib/text-buffer";
 import { attempt } from "../runtime/attempt";
 import { free } from "../runtime/free";
+import { SCRATCH_SIZE, threadScratch } from "../sched/thread";
 import { Dentry } from "./dentry";
 import { O_ACCMODE, O_RDONLY } from "./file";
 import { FileSystem, Inode, resultOf } from "./inode";
@@ -21,6 +23,18 @@ import { seekTo, VfsFile } from "./vfs-file";
  * process or system.
  */
 export type Generator = (out: TextBuffer, subject: u32) => void;
+
+/**
+ * Takes what one write says, cut to TAKEN_MAX bytes of linear memory. 0 or a negative errno. Does
+ * not sleep.
+ */
+export type Taker = (bytes: usize, length: u32, subject: u32) => i32;
+
+/** Settings are short: longer words are no numbers, and longer names are cut. */
+export const TAKEN_MAX: u64 = 128;
+if (<usize>TAKEN_MAX > SCRATCH_SIZE) ERROR("what is taken fits into the thread's memory");
+
+const WRITE_PERMISSIONS: u32 = 0o222;
 
 /** An open text: made anew whenever it is read from its beginning. */
 class ProcFile extends VfsFile {
@@ -48,13 +62,20 @@ class ProcFile extends VfsFile {
     return done;
   }
 
-  /** Settings are taken and have no effect. */
+  /** Each write is a whole, wherever the position is. */
   writeAt(io: IoVector, offset: i64): i64 {
-    return <i64>io.remaining;
+    return this.write(io);
   }
 
   write(io: IoVector): i64 {
-    return <i64>io.remaining;
+    const n = io.remaining;
+    if (n == 0) return 0;
+    const bytes = threadScratch();
+    const length = min(n, TAKEN_MAX);
+    const taken = io.takeAll(addressOf(bytes), length);
+    if (taken < 0) return taken;
+    const error = (<ProcText>this.inode).take(bytes, <u32>length);
+    return error != 0 ? error : <i64>n;
   }
 
   seek(offset: i64, whence: i32): i64 {
@@ -81,8 +102,15 @@ export class ProcText extends Inode {
     permissions: u32,
     private generator: Generator,
     private subject: u32 = 0,
+    private taker: Taker | null = null,
   ) {
-    super(fileSystem, number, S_IFREG | permissions);
+    super(fileSystem, number, S_IFREG | (taker ? permissions : permissions & ~WRITE_PERMISSIONS));
+  }
+
+  /** 0 or a negative errno. */
+  take(bytes: usize, length: u32): i32 {
+    const taker = this.taker;
+    return taker ? taker(bytes, length, this.subject) : -EACCES;
   }
 
   write(out: TextBuffer): void {
@@ -90,7 +118,7 @@ export class ProcText extends Inode {
   }
 
   open(dentry: Dentry, flags: u32): usize {
-    if ((flags & O_ACCMODE) != O_RDONLY && (this.mode & 0o222) == 0) return -EACCES;
+    if ((flags & O_ACCMODE) != O_RDONLY && (this.mode & WRITE_PERMISSIONS) == 0) return -EACCES;
     return resultOf(attempt(new ProcFile(dentry, this, flags)));
   }
 

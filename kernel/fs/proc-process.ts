@@ -3,21 +3,19 @@
  * nothing here are 0.
  */
 import { TextBuffer } from "../lib/text-buffer";
-import { totalPageCount } from "../mem/page-allocator";
+import { faultCount } from "../mem/fault";
 import { mountIdOf, mountList } from "./mount";
+import { putMemoryLines } from "./proc/process-memory";
 import { putPath } from "./proc-fd";
 import { processInfo } from "./process-info";
 import { creationMask } from "./vfs";
 
 const NS_PER_TICK: u64 = 10_000_000;
-const KIB_PER_PAGE: u64 = 4;
 const SPACE: u32 = 32;
+/** The signals up to 31: the others have no room in /proc/self/stat. */
+const OLD_SIGNALS: u64 = 0x7fffffff;
 /** include/uapi/asm-generic/resource.h */
 const RLIMIT_SIGPENDING: u32 = 11;
-
-export function procMaps(out: TextBuffer, subject: u32): void {
-  processInfo().maps(out);
-}
 
 export function procCommandLine(out: TextBuffer, subject: u32): void {
   processInfo().commandLine(out);
@@ -35,11 +33,6 @@ function idOf(thread: u32): u32 {
   return thread != 0 ? thread : processInfo().pid();
 }
 
-export function procComm(out: TextBuffer, thread: u32): void {
-  processInfo().threadName(idOf(thread), out);
-  out.put("\n");
-}
-
 /** 52 fields on one line. */
 export function procStat(out: TextBuffer, thread: u32): void {
   const info = processInfo();
@@ -49,7 +42,8 @@ export function procStat(out: TextBuffer, thread: u32): void {
   info.threadName(id, out);
   out.put(info.threadSleeps(id) ? ") S" : ") R");
   // ppid pgrp session tty_nr tpgid flags minflt cminflt majflt cmajflt
-  out.put(" 0 1 1 0 -1 4194304 0 0 0 0 ");
+  // Faults count for the process, and none is told apart as one that waited for a disk.
+  out.put(" 0 1 1 0 -1 4194304 ").decimal(faultCount).put(" 0 0 0 ");
   // utime stime cutime cstime priority nice num_threads itrealvalue starttime
   const nice = info.nice(id);
   const realtime = info.realtimePriority(id);
@@ -65,22 +59,14 @@ export function procStat(out: TextBuffer, thread: u32): void {
     .decimal(info.residentPages());
   // rsslim startcode endcode startstack kstkesp … the rest
   out.put(" 18446744073709551615 1 1 ").decimal(info.stackStart());
-  out.put(" 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n");
-}
-
-/** size resident shared text lib data dt, in pages. */
-export function procStatm(out: TextBuffer, subject: u32): void {
-  const info = processInfo();
-  const resident = info.residentPages();
-  out.decimal(info.virtualPages()).byte(32).decimal(resident);
-  out.put(" 0 0 0 ").decimal(resident).put(" 0\n");
-}
-
-function line(out: TextBuffer, name: string, pages: u64): void {
-  out
-    .put(name)
-    .decimal(pages * KIB_PER_PAGE, 8)
-    .put(" kB\n");
+  // kstkesp kstkeip signal blocked sigignore sigcatch wchan nswap cnswap exit_signal processor
+  out.put(" 0 0");
+  for (let which: u32 = 0; which < 4; which++) {
+    out.byte(SPACE).decimal(info.signalSet(which) & OLD_SIGNALS);
+  }
+  out.put(" 0 0 0 17 0 ").decimal(realtime).byte(SPACE).decimal(info.policy(id));
+  // delayacct_blkio_ticks guest_time cguest_time start_data … exit_code
+  out.put(" 0 0 0 0 0 0 0 0 0 0 0\n");
 }
 
 export function procStatus(out: TextBuffer, thread: u32): void {
@@ -97,22 +83,7 @@ export function procStatus(out: TextBuffer, thread: u32): void {
   out.put("\nTgid:\t").decimal(info.pid()).put("\nNgid:\t0\nPid:\t").decimal(id);
   out.put("\nPPid:\t0\nTracerPid:\t0");
   info.putIds(out);
-  const virtualPages = info.virtualPages();
-  const residentPages = info.residentPages();
-  line(out, "VmPeak:\t", virtualPages);
-  line(out, "VmSize:\t", virtualPages);
-  line(out, "VmLck:\t", info.lockedPages());
-  line(out, "VmPin:\t", 0);
-  line(out, "VmHWM:\t", info.residentPagesMax());
-  line(out, "VmRSS:\t", residentPages);
-  line(out, "RssAnon:\t", residentPages);
-  line(out, "RssFile:\t", 0);
-  line(out, "RssShmem:\t", 0);
-  line(out, "VmData:\t", virtualPages);
-  line(out, "VmStk:\t", 33);
-  line(out, "VmExe:\t", 0);
-  line(out, "VmLib:\t", 0);
-  line(out, "VmSwap:\t", 0);
+  putMemoryLines(out);
   out.put("Threads:\t").decimal(info.threadCount());
   out.put("\nSigQ:\t").decimal(info.queuedSignals()).byte(47);
   out.decimal(info.resourceLimit(RLIMIT_SIGPENDING, false));
@@ -125,7 +96,8 @@ export function procStatus(out: TextBuffer, thread: u32): void {
   out.put("Seccomp:\t0\n");
   putCpus(out);
   out.put("Mems_allowed:\t1\nMems_allowed_list:\t0\n");
-  out.put("voluntary_ctxt_switches:\t0\nnonvoluntary_ctxt_switches:\t0\n");
+  out.put("voluntary_ctxt_switches:\t").decimal(info.switches(id, true));
+  out.put("\nnonvoluntary_ctxt_switches:\t").decimal(info.switches(id, false)).put("\n");
 }
 
 function putCpus(out: TextBuffer): void {
@@ -225,24 +197,6 @@ export function procMountInfo(out: TextBuffer, subject: u32): void {
   }
 }
 
-export function procOomScoreAdj(out: TextBuffer, subject: u32): void {
-  out.put("0\n");
-}
-
-/** The share of memory in use by the program, in thousandths. */
-export function procOomScore(out: TextBuffer, subject: u32): void {
-  out.decimal((processInfo().residentPages() * 1000) / max(totalPageCount(), 1)).put("\n");
-}
-
 export function procCgroup(out: TextBuffer, subject: u32): void {
   out.put("0::/\n");
-}
-
-export function procCoredumpFilter(out: TextBuffer, subject: u32): void {
-  out.put("00000033\n");
-}
-
-/** Nobody has logged in: -1. */
-export function procLoginUid(out: TextBuffer, subject: u32): void {
-  out.put("4294967295");
 }

@@ -2,51 +2,15 @@
  * The texts of /proc and /sys that are about the machine and the kernel (proc(5), sysfs(5)).
  */
 import { cpuid } from "../arch/hw";
-import { randomBytes } from "../lib/random";
-import { domainName, hostName, KERNEL_RELEASE, KERNEL_VERSION, SYSTEM_NAME } from "../lib/release";
+import { KERNEL_RELEASE, KERNEL_VERSION, SYSTEM_NAME } from "../lib/release";
 import { TextBuffer } from "../lib/text-buffer";
-import { freePageCount, totalPageCount } from "../mem/page-allocator";
-import { monotonicNs, realtimeOffset } from "../time/clock";
-import { putLocks } from "./file-lock";
-import { cachedPageCount } from "./page-cache";
+import { monotonicNs } from "../time/clock";
 import { processInfo } from "./process-info";
 
 const NS_PER_SECOND: u64 = 1_000_000_000;
 const NS_PER_TICK: u64 = 10_000_000;
 /** eax, ebx, ecx, edx. */
 const REGISTERS: usize = memory.data(16, 4);
-
-function kib(out: TextBuffer, name: string, pages: u64): void {
-  out
-    .put(name)
-    .decimal(pages << 2, 24 - name.length)
-    .put(" kB\n");
-}
-
-export function procMeminfo(out: TextBuffer, subject: u32): void {
-  const cached = cachedPageCount();
-  const free = freePageCount();
-  kib(out, "MemTotal:", totalPageCount());
-  kib(out, "MemFree:", free);
-  kib(out, "MemAvailable:", free + cached);
-  kib(out, "Buffers:", 0);
-  kib(out, "Cached:", cached);
-  kib(out, "SwapCached:", 0);
-  kib(out, "Active:", 0);
-  kib(out, "Inactive:", cached);
-  kib(out, "SwapTotal:", 0);
-  kib(out, "SwapFree:", 0);
-  kib(out, "Dirty:", 0);
-  kib(out, "AnonPages:", processInfo().residentPages());
-  kib(out, "Mapped:", 0);
-  kib(out, "Shmem:", 0);
-  kib(out, "Slab:", 0);
-  kib(out, "CommitLimit:", totalPageCount());
-  kib(out, "Committed_AS:", processInfo().virtualPages());
-  kib(out, "AnonHugePages:", 0);
-  out.put("HugePages_Total:       0\nHugePages_Free:        0\nHugePages_Rsvd:        0\n");
-  out.put("HugePages_Surp:        0\nHugepagesize:       2048 kB\n");
-}
 
 /** Names of the feature bits of cpuid leaf 1, edx then ecx; bits without a name are "". */
 const FEATURES_EDX =
@@ -136,26 +100,6 @@ export function procCpuinfo(out: TextBuffer, subject: u32): void {
   }
 }
 
-export function procSystemStat(out: TextBuffer, subject: u32): void {
-  const busy = processInfo().cpuTimeNs(0) / NS_PER_TICK;
-  const total = (monotonicNs() / NS_PER_TICK) * <u64>processInfo().cpuCount();
-  const idle = total > busy ? total - busy : 0;
-  out.put("cpu  ").decimal(busy).put(" 0 0 ").decimal(idle).put(" 0 0 0 0 0 0\n");
-  const count = processInfo().cpuCount();
-  for (let cpu: u32 = 0; cpu < count; cpu++) {
-    out
-      .put("cpu")
-      .decimal(cpu)
-      .byte(32)
-      .decimal(busy / count)
-      .put(" 0 0 ");
-    out.decimal(idle / count).put(" 0 0 0 0 0 0\n");
-  }
-  out.put("intr 0\nctxt 0\nbtime ").decimal(realtimeOffset() / NS_PER_SECOND);
-  out.put("\nprocesses ").decimal(processInfo().threadCount());
-  out.put("\nprocs_running 1\nprocs_blocked 0\n");
-}
-
 /** Seconds with two decimals. */
 function putSeconds(out: TextBuffer, ns: u64): void {
   const hundredths = (ns / NS_PER_TICK) % 100;
@@ -174,11 +118,6 @@ export function procUptime(out: TextBuffer, subject: u32): void {
   out.put("\n");
 }
 
-export function procLoadavg(out: TextBuffer, subject: u32): void {
-  const threads = processInfo().threadCount();
-  out.put("0.00 0.00 0.00 1/").decimal(threads).byte(32).decimal(threads).put("\n");
-}
-
 export function procVersion(out: TextBuffer, subject: u32): void {
   out.put(SYSTEM_NAME).put(" version ").put(KERNEL_RELEASE).put(" (virga) ");
   out.put(KERNEL_VERSION).put("\n");
@@ -186,57 +125,6 @@ export function procVersion(out: TextBuffer, subject: u32): void {
 
 export function procFilesystems(out: TextBuffer, subject: u32): void {
   out.put("nodev\tsysfs\nnodev\ttmpfs\nnodev\tproc\nnodev\tdevtmpfs\nnodev\toverlay\n\terofs\n");
-}
-
-export function procOsrelease(out: TextBuffer, subject: u32): void {
-  out.put(KERNEL_RELEASE).put("\n");
-}
-
-export function procOstype(out: TextBuffer, subject: u32): void {
-  out.put(SYSTEM_NAME).put("\n");
-}
-
-export function procDomainname(out: TextBuffer, subject: u32): void {
-  for (let at = domainName; load<u8>(at) != 0; at++) out.byte(load<u8>(at));
-  out.put("\n");
-}
-
-export function procHostname(out: TextBuffer, subject: u32): void {
-  for (let at = hostName; load<u8>(at) != 0; at++) out.byte(load<u8>(at));
-  out.put("\n");
-}
-
-/** A random UUID (RFC 9562, version 4). */
-function makeUuid(at: usize): void {
-  randomBytes(at, 16);
-  store<u8>(at, (load<u8>(at, 6) & 0x0f) | 0x40, 6);
-  store<u8>(at, (load<u8>(at, 8) & 0x3f) | 0x80, 8);
-}
-
-function putUuid(out: TextBuffer, at: usize): void {
-  for (let i: usize = 0; i < 16; i++) {
-    if (i == 4 || i == 6 || i == 8 || i == 10) out.byte(45);
-    out.hex(load<u8>(at + i), 2);
-  }
-  out.put("\n");
-}
-
-const bootId: usize = memory.data(16, 8);
-const freshId: usize = memory.data(16, 8);
-
-export function procBootId(out: TextBuffer, subject: u32): void {
-  if (load<u64>(bootId) == 0) makeUuid(bootId);
-  putUuid(out, bootId);
-}
-
-export function procUuid(out: TextBuffer, subject: u32): void {
-  makeUuid(freshId);
-  putUuid(out, freshId);
-}
-
-/** A file with one number: the subject. */
-export function procNumber(out: TextBuffer, value: u32): void {
-  out.decimal(value).put("\n");
 }
 
 /** The list of CPUs, as in /sys/devices/system/cpu/online. */
@@ -256,23 +144,3 @@ export function sysHugepages(out: TextBuffer, subject: u32): void {
 }
 
 export function procEmpty(out: TextBuffer, subject: u32): void {}
-
-export function procSwaps(out: TextBuffer, subject: u32): void {
-  out.put("Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n");
-}
-
-export function procLocks(out: TextBuffer, subject: u32): void {
-  putLocks(out, "", null);
-}
-
-export function procCorePattern(out: TextBuffer, subject: u32): void {
-  out.put("core\n");
-}
-
-export function procPortRange(out: TextBuffer, subject: u32): void {
-  out.put("32768\t60999\n");
-}
-
-export function procFileCount(out: TextBuffer, subject: u32): void {
-  out.put("64\t0\t9223372036854775807\n");
-}

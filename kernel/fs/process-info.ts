@@ -47,6 +47,19 @@ export class ProcessInfo {
     out.put("init");
   }
 
+  /** Sets a thread's name, cut to 15 bytes of linear memory. */
+  setThreadName(id: u32, bytes: usize, length: u32): void {}
+
+  /** How often a thread has gone to wait, or (not voluntary) made way for another. */
+  switches(id: u32, isVoluntary: bool): u64 {
+    return 0;
+  }
+
+  /** How many threads of the application there have been. */
+  threadsCreated(): u32 {
+    return 1;
+  }
+
   /** Whether a thread sleeps. */
   threadSleeps(id: u32): bool {
     return false;
@@ -56,9 +69,6 @@ export class ProcessInfo {
   cpuTimeNs(id: u32): u64 {
     return 0;
   }
-
-  /** Lines of /proc/self/maps (proc(5)). */
-  maps(out: TextBuffer): void {}
 
   /** Mapped memory, resident memory, and the most that was resident, in pages. */
   virtualPages(): u64 {
@@ -118,6 +128,26 @@ export class ProcessInfo {
   putIds(out: TextBuffer): void {}
 
   putCapabilities(out: TextBuffer): void {}
+
+  /** Whether CAP_SYS_RESOURCE and CAP_SYS_ADMIN are in effect. */
+  mayExceedLimits(): bool {
+    return true;
+  }
+
+  mayAdminister(): bool {
+    return true;
+  }
+
+  /** personality(2), and PR_SET_TIMERSLACK of prctl(2); 0 sets the default. */
+  personality(): u32 {
+    return 0;
+  }
+
+  timerSlackNs(): i64 {
+    return 0;
+  }
+
+  setTimerSlackNs(ns: i64): void {}
 
   /** A thread's nice value, realtime priority and policy (sched(7)); 0: the first thread's. */
   nice(id: u32): i32 {

@@ -158,6 +158,26 @@ export function list(path: string, size: u64): i64 {
   return count;
 }
 
+/** The names in a directory, but `.` and `..`. */
+export function namesIn(path: string): string[] {
+  const file = opened(path, O_RDONLY);
+  const buffer = new StaticArray<u8>(1024);
+  const names: string[] = [];
+  for (;;) {
+    io.setKernel(addressOf(changetype<usize>(buffer)), 1024);
+    const filled = file.readDirectory(io);
+    if (filled <= 0) break;
+    for (let at: i64 = 0; at < filled; ) {
+      const entry = changetype<usize>(buffer) + <usize>at;
+      const name = String.UTF8.decodeUnsafe(entry + 19, 256, true);
+      if (name != "." && name != "..") names.push(name);
+      at += load<u16>(entry, 16);
+    }
+  }
+  filePut(file);
+  return names;
+}
+
 /** Physical memory of the fixture as the kernel reaches it. */
 export function fixtureAt(offset: u64): u64 {
   return directMap(FIXTURE_ADDRESS + offset);

@@ -4,7 +4,7 @@
  *
  *     ipcProcInit()      at boot
  */
-import { procNumber } from "../fs/proc-system";
+import { procNumber } from "../fs/proc/settings";
 import { addText, setIpcTree } from "../fs/procfs";
 import { TmpDirectory } from "../fs/tmpfs";
 import { TextBuffer } from "../lib/text-buffer";

@@ -76,7 +76,25 @@ function split(address: u64): string[] {
   return words;
 }
 
+/** A copy of the text, zero-terminated; 0: none was kept. */
+let text: usize = 0;
+
+/** The text that was parsed, zero-terminated, as /proc/cmdline shows it; 0: there is none. */
+export function commandLineText(): usize {
+  return text;
+}
+
+/** Where the text came from is given to others once boot is over. */
+function keepText(address: u64): void {
+  let length: usize = 0;
+  while (length < <usize>LENGTH_MAX && load8(address + length) != 0) length++;
+  text = heap.alloc(length + 1);
+  for (let i: usize = 0; i < length; i++) store<u8>(text + i, <u8>load8(address + i));
+  store<u8>(text + length, 0);
+}
+
 export function parseCommandLine(address: u64): CommandLine {
+  keepText(address);
   const line = new CommandLine();
   const words = split(address);
   let end = words.length;

@@ -50,6 +50,8 @@ export function exitThread(code: i32): void {
   // That may have slept, and the other threads have ended.
   if (process.taskCount == 1) exitProcess(code);
   process.endedRuntime += threadCpuNs(task.thread);
+  process.endedWaits += task.thread.waits;
+  process.endedPreemptions += task.thread.preemptions;
   taskRemove(task);
   threadExit();
 }

@@ -60,9 +60,14 @@ const PERSONALITY_QUERY: u32 = 0xffffffff;
 if (UTS_SIZE > SCRATCH_SIZE) ERROR("struct utsname fits into the thread's memory");
 let dumpable: u64 = 1;
 let deathSignal: u32 = 0;
-let personality: u32 = 0;
+export let personality: u32 = 0;
 /** Told, without effect: timers are as exact as the hardware. */
-let timerSlackNs: i64 = DEFAULT_TIMERSLACK_NS;
+export let timerSlackNs: i64 = DEFAULT_TIMERSLACK_NS;
+
+/** 0 sets the default. */
+export function setTimerSlack(ns: i64): void {
+  timerSlackNs = ns != 0 ? ns : DEFAULT_TIMERSLACK_NS;
+}
 
 export function sys_getpid(): i64 {
   return PROCESS_ID;
@@ -188,7 +193,7 @@ export function sys_prctl(option: u32, a: u64, b: u64, c: u64, d: u64): i64 {
     case PR_GET_TIMERSLACK:
       return timerSlackNs;
     case PR_SET_TIMERSLACK:
-      timerSlackNs = a != 0 ? a : DEFAULT_TIMERSLACK_NS;
+      setTimerSlack(a);
       return 0;
     case PR_GET_SECCOMP:
     case PR_SET_CHILD_SUBREAPER:

@@ -6,33 +6,33 @@ import { addressOf, load8 } from "../arch/hw";
 import { Dentry } from "../fs/dentry";
 import { File } from "../fs/file";
 import { Identity } from "../fs/identity";
-import { dentryPath, PATH_MAX } from "../fs/mount";
 import { ProcessInfo } from "../fs/process-info";
 import { placeOf } from "../fs/vfs-file";
 import { TextBuffer } from "../lib/text-buffer";
 import { addressSpacePages } from "../mem/address-space";
 import { residentPages, residentPagesMax } from "../mem/user-pages";
-import {
-  PROT_EXEC,
-  PROT_READ,
-  PROT_WRITE,
-  VMA_HEAP,
-  VMA_SHARED,
-  VMA_STACK,
-  Vma,
-  vmaFirstFrom,
-} from "../mem/vma";
 import { nameServersChangedNs, nameServersText } from "../net/name-servers";
-import { heapAlloc, heapFree } from "../runtime/heap";
 import {
   currentThread,
+  NAME_SIZE,
   SCRATCH_SIZE,
   STATE_BLOCKED,
   threadName,
   threadScratch,
 } from "../sched/thread";
-import { credentials, currentIdentity, groups, Ids, users } from "./credentials";
+import { processCpuNs, threadCpuNs } from "./clocks";
+import {
+  CAP_SYS_ADMIN,
+  CAP_SYS_RESOURCE,
+  capable,
+  credentials,
+  currentIdentity,
+  groups,
+  Ids,
+  users,
+} from "./credentials";
 import { fdCloexec, fdFile, fdNext } from "./descriptors";
+import { personality, setTimerSlack, timerSlackNs } from "./identity-calls";
 import { resourceLimit, resourceLimitMax } from "./limits";
 import { lockedPages } from "./memory-lock";
 import {
@@ -48,8 +48,6 @@ import { signalRecordCount } from "./signal-queue";
 import { currentTask, PROCESS_ID, process, signalAction, taskFind } from "./task";
 import { copyFromUser } from "./user-memory";
 
-/** Column of the name in a line of /proc/self/maps. */
-const NAME_COLUMN = 73;
 const CHUNK: u64 = 256;
 const SIGNALS_PENDING: u32 = 0;
 const SIGNALS_BLOCKED: u32 = 1;
@@ -65,12 +63,6 @@ function putUser(out: TextBuffer, start: u64, end: u64): void {
     if (copyFromUser(addressOf(chunk), at, n) != 0) return;
     for (let i: u64 = 0; i < n; i++) out.byte(load8(addressOf(chunk) + i));
   }
-}
-
-function hexDigits(value: u64): i32 {
-  let digits = 1;
-  while (value >> (<u64>digits * 4) != 0 && digits < 16) digits++;
-  return digits;
 }
 
 const SPACE: u32 = 32;
@@ -109,62 +101,32 @@ export class ProcessView extends ProcessInfo {
     for (let at = threadName(task.thread); load<u8>(at) != 0; at++) out.byte(load<u8>(at));
   }
 
+  setThreadName(id: u32, bytes: usize, length: u32): void {
+    const task = taskFind(id);
+    if (!task) return;
+    memory.fill(threadName(task.thread), 0, NAME_SIZE);
+    memory.copy(threadName(task.thread), bytes, min<u32>(length, NAME_SIZE - 1));
+  }
+
+  switches(id: u32, isVoluntary: bool): u64 {
+    const task = taskFind(id);
+    if (!task) return 0;
+    return isVoluntary ? task.thread.waits : task.thread.preemptions;
+  }
+
+  threadsCreated(): u32 {
+    return process.nextId - PROCESS_ID;
+  }
+
   threadSleeps(id: u32): bool {
     const task = taskFind(id);
     return task != null && task.thread.state == STATE_BLOCKED;
   }
 
   cpuTimeNs(id: u32): u64 {
-    let total: u64 = 0;
-    let task = process.tasks;
-    while (task) {
-      if (id == 0 || task.id == id) total += task.thread.totalRuntime;
-      task = task.next;
-    }
-    return total;
-  }
-
-  maps(out: TextBuffer): void {
-    let area = vmaFirstFrom(0);
-    while (area) {
-      this.putArea(out, area);
-      area = vmaFirstFrom(area.end);
-    }
-  }
-
-  private putArea(out: TextBuffer, area: Vma): void {
-    out.hex(area.start, 8).put("-").hex(area.end, 8);
-    out.put((area.protection & PROT_READ) != 0 ? " r" : " -");
-    out.put((area.protection & PROT_WRITE) != 0 ? "w" : "-");
-    out.put((area.protection & PROT_EXEC) != 0 ? "x" : "-");
-    out.put((area.flags & VMA_SHARED) != 0 ? "s " : "p ");
-    const file = area.file;
-    const offset = file ? area.pageOffset << 12 : 0;
-    out.hex(offset, 8).put(file ? " 00:01 1" : " 00:00 0");
-    const used =
-      max(8, hexDigits(area.start)) + max(8, hexDigits(area.end)) + max(8, hexDigits(offset)) + 15;
-    if (area.source || (area.flags & (VMA_STACK | VMA_HEAP)) != 0) {
-      for (let i = used; i < NAME_COLUMN; i++) out.byte(32);
-    }
-    const source = area.source;
-    if (file) this.putName(out, file);
-    else if (source) source.putName(out);
-    else if ((area.flags & VMA_STACK) != 0) out.put("[stack]");
-    else if ((area.flags & VMA_HEAP) != 0) out.put("[heap]");
-    out.byte(10);
-  }
-
-  private putName(out: TextBuffer, file: File): void {
-    const place = placeOf(file);
-    if (!place) return;
-    const path = heapAlloc(PATH_MAX);
-    if (path == 0) {
-      out.cut = true;
-      return;
-    }
-    const length = dentryPath(place.dentry, path, PATH_MAX);
-    for (let i = 0; i < length && load<u8>(path + i) != 0; i++) out.byte(load<u8>(path + i));
-    heapFree(path);
+    if (id == 0) return processCpuNs();
+    const task = taskFind(id);
+    return task ? threadCpuNs(task.thread) : 0;
   }
 
   virtualPages(): u64 {
@@ -237,6 +199,26 @@ export class ProcessView extends ProcessInfo {
 
   resourceLimit(resource: u32, isHard: bool): u64 {
     return isHard ? resourceLimitMax(resource) : resourceLimit(resource);
+  }
+
+  mayExceedLimits(): bool {
+    return capable(CAP_SYS_RESOURCE);
+  }
+
+  mayAdminister(): bool {
+    return capable(CAP_SYS_ADMIN);
+  }
+
+  personality(): u32 {
+    return personality;
+  }
+
+  timerSlackNs(): i64 {
+    return timerSlackNs;
+  }
+
+  setTimerSlackNs(ns: i64): void {
+    setTimerSlack(ns);
   }
 
   userId(): u32 {

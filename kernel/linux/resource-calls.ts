@@ -2,6 +2,7 @@
  * Usage, and what is known of the machine. Limits are in limits.ts.
  */
 import { EFAULT, EINVAL } from "../lib/errno";
+import { faultCount } from "../mem/fault";
 import { freePageCount, PAGE_SIZE, totalPageCount } from "../mem/page-allocator";
 import { residentPagesMax } from "../mem/user-pages";
 import { currentThread, SCRATCH_SIZE, threadScratch } from "../sched/thread";
@@ -19,7 +20,32 @@ const NS_PER_SECOND: u64 = 1_000_000_000;
 
 if (RUSAGE_SIZE > SCRATCH_SIZE) ERROR("struct rusage fits into the thread's memory");
 if (SYSINFO_SIZE > SCRATCH_SIZE) ERROR("struct sysinfo fits into the thread's memory");
-/** struct rusage: CPU time (all of it as user time), and zeros. */
+// struct rusage, include/uapi/linux/resource.h
+const RU_MAXRSS: usize = 32;
+const RU_MINFLT: usize = 64;
+const RU_NVCSW: usize = 128;
+const RU_NIVCSW: usize = 136;
+
+/** How often threads have gone to wait and made way: one thread, or (0) all. */
+function storeSwitches(scratch: usize, id: u32): void {
+  let waits: u64 = id == 0 ? process.endedWaits : 0;
+  let preemptions: u64 = id == 0 ? process.endedPreemptions : 0;
+  let task = process.tasks;
+  while (task) {
+    if (id == 0 || task.id == id) {
+      waits += task.thread.waits;
+      preemptions += task.thread.preemptions;
+    }
+    task = task.next;
+  }
+  store<u64>(scratch + RU_NVCSW, waits);
+  store<u64>(scratch + RU_NIVCSW, preemptions);
+}
+
+/**
+ * struct rusage: CPU time, all of it as user time; page faults, none told apart as one that waited
+ * for a disk; switches. Faults are counted for the process alone.
+ */
 export function sys_getrusage(who: i32, to: u64): i64 {
   if (who != RUSAGE_SELF && who != RUSAGE_CHILDREN && who != RUSAGE_THREAD) return -EINVAL;
   const scratch = threadScratch();
@@ -29,8 +55,12 @@ export function sys_getrusage(who: i32, to: u64): i64 {
   else if (who == RUSAGE_THREAD) ns = threadCpuNs(currentThread());
   store<u64>(scratch, ns / NS_PER_SECOND);
   store<u64>(scratch + 8, (ns % NS_PER_SECOND) / 1000);
-  // ru_maxrss, in KiB.
-  store<u64>(scratch + 32, (residentPagesMax() * PAGE_SIZE) >> 10);
+  if (who != RUSAGE_CHILDREN) {
+    // In KiB.
+    store<u64>(scratch + RU_MAXRSS, (residentPagesMax() * PAGE_SIZE) >> 10);
+    storeSwitches(scratch, who == RUSAGE_THREAD ? currentThread().id : 0);
+  }
+  if (who == RUSAGE_SELF) store<u64>(scratch + RU_MINFLT, faultCount);
   return storeUser(to, scratch, RUSAGE_SIZE);
 }
 

@@ -60,10 +60,13 @@ export class Process extends SignalQueue {
   isEnding: bool;
   /** CPU time of the threads that have ended, in ns. */
   endedRuntime: u64;
+  /** And how often they had gone to wait, and made way. */
+  endedWaits: u64;
+  endedPreemptions: u64;
 }
-if (offsetof<Process>() > 64) ERROR("the process's object is 64 bytes");
+if (offsetof<Process>() > 96) ERROR("the process's object is 96 bytes");
 
-export const process: Process = changetype<Process>(memory.data(64, 8));
+export const process: Process = changetype<Process>(memory.data(96, 8));
 const actions: usize = memory.data(64 * 32, 8);
 
 /** What happens on a signal (1 to 64). */

@@ -46,6 +46,8 @@ export const AREAS_MAX: u32 = 65530;
 let mapTop: u64 = 0x7fff00000000;
 /** Pages of all areas, for RLIMIT_AS and /proc/self/statm. */
 let mappedPages: u64 = 0;
+/** The most there were; brought up to date when they get fewer, and when somebody asks. */
+let mappedPagesMax: u64 = 0;
 
 export function setMapTop(address: u64): void {
   mapTop = address;
@@ -53,6 +55,10 @@ export function setMapTop(address: u64): void {
 
 export function addressSpacePages(): u64 {
   return mappedPages;
+}
+
+export function addressSpacePagesMax(): u64 {
+  return max(mappedPagesMax, mappedPages);
 }
 
 /** References of an area on what it maps. */
@@ -225,6 +231,7 @@ export function unmapRegion(address: u64, bytes: u64): i32 {
   const error = splitWithPages(address, end);
   if (error != 0) return error;
   unmapPages(address, end);
+  mappedPagesMax = max(mappedPagesMax, mappedPages);
   area = vmaFirstFrom(address);
   while (area && area.start < end) {
     vmaRemove(area);

@@ -68,8 +68,12 @@ function allowed(area: Vma, error: u64): bool {
   return (area.protection & (PROT_READ | PROT_WRITE | PROT_EXEC)) != 0;
 }
 
+/** Page faults of the application's half so far, and pages that were filled for it beforehand. */
+export let faultCount: u64 = 0;
+
 /** Resolves a fault of the access `error` (trap-frame.ts) at an address of the lower half. */
 export function handleFault(address: u64, error: u64): i32 {
+  faultCount++;
   const area = vmaFind(address);
   if (!area) return FAULT_UNMAPPED;
   if (!allowed(area, error)) return FAULT_ACCESS;

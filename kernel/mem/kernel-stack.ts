@@ -15,6 +15,8 @@ const STACKS_END: usize = 0x40000000;
 const PAGE: usize = 4096;
 export const STACK_SIZE: usize = 4 * PAGE;
 const SLOT_SIZE: usize = STACK_SIZE + PAGE;
+/** So many threads there may be. */
+export const STACKS_MAX: u32 = <u32>((STACKS_END - STACKS_START) / SLOT_SIZE);
 
 let next: usize = STACKS_START;
 /** Free stacks, linked through the word at their top. */

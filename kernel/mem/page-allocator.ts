@@ -86,6 +86,34 @@ export function totalPageCount(): u64 {
   return totalCount;
 }
 
+/**
+ * How many free blocks of 2^order pages there are, those included that memory never handed out
+ * would make. Walks the list of them.
+ */
+export function freeBlockCount(order: u32): u64 {
+  let blocks: u64 = 0;
+  for (let frame = listHead(order); frame != NONE; frame = load32(record(frame) + FRAME_NEXT)) {
+    blocks++;
+  }
+  for (let i = 0; i < rangeCount; i++) {
+    const range = rangeAt(i);
+    let frame = range.frontier;
+    while (frame < range.end) {
+      const size = blockOrder(frame, range.end);
+      if (size == order) blocks++;
+      frame += (<u32>1) << size;
+    }
+  }
+  return blocks;
+}
+
+/** The order of the largest aligned block that begins at a frame and ends by `end`. */
+function blockOrder(frame: u32, end: u32): u32 {
+  let order = min<u32>(ORDER_MAX, ctz(frame));
+  while (frame + ((<u32>1) << order) > end) order--;
+  return order;
+}
+
 function rangeAt(index: i32): MemoryRange {
   return changetype<MemoryRange>(ranges + <usize>index * offsetof<MemoryRange>());
 }
@@ -186,8 +214,7 @@ function advanceFrontier(): bool {
     let frame = range.frontier;
     range.frontier = stop;
     while (frame < stop) {
-      let order = min<u32>(ORDER_MAX, ctz(frame));
-      while (frame + ((<u32>1) << order) > stop) order--;
+      const order = blockOrder(frame, stop);
       pushFree(frame, order);
       frame += (<u32>1) << order;
     }

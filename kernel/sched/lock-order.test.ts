@@ -156,9 +156,13 @@ testPanics(
   "lock order: page cache (2) is wanted in an interrupt handler",
   () => {
     begin();
-    const vector = interruptAllocate((context: usize) => {
-      changetype<Mutex>(context).lock();
-    }, changetype<usize>(cache));
+    const vector = interruptAllocate(
+      (context: usize) => {
+        changetype<Mutex>(context).lock();
+      },
+      changetype<usize>(cache),
+      "test",
+    );
     handleInterrupt(<u32>vector);
   },
 );
@@ -168,9 +172,13 @@ testPanics(
   "lock order: a wait begins in an interrupt handler",
   () => {
     begin();
-    const vector = interruptAllocate((context: usize) => {
-      changetype<WaitQueue>(context).waitUninterruptible();
-    }, changetype<usize>(new WaitQueue()));
+    const vector = interruptAllocate(
+      (context: usize) => {
+        changetype<WaitQueue>(context).waitUninterruptible();
+      },
+      changetype<usize>(new WaitQueue()),
+      "test",
+    );
     handleInterrupt(<u32>vector);
   },
 );

@@ -44,6 +44,9 @@ import {
 const SLICE_NS: u64 = 4_000_000;
 const NO_TIMER: u64 = u64.MAX_VALUE;
 
+/** How often one thread has followed another, the kernel's own included. */
+export let contextSwitches: u64 = 0;
+
 /** Turns the code that boots, on the boot stack, into the first thread. */
 export function schedulerInit(cpu: Cpu): void {
   const thread = threadBare("boot");
@@ -133,6 +136,7 @@ export function afterSwitch(): void {
 }
 
 function switchTo(cpu: Cpu, current: Thread, next: Thread, now: u64): void {
+  contextSwitches++;
   cpu.current = next;
   cpu.stackTop = next.stackTop;
   cpu.work = next.work;
@@ -160,7 +164,12 @@ export function schedule(): void {
   let now = monotonicNs();
   accountRun(current, now - cpu.runningSince, now);
   cpu.runningSince = now;
-  if (current.state == STATE_READY) runQueuePush(current, now);
+  if (current.state == STATE_READY) {
+    current.preemptions++;
+    runQueuePush(current, now);
+  } else {
+    current.waits++;
+  }
   const next = pickNext(cpu, current);
   now = cpu.runningSince;
   cpu.sliceEnd = NO_TIMER;

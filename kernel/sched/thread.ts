@@ -97,6 +97,9 @@ export class Thread {
   argument: usize;
   /** Run time in ns, for accounting. */
   totalRuntime: u64;
+  /** How often it went to wait, and how often it made way while it could have gone on. */
+  waits: u64;
+  preemptions: u64;
   name0: u64;
   name1: u64;
 

@@ -32,13 +32,13 @@ function interrupt(vector: u32, rsp: u64): void {
 }
 
 test("apic: an interrupt of the application has ended when its handler runs", () => {
-  interrupt(interruptAllocate(handler, 0), USER_STACK);
+  interrupt(interruptAllocate(handler, 0, "test"), USER_STACK);
   expectEqual(handled, 1, "at once");
   expect(endedBeforeHandler, "no other interrupt's end can be taken for its own");
 });
 
 test("apic: an interrupt of the kernel has ended when its mark is made", () => {
-  const vector = interruptAllocate(handler, 0);
+  const vector = interruptAllocate(handler, 0, "test");
   interrupt(vector, KERNEL_STACK);
   expectEqual(handled, 0, "not amid kernel code");
   expect(hw.load32(EOI) != NOT_WRITTEN, "ended");

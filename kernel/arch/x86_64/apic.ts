@@ -22,7 +22,7 @@ import { handlerRuns } from "../../sched/lock-order";
 import { timerInterrupt } from "../../sched/scheduler";
 import { monotonicNs } from "../../time/clock";
 import * as hw from "../hw";
-import { interruptDispatch } from "./interrupts";
+import { interruptCounted, interruptDispatch } from "./interrupts";
 import { mapDevice } from "./paging";
 
 const MSR_APIC_BASE: u32 = 0x1b;
@@ -128,6 +128,7 @@ export function deferInterrupt(cpu: Cpu, vector: u32): void {
 /** Runs one interrupt's handler. Thread context. */
 export function handleInterrupt(vector: u32): void {
   if (VERIFY) handlerRuns(true);
+  interruptCounted(vector);
   if (vector == VECTOR_TIMER) timerInterrupt();
   else if (vector != VECTOR_SPURIOUS) interruptDispatch(vector);
   if (VERIFY) handlerRuns(false);

@@ -16,6 +16,10 @@ const LAST_VECTOR: u32 = 0xef;
 /** Message address of MSI: fixed delivery to one APIC id, edge (Intel SDM 3A, 11.11.1). */
 const MSI_ADDRESS: u64 = 0xfee00000;
 
+/** How often each vector has come; several before its handler ran may count as one. */
+const counts: usize = memory.data(256 * 8, 8);
+/** Per vector: who raises it, as a string. */
+const names: StaticArray<string> = new StaticArray<string>(256);
 /** Per vector: the handler (a function's value), its context. */
 const table: usize = memory.data(256 * 8, 8);
 let nextVector: u32 = FIRST_VECTOR;
@@ -24,8 +28,15 @@ function entryOf(vector: u32): usize {
   return table + ((<usize>vector) << 3);
 }
 
-/** Takes a vector for a device. Returns it, or -1 when none is left. */
-export function interruptAllocate(handler: (context: usize) => void, context: usize): i32 {
+/**
+ * Takes a vector for a device, whose name is for /proc/interrupts. Returns it, or -1 when none is
+ * left.
+ */
+export function interruptAllocate(
+  handler: (context: usize) => void,
+  context: usize,
+  name: string,
+): i32 {
   for (let tries = FIRST_VECTOR; tries <= LAST_VECTOR; tries++) {
     const vector = nextVector;
     nextVector = vector == LAST_VECTOR ? FIRST_VECTOR : vector + 1;
@@ -33,6 +44,7 @@ export function interruptAllocate(handler: (context: usize) => void, context: us
     if (load<usize>(entry) != 0) continue;
     store<usize>(entry, context, 4);
     store<usize>(entry, changetype<usize>(handler));
+    names[vector] = name;
     return <i32>vector;
   }
   return -1;
@@ -58,4 +70,26 @@ export function msiAddress(apicId: u32): u64 {
 
 export function msiData(vector: u32): u32 {
   return vector;
+}
+
+/** An interrupt is about to be handled. */
+export function interruptCounted(vector: u32): void {
+  const at = counts + ((<usize>vector) << 3);
+  store<u64>(at, load<u64>(at) + 1);
+}
+
+export function interruptCount(vector: u32): u64 {
+  return load<u64>(counts + ((<usize>vector) << 3));
+}
+
+/** The first vector from `from` on that a device has; 0: none. */
+export function interruptNext(from: u32): u32 {
+  for (let vector = max(from, FIRST_VECTOR); vector <= LAST_VECTOR; vector++) {
+    if (load<usize>(entryOf(vector)) != 0) return vector;
+  }
+  return 0;
+}
+
+export function interruptName(vector: u32): string {
+  return names[vector];
 }

@@ -4,6 +4,7 @@
  *     pagingInit(memoryEnd)                   replaces boot's tables by the final ones
  *     walk(address, create)                   address of the page table entry, 0 when a table is missing
  *     walkLarge(address, create)              the same one level up, for 2 MiB pages
+ *     unmappedBytes(address)                  whether there are tables for an address at all
  *     mapKernelPage, mapDevice                for the kernel's own use
  *     flushPage, flushAll                     forget cached translations
  *
@@ -88,6 +89,20 @@ export function walk(address: u64, create: bool): u64 {
 
 export function walkLarge(address: u64, create: bool): u64 {
   return entryAt(address, 21, create);
+}
+
+/**
+ * How large the aligned region around an address is that no table maps any of: 512 GiB or 1 GiB; 0
+ * when `walkLarge` has an entry for the address.
+ */
+export function unmappedBytes(address: u64): u64 {
+  let table = root;
+  for (let level: u64 = 39; level > 21; level -= 9) {
+    const value = hw.load64(directMap(table) + (((address >> level) & 511) << 3));
+    if ((value & PTE_PRESENT) == 0) return (<u64>1) << level;
+    table = value & PTE_ADDRESS;
+  }
+  return 0;
 }
 
 /**

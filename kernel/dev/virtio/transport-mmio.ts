@@ -121,7 +121,7 @@ export class MmioTransport extends VirtioTransport {
     this.handlers[count * 2 + 1] = context;
     this.handlerCount = count + 1;
     if (this.vector != 0) return 0;
-    this.vector = interruptAllocate(mmioInterrupt, changetype<usize>(this));
+    this.vector = interruptAllocate(mmioInterrupt, changetype<usize>(this), this.deviceName());
     if (this.vector < 0) return -ENOSPC;
     return ioapicRoute(this.irq, this.vector, IOAPIC_EDGE) ? 0 : -EIO;
   }

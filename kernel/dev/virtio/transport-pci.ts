@@ -175,7 +175,7 @@ export class PciTransport extends VirtioTransport {
   listen(index: u32, handler: (context: usize) => void, context: usize): i32 {
     if (this.vectorCount == 0) this.vectorCount = msixEnable(this.pci);
     if (this.vectorNext >= this.vectorCount) return -ENOSPC;
-    const vector = interruptAllocate(handler, context);
+    const vector = interruptAllocate(handler, context, this.deviceName());
     if (vector < 0) return -ENOSPC;
     const entry = this.vectorNext++;
     msixRoute(this.pci, entry, vector);

@@ -15,6 +15,10 @@ import { LOG_ERROR, logBegin, logEnd, put, putDecimal } from "../../lib/log";
 import {
   VIRTIO_F_EVENT_IDX,
   VIRTIO_F_VERSION_1,
+  VIRTIO_ID_BLOCK,
+  VIRTIO_ID_CONSOLE,
+  VIRTIO_ID_NET,
+  VIRTIO_ID_RNG,
   VIRTIO_STATUS_ACKNOWLEDGE,
   VIRTIO_STATUS_DRIVER,
   VIRTIO_STATUS_DRIVER_OK,
@@ -118,6 +122,22 @@ export abstract class VirtioTransport {
         VIRTIO_STATUS_FEATURES_OK |
         VIRTIO_STATUS_DRIVER_OK,
     );
+  }
+
+  /** As it is called in /proc/interrupts. */
+  deviceName(): string {
+    switch (this.deviceId) {
+      case VIRTIO_ID_NET:
+        return "virtio-net";
+      case VIRTIO_ID_BLOCK:
+        return "virtio-blk";
+      case VIRTIO_ID_CONSOLE:
+        return "virtio-console";
+      case VIRTIO_ID_RNG:
+        return "virtio-rng";
+      default:
+        return "virtio";
+    }
   }
 
   /** Gives the device up and says why. Returns -EIO. */

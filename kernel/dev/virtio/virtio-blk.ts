@@ -29,7 +29,7 @@ import { LOCK_DISK } from "../../sched/lock-order";
 import { runQueueLength } from "../../sched/run-queue";
 import { WaitQueue } from "../../sched/wait-queue";
 import { monotonicNs } from "../../time/clock";
-import { BlockDevice, SECTORS_PER_PAGE } from "../block";
+import { BlockDevice, countDiskRead, SECTORS_PER_PAGE } from "../block";
 import { VirtioTransport, virtioQueue } from "./transport";
 import {
   CONFIG_CAPACITY,
@@ -264,6 +264,7 @@ export class VirtioBlk extends BlockDevice {
       putDecimal(status);
       logEnd();
     }
+    if (status == VIRTIO_BLK_S_OK) countDiskRead(request.pageCount * SECTORS_PER_PAGE);
     this.giveRequest(request);
     return status == VIRTIO_BLK_S_OK ? 0 : -EIO;
   }

@@ -5,7 +5,8 @@
  *     netProcInit()      at boot
  */
 
-import { procEmpty, procNumber } from "../../fs/proc-system";
+import { procNumber } from "../../fs/proc/settings";
+import { procEmpty } from "../../fs/proc-system";
 import { addText, setNetworkTree, subdirectory } from "../../fs/procfs";
 import { TmpDirectory } from "../../fs/tmpfs";
 import { interfaceAt, interfaceCount } from "../interface";
@@ -13,6 +14,7 @@ import { procNetstat, procSnmp } from "./counters";
 import { procTcp, procUdp } from "./inet-sockets";
 import * as interfaces from "./interfaces";
 import { procNetlink, procPacket, procRaw, procSockstat, procUnix } from "./other-sockets";
+import { fillNetSettings } from "./settings";
 
 const IPV4: u32 = 0;
 const IPV6: u32 = 1;
@@ -78,5 +80,5 @@ function fillInterface(net: TmpDirectory, name: string, index: u32): void {
 }
 
 export function netProcInit(): void {
-  setNetworkTree(fillProcNet, fillSysNet);
+  setNetworkTree(fillProcNet, fillSysNet, fillNetSettings);
 }

@@ -22,7 +22,7 @@ import { packetPut } from "./packet-io";
 /** Linux's net.core.wmem_default: what may be on its way to a socket. */
 export const UNIX_QUEUE_LIMIT: u32 = 212992;
 /** Linux's net.unix.max_dgram_qlen. */
-const DATAGRAMS_MAX: u32 = 512;
+export const UNIX_DATAGRAMS_MAX: u32 = 512;
 const PACKET_OVERHEAD: u32 = 64;
 /** A write of at most this much joins the packet before it. */
 const JOIN_MAX: u32 = 1024;
@@ -46,7 +46,7 @@ export class UnixQueue {
 
   /** Whether a message of n bytes fits into the queue now; `limit` is its sender's buffer. */
   hasRoom(n: u64, limit: u32): bool {
-    if (this.type == SOCK_DGRAM && this.packets.count >= DATAGRAMS_MAX) return false;
+    if (this.type == SOCK_DGRAM && this.packets.count >= UNIX_DATAGRAMS_MAX) return false;
     if (this.bytes == 0) return true;
     if (this.type == SOCK_STREAM) return this.bytes < limit;
     return this.bytes + n <= limit;

@@ -1,0 +1,212 @@
+/**
+ * /proc/sys: what programs size themselves by, and what they look at before they use something
+ * (Documentation/admin-guide/sysctl). The values are what the kernel does: those of its limits are
+ * its limits, and 0 says that a thing is not done. What can be set has an effect; all else can't be
+ * opened for writing, whoever asks. The network's are in net/proc/settings.ts.
+ *
+ *     addSettings(root)      adds the tree below the root of /proc
+ */
+import { EINVAL } from "../../lib/errno";
+import { randomBytes } from "../../lib/random";
+import {
+  domainName,
+  HOST_NAME_MAX,
+  hostName,
+  KERNEL_RELEASE,
+  KERNEL_VERSION,
+  MACHINE,
+  NAME_FIELD,
+  SYSTEM_NAME,
+} from "../../lib/release";
+import { TextBuffer } from "../../lib/text-buffer";
+import { AREAS_MAX, MAP_LOW } from "../../mem/address-space";
+import { STACKS_MAX } from "../../mem/kernel-stack";
+import { reclaimUnused } from "../../mem/reclaim";
+import { dentryCount, dentryQueueLength } from "../dentry";
+import { INOTIFY_EVENTS_MAX, INOTIFY_INSTANCES_MAX, INOTIFY_WATCHES_MAX } from "../inotify";
+import { processInfo } from "../process-info";
+import { addText, subdirectory } from "../procfs";
+import { TmpDirectory } from "../tmpfs";
+import { NOT_A_NUMBER, takenNumber } from "./taken";
+
+const NEW_LINE: u32 = 10;
+
+class Setting {
+  constructor(
+    public path: string,
+    public value: u32,
+  ) {}
+}
+
+const NUMBERS: StaticArray<Setting> = [
+  new Setting("kernel/pid_max", 4194304),
+  new Setting("kernel/threads-max", STACKS_MAX),
+  new Setting("kernel/ngroups_max", 65536),
+  new Setting("kernel/cap_last_cap", 40),
+  new Setting("kernel/overflowuid", 65534),
+  new Setting("kernel/overflowgid", 65534),
+  new Setting("kernel/randomize_va_space", 2),
+  new Setting("kernel/perf_event_paranoid", 4),
+  new Setting("kernel/random/entropy_avail", 256),
+  new Setting("kernel/random/poolsize", 256),
+  // Nothing has gone wrong that the kernel would be called tainted for: it panics instead.
+  new Setting("kernel/tainted", 0),
+  // A panic ends the machine at once, and so does whatever Linux calls an oops.
+  new Setting("kernel/panic", 0),
+  new Setting("kernel/panic_on_oops", 1),
+  // What does not exist here: core files, io_uring, bpf(2), perf, watchdogs, magic SysRq keys.
+  new Setting("kernel/core_uses_pid", 0),
+  new Setting("kernel/core_pipe_limit", 0),
+  new Setting("kernel/io_uring_disabled", 2),
+  new Setting("kernel/unprivileged_bpf_disabled", 2),
+  new Setting("kernel/nmi_watchdog", 0),
+  new Setting("kernel/sysrq", 0),
+  new Setting("kernel/numa_balancing", 0),
+  new Setting("vm/overcommit_memory", 1),
+  new Setting("vm/overcommit_ratio", 50),
+  new Setting("vm/overcommit_kbytes", 0),
+  new Setting("vm/max_map_count", AREAS_MAX),
+  new Setting("vm/mmap_min_addr", <u32>MAP_LOW),
+  new Setting("vm/legacy_va_layout", 0),
+  new Setting("vm/nr_hugepages", 0),
+  new Setting("vm/nr_overcommit_hugepages", 0),
+  new Setting("vm/swappiness", 0),
+  new Setting("vm/zone_reclaim_mode", 0),
+  new Setting("vm/panic_on_oom", 0),
+  new Setting("fs/file-max", 1048576),
+  new Setting("fs/nr_open", 1048576),
+  new Setting("fs/pipe-max-size", 1048576),
+  new Setting("fs/inotify/max_user_instances", INOTIFY_INSTANCES_MAX),
+  new Setting("fs/inotify/max_user_watches", INOTIFY_WATCHES_MAX),
+  new Setting("fs/inotify/max_queued_events", INOTIFY_EVENTS_MAX),
+  new Setting("fs/suid_dumpable", 0),
+  // Rules of who may follow or open what of others' in shared directories: there is one user.
+  new Setting("fs/protected_fifos", 0),
+  new Setting("fs/protected_hardlinks", 0),
+  new Setting("fs/protected_regular", 0),
+  new Setting("fs/protected_symlinks", 0),
+];
+
+/** A file with one number: the subject. */
+export function procNumber(out: TextBuffer, value: u32): void {
+  out.decimal(value).put("\n");
+}
+
+/** Adds the texts below sys/ of /proc: those with one number, then the others. */
+export function addSettings(root: TmpDirectory): void {
+  const sys = subdirectory(root, "sys", 0, 3);
+  for (let i = 0; i < NUMBERS.length; i++) {
+    addText(sys, NUMBERS[i].path, 0o444, procNumber, NUMBERS[i].value);
+  }
+  addText(sys, "kernel/osrelease", 0o444, procOsrelease);
+  addText(sys, "kernel/ostype", 0o444, procOstype);
+  addText(sys, "kernel/version", 0o444, procKernelVersion);
+  addText(sys, "kernel/arch", 0o444, procArchitecture);
+  addText(sys, "kernel/hostname", 0o644, procHostname, 0, takeHostname);
+  addText(sys, "kernel/domainname", 0o644, procDomainname, 0, takeDomainname);
+  addText(sys, "kernel/core_pattern", 0o444, procCorePattern);
+  addText(sys, "kernel/random/boot_id", 0o444, procBootId);
+  addText(sys, "kernel/random/uuid", 0o444, procUuid);
+  addText(sys, "vm/drop_caches", 0o200, procNothing, 0, takeDropCaches);
+  addText(sys, "fs/file-nr", 0o444, procFileCount);
+  addText(sys, "fs/dentry-state", 0o444, procDentryState);
+}
+
+function procNothing(out: TextBuffer, subject: u32): void {}
+
+export function procOsrelease(out: TextBuffer, subject: u32): void {
+  out.put(KERNEL_RELEASE).put("\n");
+}
+
+function procOstype(out: TextBuffer, subject: u32): void {
+  out.put(SYSTEM_NAME).put("\n");
+}
+
+function procKernelVersion(out: TextBuffer, subject: u32): void {
+  out.put(KERNEL_VERSION).put("\n");
+}
+
+function procArchitecture(out: TextBuffer, subject: u32): void {
+  out.put(MACHINE).put("\n");
+}
+
+function procHostname(out: TextBuffer, subject: u32): void {
+  out.cString(hostName).put("\n");
+}
+
+function procDomainname(out: TextBuffer, subject: u32): void {
+  out.cString(domainName).put("\n");
+}
+
+/** What was written up to the end of the line; 0 or -EINVAL: it is too long. */
+function takeName(field: usize, bytes: usize, length: u32): i32 {
+  let n: u32 = 0;
+  while (n < length && load<u8>(bytes + <usize>n) != NEW_LINE && load<u8>(bytes + <usize>n) != 0) {
+    n++;
+  }
+  if (n > <u32>HOST_NAME_MAX) return -EINVAL;
+  memory.fill(field, 0, NAME_FIELD);
+  memory.copy(field, bytes, n);
+  return 0;
+}
+
+function takeHostname(bytes: usize, length: u32, subject: u32): i32 {
+  return takeName(hostName, bytes, length);
+}
+
+function takeDomainname(bytes: usize, length: u32, subject: u32): i32 {
+  return takeName(domainName, bytes, length);
+}
+
+function procCorePattern(out: TextBuffer, subject: u32): void {
+  out.put("core\n");
+}
+
+/** 1, 2, 3: clean pages of files, names and inodes. All of them are given back, whichever. */
+function takeDropCaches(bytes: usize, length: u32, subject: u32): i32 {
+  const value = takenNumber(bytes, length);
+  if (value == NOT_A_NUMBER || value < 1 || value > 4) return -EINVAL;
+  while (reclaimUnused()) {}
+  return 0;
+}
+
+/** Open files, of which there are none to spare, and how many there may be. */
+function procFileCount(out: TextBuffer, subject: u32): void {
+  const info = processInfo();
+  let open: u64 = 0;
+  for (let fd = info.nextDescriptor(0); fd >= 0; fd = info.nextDescriptor(fd + 1)) open++;
+  out.decimal(open).put("\t0\t9223372036854775807\n");
+}
+
+/** Names that are cached, and those of them that nobody uses; the rest is history. */
+function procDentryState(out: TextBuffer, subject: u32): void {
+  out.decimal(dentryCount()).put("\t").decimal(dentryQueueLength()).put("\t45\t0\t0\t0\n");
+}
+
+/** A random UUID (RFC 9562, version 4). */
+function makeUuid(at: usize): void {
+  randomBytes(at, 16);
+  store<u8>(at, (load<u8>(at, 6) & 0x0f) | 0x40, 6);
+  store<u8>(at, (load<u8>(at, 8) & 0x3f) | 0x80, 8);
+}
+
+function putUuid(out: TextBuffer, at: usize): void {
+  for (let i: usize = 0; i < 16; i++) {
+    if (i == 4 || i == 6 || i == 8 || i == 10) out.byte(45);
+    out.hex(load<u8>(at + i), 2);
+  }
+  out.put("\n");
+}
+
+const bootId: usize = memory.data(16, 8);
+const freshId: usize = memory.data(16, 8);
+
+function procBootId(out: TextBuffer, subject: u32): void {
+  if (load<u64>(bootId) == 0) makeUuid(bootId);
+  putUuid(out, bootId);
+}
+
+function procUuid(out: TextBuffer, subject: u32): void {
+  makeUuid(freshId);
+  putUuid(out, freshId);
+}

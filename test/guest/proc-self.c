@@ -1,0 +1,223 @@
+/*
+ * What a process reads and writes about itself in /proc/self and /proc/self/task: smaps, pagemap,
+ * namespaces, accounting, and the files that can be written. The others are in proc.c.
+ */
+#include "check.h"
+#include <dirent.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+static char text[1 << 20];
+
+/* Reads a whole file into `text`; the length, or -1. */
+static int slurp(const char *path) {
+  int fd = open(path, O_RDONLY), length = 0;
+  ssize_t n = -1;
+  if (fd < 0)
+    return -1;
+  while (length < (int)sizeof text - 1 && (n = read(fd, text + length, sizeof text - 1 - length)) > 0)
+    length += n;
+  close(fd);
+  text[length] = 0;
+  return n < 0 ? -1 : length;
+}
+
+/* Writes a text to a file: 0, or -1 and errno. */
+static int put(const char *path, const char *value) {
+  int fd = open(path, O_WRONLY);
+  if (fd < 0)
+    return -1;
+  ssize_t n = write(fd, value, strlen(value));
+  int error = errno;
+  close(fd);
+  errno = error;
+  return n == (ssize_t)strlen(value) ? 0 : -1;
+}
+
+static bool holds(const char *path, const char *value) {
+  return slurp(path) >= 0 && strcmp(text, value) == 0;
+}
+
+/* The number behind a label, from `from` on; -1: there is none. */
+static long field(const char *from, const char *label) {
+  const char *at = from ? strstr(from, label) : NULL;
+  long value = -1;
+  return at && sscanf(at + strlen(label), " %ld", &value) == 1 ? value : -1;
+}
+
+static void test_smaps(void) {
+  const size_t size = 64 * 4096;
+  char *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  REQUIRE("mmap", p != MAP_FAILED);
+  madvise(p, size, MADV_NOHUGEPAGE);
+  for (int i = 0; i < 3; i++)
+    p[i * 8 * 4096] = 1;
+  REQUIRE("smaps", slurp("/proc/self/smaps") > 0);
+  char range[64];
+  snprintf(range, sizeof range, "%lx-", (unsigned long)p);
+  const char *area = strstr(text, range);
+  REQUIRE("has the area", area != NULL);
+  long size_kib = field(area, "\nSize:");
+  CHECK("with its size", size_kib >= (long)size / 1024);
+  CHECK("its pages", field(area, "\nRss:") >= 12 && field(area, "\nRss:") <= size_kib);
+  CHECK("all its own", field(area, "\nAnonymous:") >= 12 && field(area, "\nPrivate_Dirty:") >= 12);
+  CHECK("nothing swapped", field(area, "\nSwap:") == 0);
+  CHECK("and its flags", strstr(area, "\nVmFlags: rd wr mr mw me"));
+  REQUIRE("smaps_rollup", slurp("/proc/self/smaps_rollup") > 0);
+  CHECK("is one area", strstr(text, "[rollup]\nRss:") != NULL);
+  long all = field(text, "\nRss:"), anonymous = field(text, "\nPss_Anon:");
+  CHECK("the sum", all >= 12 && anonymous >= 12 && anonymous <= all);
+  REQUIRE("status", slurp("/proc/self/status") > 0);
+  CHECK("RssAnon and RssFile are VmRSS",
+        labs(field(text, "\nRssAnon:") + field(text, "\nRssFile:") + field(text, "\nRssShmem:") -
+             field(text, "\nVmRSS:")) <= 512);
+  CHECK("VmPeak, VmHWM", field(text, "\nVmPeak:") >= field(text, "\nVmSize:") &&
+                             field(text, "\nVmHWM:") >= field(text, "\nVmRSS:") - 512);
+  CHECK("VmData, VmStk, VmExe", field(text, "\nVmData:") >= size_kib &&
+                                    field(text, "\nVmStk:") > 0 && field(text, "\nVmExe:") > 0);
+  munmap(p, size);
+}
+
+static void test_pagemap(void) {
+  const uint64_t present = 1ull << 63;
+  uint64_t entries[4] = {0};
+  char *p = mmap(NULL, 4 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  madvise(p, 4 * 4096, MADV_NOHUGEPAGE);
+  p[0] = p[2 * 4096] = 1;
+  int fd = open("/proc/self/pagemap", O_RDONLY);
+  REQUIRE("pagemap", fd >= 0);
+  off_t at = (uintptr_t)p / 4096 * 8;
+  CHECK_EQ("four entries", pread(fd, entries, sizeof entries, at), sizeof entries);
+  CHECK("a page that was touched", entries[0] & present);
+  CHECK("one that was not", !(entries[3] & present));
+  CHECK("another one", (entries[2] & present) && entries[2] != entries[0]);
+  CHECK_ERR("half an entry", pread(fd, entries, 4, at), EINVAL);
+  CHECK_ERR("between two", pread(fd, entries, 8, at + 4), EINVAL);
+  close(fd);
+  munmap(p, 4 * 4096);
+}
+
+static void test_namespaces(void) {
+  static const char *const names[] = {"cgroup", "ipc", "mnt", "net", "pid", "user", "uts"};
+  char path[64], link[64], expected[64];
+  for (size_t i = 0; i < COUNT(names); i++) {
+    struct stat st;
+    snprintf(path, sizeof path, "/proc/self/ns/%s", names[i]);
+    ssize_t n = readlink(path, link, sizeof link - 1);
+    link[n < 0 ? 0 : n] = 0;
+    CHECK(path, stat(path, &st) == 0 && S_ISREG(st.st_mode));
+    snprintf(expected, sizeof expected, "%s:[%lu]", names[i], (unsigned long)st.st_ino);
+    CHECK("is named by its inode", strcmp(link, expected) == 0);
+  }
+  struct stat one, other;
+  CHECK("a thread's are the process'", stat("/proc/self/ns/net", &one) == 0 &&
+                                           stat("/proc/thread-self/ns/net", &other) == 0 &&
+                                           one.st_ino == other.st_ino && one.st_dev == other.st_dev);
+  int fd = open("/proc/self/ns/uts", O_RDONLY);
+  CHECK("can be opened", fd >= 0 && fstat(fd, &one) == 0 && one.st_ino != other.st_ino);
+  CHECK_ERR("not read", read(fd, path, 8), EINVAL);
+  close(fd);
+}
+
+static void *sleeps(void *unused) {
+  for (int i = 0; i < 20; i++)
+    sleep_ms(1);
+  return unused;
+}
+
+static void test_accounting(void) {
+  pthread_t thread;
+  pthread_create(&thread, NULL, sleeps, NULL);
+  pthread_join(thread, NULL);
+  for (int i = 0; i < 5; i++)
+    sleep_ms(1);
+  REQUIRE("io", slurp("/proc/self/io") > 0);
+  CHECK("seven numbers", field(text, "rchar:") >= 0 && field(text, "\nwrite_bytes:") >= 0 &&
+                             field(text, "\ncancelled_write_bytes:") >= 0);
+  unsigned long run = 0, waited = 0, slices = 0;
+  CHECK("schedstat", slurp("/proc/self/schedstat") > 0 &&
+                         sscanf(text, "%lu %lu %lu", &run, &waited, &slices) == 3);
+  CHECK("has run, several times", run > 0 && slices >= 5);
+  CHECK("of a thread", slurp("/proc/thread-self/schedstat") > 0);
+  CHECK("sched", slurp("/proc/self/sched") > 0 && strstr(text, "#threads: 1)\n") &&
+                     strstr(text, "nr_switches"));
+  CHECK("status has waits", slurp("/proc/self/status") > 0 &&
+                                field(text, "\nvoluntary_ctxt_switches:") >= 5);
+  struct rusage self, own;
+  CHECK("getrusage, too", getrusage(RUSAGE_SELF, &self) == 0 && self.ru_nvcsw >= 5);
+  CHECK("of a thread", getrusage(RUSAGE_THREAD, &own) == 0 && own.ru_nvcsw >= 5 &&
+                           self.ru_nvcsw >= own.ru_nvcsw + 20);
+  long faults = self.ru_minflt;
+  char *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  *p = 1;
+  munmap(p, 4096);
+  getrusage(RUSAGE_SELF, &self);
+  CHECK("and page faults", self.ru_minflt > faults);
+}
+
+static void test_written(void) {
+  CHECK_EQ("comm", put("/proc/self/comm", "other-name"), 0);
+  char name[16];
+  CHECK("is the thread's name", !prctl(PR_GET_NAME, name) && !strcmp(name, "other-name") &&
+                                    holds("/proc/self/comm", "other-name\n"));
+  CHECK_EQ("a long one", put("/proc/self/comm", "a-name-that-is-too-long"), 0);
+  CHECK("is cut", holds("/proc/self/task/../comm", "a-name-that-is-\n"));
+  CHECK_EQ("oom_score_adj", put("/proc/self/oom_score_adj", "500\n"), 0);
+  CHECK("is kept", holds("/proc/self/oom_score_adj", "500\n"));
+  CHECK_ERR("too much", put("/proc/self/oom_score_adj", "1001"), EINVAL);
+  CHECK_ERR("no number", put("/proc/self/oom_score_adj", "x"), EINVAL);
+  CHECK_EQ("coredump_filter", put("/proc/self/coredump_filter", "0x7"), 0);
+  CHECK("is kept, too", holds("/proc/self/coredump_filter", "00000007\n"));
+  CHECK_EQ("and back", put("/proc/self/coredump_filter", "0x33"), 0);
+  CHECK_EQ("timerslack_ns", put("/proc/self/timerslack_ns", "12345"), 0);
+  CHECK_EQ("is prctl's", prctl(PR_GET_TIMERSLACK), 12345);
+  CHECK("personality", slurp("/proc/self/personality") == 9);
+  CHECK("wchan", slurp("/proc/self/wchan") > 0);
+  CHECK("status can't be written", put("/proc/self/status", "x") != 0);
+}
+
+static void *in_thread(void *unused) {
+  static const char *const names[] = {"stat",  "status", "comm", "maps",  "smaps", "io",
+                                      "sched", "limits", "exe",  "cgroup", "ns/net"};
+  char path[64];
+  for (size_t i = 0; i < COUNT(names); i++) {
+    snprintf(path, sizeof path, "/proc/thread-self/%s", names[i]);
+    CHECK(path, access(path, F_OK) == 0);
+  }
+  CHECK("not task", access("/proc/thread-self/task", F_OK) != 0);
+  CHECK_EQ("its own name", put("/proc/thread-self/comm", "helper"), 0);
+  CHECK("is told", holds("/proc/thread-self/comm", "helper\n"));
+  return unused;
+}
+
+static void test_threads(void) {
+  pthread_t thread;
+  prctl(PR_SET_NAME, "main");
+  pthread_create(&thread, NULL, in_thread, NULL);
+  pthread_join(thread, NULL);
+  CHECK("the process keeps its name", holds("/proc/self/comm", "main\n"));
+  int entries = 0, bad = 0;
+  DIR *dir = opendir("/proc/self");
+  REQUIRE("opendir", dir != NULL);
+  struct dirent *entry;
+  while ((entry = readdir(dir)) && entries < 1000) {
+    struct stat st;
+    entries++;
+    bad += fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0;
+  }
+  closedir(dir);
+  CHECK("each name is listed once", entries > 30 && entries < 100);
+  CHECK_EQ("and there", bad, 0);
+}
+
+static const struct group groups[] = {
+    {"smaps", test_smaps},           {"pagemap", test_pagemap}, {"namespaces", test_namespaces},
+    {"accounting", test_accounting}, {"written", test_written}, {"threads", test_threads},
+};
+
+int main(int argc, char **argv) { return check_main(argc, argv, groups, COUNT(groups)); }
