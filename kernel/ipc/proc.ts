@@ -1,6 +1,6 @@
 /**
- * IPC's part of /proc: the tables of /proc/sysvipc, and the limits in /proc/sys/kernel, which can
- * be written, without effect.
+ * IPC's part of /proc: the tables of /proc/sysvipc, and the limits in /proc/sys/kernel, which can't
+ * be changed.
  *
  *     ipcProcInit()      at boot
  */
@@ -10,6 +10,7 @@ import { TmpDirectory } from "../fs/tmpfs";
 import { TextBuffer } from "../lib/text-buffer";
 import { PAGE_SHIFT } from "../mem/page-allocator";
 import { IpcObject } from "./ipc";
+import { MSGMAX, MSGMNB, MSGMNI, queues } from "./messages";
 import { SEMMNI, SEMMNS, SEMMSL, SEMOPM, sets } from "./semaphores";
 import { SHMALL, SHMMAX, SHMMNI, segments } from "./shared-memory";
 
@@ -84,6 +85,26 @@ function procSem(out: TextBuffer, subject: u32): void {
   }
 }
 
+function procMsg(out: TextBuffer, subject: u32): void {
+  out.put("       key      msqid perms      cbytes       qnum lspid lrpid   uid   gid  cuid  cgid");
+  out.put("      stime      rtime      ctime\n");
+  const highest = queues.highest();
+  for (let i: u32 = 0; i <= highest; i++) {
+    const queue = queues.at(i);
+    if (!queue) continue;
+    begin(out, queue);
+    putColumn(out, queue.bytes, 10);
+    putColumn(out, queue.count, 10);
+    putColumn(out, queue.sentBy, 5);
+    putColumn(out, queue.receivedBy, 5);
+    putOwners(out, queue);
+    putColumn(out, queue.sentAt, 10);
+    putColumn(out, queue.receivedAt, 10);
+    putColumn(out, queue.changedAt, 10);
+    out.put("\n");
+  }
+}
+
 const SETTING_SHMMAX: u32 = 0;
 const SETTING_SHMALL: u32 = 1;
 
@@ -100,11 +121,15 @@ function procSemLimits(out: TextBuffer, subject: u32): void {
 function fillIpc(proc: TmpDirectory): void {
   addText(proc, "sysvipc/shm", 0o444, procShm);
   addText(proc, "sysvipc/sem", 0o444, procSem);
-  addText(proc, "sys/kernel/shmmax", 0o644, procLimit, SETTING_SHMMAX);
-  addText(proc, "sys/kernel/shmall", 0o644, procLimit, SETTING_SHMALL);
-  addText(proc, "sys/kernel/shmmni", 0o644, procNumber, SHMMNI);
-  addText(proc, "sys/kernel/shm_rmid_forced", 0o644, procNumber, 0);
-  addText(proc, "sys/kernel/sem", 0o644, procSemLimits);
+  addText(proc, "sysvipc/msg", 0o444, procMsg);
+  addText(proc, "sys/kernel/msgmax", 0o444, procNumber, MSGMAX);
+  addText(proc, "sys/kernel/msgmnb", 0o444, procNumber, MSGMNB);
+  addText(proc, "sys/kernel/msgmni", 0o444, procNumber, MSGMNI);
+  addText(proc, "sys/kernel/shmmax", 0o444, procLimit, SETTING_SHMMAX);
+  addText(proc, "sys/kernel/shmall", 0o444, procLimit, SETTING_SHMALL);
+  addText(proc, "sys/kernel/shmmni", 0o444, procNumber, SHMMNI);
+  addText(proc, "sys/kernel/shm_rmid_forced", 0o444, procNumber, 0);
+  addText(proc, "sys/kernel/sem", 0o444, procSemLimits);
 }
 
 export function ipcProcInit(): void {

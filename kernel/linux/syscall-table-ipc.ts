@@ -1,9 +1,18 @@
 /**
- * The rows of the system call table that are about System V IPC (syscall-table.ts).
+ * The rows of the system call table that are about IPC and asynchronous I/O (syscall-table.ts).
  */
+import {
+  sys_io_cancel,
+  sys_io_destroy,
+  sys_io_getevents,
+  sys_io_pgetevents,
+  sys_io_setup,
+  sys_io_submit,
+} from "./aio-calls";
 import { sys_semctl, sys_semget, sys_semop, sys_semtimedop } from "./semaphore-calls";
 import { sys_shmat, sys_shmctl, sys_shmdt, sys_shmget } from "./shared-memory-calls";
 import { row } from "./syscall-row";
+import { sys_msgctl, sys_msgget, sys_msgrcv, sys_msgsnd } from "./sysv-message-calls";
 
 export function ipcRows(): void {
   row(29, "shmget", sys_shmget);
@@ -13,5 +22,15 @@ export function ipcRows(): void {
   row(65, "semop", sys_semop);
   row(66, "semctl", sys_semctl);
   row(67, "shmdt", sys_shmdt);
+  row(68, "msgget", sys_msgget);
+  row(69, "msgsnd", sys_msgsnd);
+  row(70, "msgrcv", sys_msgrcv);
+  row(71, "msgctl", sys_msgctl);
+  row(206, "io_setup", sys_io_setup);
+  row(207, "io_destroy", sys_io_destroy);
+  row(208, "io_getevents", sys_io_getevents);
+  row(209, "io_submit", sys_io_submit);
+  row(210, "io_cancel", sys_io_cancel);
   row(220, "semtimedop", sys_semtimedop);
+  row(333, "io_pgetevents", sys_io_pgetevents);
 }

@@ -5,6 +5,7 @@
 #include "walk.h"
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
+#include <sys/msg.h>
 #include <sys/resource.h>
 #include <sys/sem.h>
 #include <sys/shm.h>
@@ -71,6 +72,10 @@ static void make_all(void) {
   make_sockets();
   segment = shmget(IPC_PRIVATE, PAGE, 0600);
   semaphores = semget(IPC_PRIVATE, 1, 0600);
+  queue = msgget(IPC_PRIVATE, 0600);
+  if (syscall(SYS_io_setup, 8, &context) != 0)
+    _exit(95);
+  request[2] = (uint64_t)file << 32;
   process = getpid();
   pidfd = syscall(434, getpid(), 0);
   thread = syscall(SYS_gettid);
@@ -105,6 +110,13 @@ static void prepare(void) {
     client = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
     connect(client, (struct sockaddr *)&name, sizeof name);
   }
+  msgrcv(queue, data, 8, 0, IPC_NOWAIT);
+  msgsnd(queue, &ipc_message, 8, IPC_NOWAIT);
+  const void *requests[1] = {request};
+  struct timespec none = {0, 0};
+  char events[8 * 32];
+  syscall(SYS_io_getevents, context, 0l, 8l, events, &none);
+  syscall(SYS_io_submit, context, 1l, requests);
   uint64_t one = 1;
   if (read(event, data, sizeof one) == 0 || write(event, &one, sizeof one) < 0)
     _exit(94);
@@ -243,6 +255,7 @@ static void test_walk(void) {
   /* On Linux these outlive the process. */
   shmctl(segment, IPC_RMID, NULL);
   semctl(semaphores, 0, IPC_RMID);
+  msgctl(queue, IPC_RMID, NULL);
   /* What two of them have left for the thread's end. */
   syscall(SYS_set_tid_address, &thread);
   syscall(SYS_set_robust_list, 0, 24);

@@ -85,7 +85,7 @@ static char link_path[16] = "/tmp/walk-link";
 static const char attribute_name[] = "user.walk";
 static char other_path[16] = "/tmp/walk-other";
 static long file, output, directory, pipe_in, pipe_out, event, epoll, timer_fd, posix_timer;
-static long segment, semaphores;
+static long segment, semaphores, queue, context;
 static long inotify, pidfd, udp, udp_client, listener, pair_near, pair_far, process, thread, good_page;
 static char data[64];
 static struct iovec vector = {data, 8};
@@ -129,6 +129,17 @@ static char interface_request[40] = "lo";
 /* What the kernel reads of a siginfo_t in any case. */
 #define SIGINFO_READ 48
 
+/* struct msgbuf; struct msqid_ds with msg_qbytes; a list of one struct iocb: read nothing. */
+static const struct {
+  long type;
+  char text[8];
+} ipc_message = {1, "message"};
+static const uint64_t ipc_queue[15] = {[11] = 16384};
+static uint64_t request[8];
+static struct {
+  const void *at;
+} request_at = {request};
+
 /* Node 0, and a name for the machine. */
 static const unsigned long one_node = 1;
 static const char machine_name[5] = "virga";
@@ -168,6 +179,31 @@ static const struct call calls[] = {
     {66, "semctl: GETALL", {AT(semaphores), N(0), N(13), OUT(2)}, 0},
     {66, "semctl: SETALL", {AT(semaphores), N(0), N(17), IN(2)}, 0},
     {220, "semtimedop", {AT(semaphores), IN(6), N(1), OPTIONAL_IN_OF(no_time)}, 0},
+
+    {69, "msgsnd", {AT(queue), IN_OF(ipc_message), N(8), N(04000)}, 0},
+    {70, "msgrcv", {AT(queue), OUT(16), N(8), N(0), N(014000)}, ENOMSG},
+    {71, "msgctl: IPC_STAT", {AT(queue), N(2), OUT(120)}, 0},
+    {71, "msgctl: IPC_SET", {AT(queue), N(1), IN_OF(ipc_queue)}, 0},
+    {71, "msgctl: IPC_INFO", {N(0), N(3), OUT(32)}, 0},
+
+    /* Asynchronous I/O */
+    {206, "io_setup", {N(1), OUT(8)}, 0},
+    {207, "io_destroy", {HINT}, 0},
+    {208, "io_getevents", {AT(context), N(1), N(1), OUT(32), OPTIONAL_IN_OF(no_time)}, 0},
+    {208, "io_getevents, context", {HINT, N(0), N(1), N(0), N(0)}, 0},
+    {209, "io_submit", {AT(context), N(1), IN_OF(request_at)}, 0},
+    {209, "io_submit, request", {AT(context), N(1), INNER(request_at, at)}, 0},
+    {209, "io_submit, context", {HINT, N(0), N(0)}, 0},
+    {210, "io_cancel", {AT(context), IN(12), LAZY}, 0},
+    {210, "io_cancel, context", {HINT, IN(12), LAZY}, 0},
+    {333,
+     "io_pgetevents",
+     {AT(context), N(1), N(1), OUT(32), OPTIONAL_IN_OF(no_time), OPTIONAL_IN_OF(mask_and_size)},
+     0},
+    {333,
+     "io_pgetevents, context and mask",
+     {HINT, N(0), N(1), N(0), N(0), INNER(mask_and_size, set)},
+     0},
 
     /* Signals */
     {13, "rt_sigaction", {N(SIGUSR1), OPTIONAL_IN(32), OPTIONAL_OUT(32), N(8)}, 0},

@@ -22,6 +22,7 @@ import { TextBuffer } from "../../lib/text-buffer";
 import { AREAS_MAX, MAP_LOW } from "../../mem/address-space";
 import { STACKS_MAX } from "../../mem/kernel-stack";
 import { reclaimUnused } from "../../mem/reclaim";
+import { AIO_MAX_NR, aioRequests } from "../aio-context";
 import { dentryCount, dentryQueueLength } from "../dentry";
 import { INOTIFY_EVENTS_MAX, INOTIFY_INSTANCES_MAX, INOTIFY_WATCHES_MAX } from "../inotify";
 import { processInfo } from "../process-info";
@@ -76,6 +77,7 @@ const NUMBERS: StaticArray<Setting> = [
   new Setting("fs/file-max", 1048576),
   new Setting("fs/nr_open", 1048576),
   new Setting("fs/pipe-max-size", 1048576),
+  new Setting("fs/aio-max-nr", AIO_MAX_NR),
   new Setting("fs/inotify/max_user_instances", INOTIFY_INSTANCES_MAX),
   new Setting("fs/inotify/max_user_watches", INOTIFY_WATCHES_MAX),
   new Setting("fs/inotify/max_queued_events", INOTIFY_EVENTS_MAX),
@@ -109,6 +111,7 @@ export function addSettings(root: TmpDirectory): void {
   addText(sys, "kernel/random/uuid", 0o444, procUuid);
   addText(sys, "vm/drop_caches", 0o200, procNothing, 0, takeDropCaches);
   addText(sys, "fs/file-nr", 0o444, procFileCount);
+  addText(sys, "fs/aio-nr", 0o444, procAioCount);
   addText(sys, "fs/dentry-state", 0o444, procDentryState);
 }
 
@@ -176,6 +179,11 @@ function procFileCount(out: TextBuffer, subject: u32): void {
   let open: u64 = 0;
   for (let fd = info.nextDescriptor(0); fd >= 0; fd = info.nextDescriptor(fd + 1)) open++;
   out.decimal(open).put("\t0\t9223372036854775807\n");
+}
+
+/** Requests of asynchronous I/O that there is room for. */
+function procAioCount(out: TextBuffer, subject: u32): void {
+  out.decimal(aioRequests()).put("\n");
 }
 
 /** Names that are cached, and those of them that nobody uses; the rest is history. */
