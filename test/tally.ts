@@ -12,7 +12,13 @@ export interface Failure {
 export class Tally {
   passed = 0;
   readonly failures: Failure[] = [];
+  readonly #print: (text: string) => void;
   readonly #phases: { name: string; ms: number; passed: number; failed: number }[] = [];
+
+  /** `print` gets what is told on the way; without it, stdout does. */
+  constructor(print: (text: string) => void = say) {
+    this.#print = print;
+  }
 
   get failed(): number {
     return this.failures.length;
@@ -24,14 +30,19 @@ export class Tally {
 
   fail(name: string, detail: string): void {
     this.failures.push({ name, detail });
-    say(`not ok ${name}\n${indent(detail)}`);
+    this.say(`not ok ${name}\n${indent(detail)}`);
+  }
+
+  /** One line, or several, on the way. */
+  say(text: string): void {
+    this.#print(text);
   }
 
   /** Runs one phase; what it throws is a failure of the phase and does not stop the next one. */
   async phase(name: string, work: () => Promise<void>): Promise<void> {
     const begin = performance.now();
     const before = { passed: this.passed, failed: this.failed };
-    say(`== ${name}`);
+    this.say(`== ${name}`);
     try {
       await work();
     } catch (error) {

@@ -18,10 +18,11 @@ import {
   credentials,
   groups,
   Ids,
+  SECBIT_NO_CAP_AMBIENT_RAISE,
   takeGroupList,
   users,
 } from "./credentials";
-import { PROCESS_ID, taskFind } from "./task";
+import { currentTask, taskFind } from "./task";
 import { copyFromUser, copyToUser, loadUser, storeUser, storeUser32 } from "./user-memory";
 
 /** An id that means "leave it": (uid_t) -1. */
@@ -182,15 +183,29 @@ export function sys_setgroups(count: u32, list: u64): i64 {
   return 0;
 }
 
-/** Checks struct cap_user_header; returns how many cap_user_data follow, or -errno. */
-function capabilityWords(header: u64): i32 {
+/** 0 when a cap_user_header's `pid` names a thread whose sets are told; -EINVAL, -ESRCH. */
+function readableError(pid: i32): i32 {
+  if (pid < 0) return -EINVAL;
+  return pid == 0 || taskFind(pid) ? 0 : -ESRCH;
+}
+
+/** 0 when it names the caller: nobody sets another's; -EPERM. */
+function settableError(pid: i32): i32 {
+  return pid == 0 || <u32>pid == currentTask().id ? 0 : -EPERM;
+}
+
+/**
+ * Checks struct cap_user_header, and `pid` by one of the two above; returns how many cap_user_data
+ * follow, or -errno.
+ */
+function capabilityWords(header: u64, pidError: (pid: i32) => i32): i32 {
   if (loadUser(threadScratch(), header, 8) != 0) return -EFAULT;
   const version = load<u32>(threadScratch());
-  const pid = load<i32>(threadScratch() + 4);
-  const isOurs = pid == 0 || pid == <i32>PROCESS_ID || taskFind(pid) != null;
-  if (version == CAPABILITY_VERSION_1) return isOurs ? 1 : pid < 0 ? -EINVAL : -ESRCH;
-  if (version == CAPABILITY_VERSION_2 || version == CAPABILITY_VERSION_3) {
-    return isOurs ? 2 : pid < 0 ? -EINVAL : -ESRCH;
+  const isShort = version == CAPABILITY_VERSION_1;
+  if (isShort || version == CAPABILITY_VERSION_2 || version == CAPABILITY_VERSION_3) {
+    const error = pidError(load<i32>(threadScratch() + 4));
+    if (error != 0) return error;
+    return isShort ? 1 : 2;
   }
   // Tells the version that is known.
   return storeUser32(header, CAPABILITY_VERSION_3) != 0 ? -EFAULT : -EINVAL;
@@ -198,7 +213,7 @@ function capabilityWords(header: u64): i32 {
 
 /** struct cap_user_data: effective, permitted, inheritable, one for each 32 capabilities. */
 export function sys_capget(header: u64, data: u64): i64 {
-  const words = capabilityWords(header);
+  const words = capabilityWords(header, readableError);
   if (words < 0) return data == 0 && words == -EINVAL ? 0 : words;
   if (data == 0) return 0;
   for (let i = 0; i < words; i++) {
@@ -220,7 +235,7 @@ function loadedSet(field: usize, words: i32): u64 {
 
 /** Sets can be given up; the inheritable one grows within the permitted and the bounding one. */
 export function sys_capset(header: u64, data: u64): i64 {
-  const words = capabilityWords(header);
+  const words = capabilityWords(header, settableError);
   if (words < 0) return words;
   if (loadUser(threadScratch(), data, <u64>words * 12) != 0) return -EFAULT;
   const effective = loadedSet(0, words);
@@ -266,6 +281,7 @@ export function capabilityAmbient(operation: u64, capability: u64): i64 {
     return 0;
   }
   if (operation != PR_CAP_AMBIENT_RAISE) return -EINVAL;
+  if ((c.securebits & SECBIT_NO_CAP_AMBIENT_RAISE) != 0) return -EPERM;
   if ((c.permitted & c.inheritable & bit) == 0) return -EPERM;
   c.ambient |= bit;
   return 0;

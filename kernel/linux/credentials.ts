@@ -49,8 +49,7 @@ export class Credentials {
   inheritable: u64;
   bounding: u64;
   ambient: u64;
-  /** PR_SET_KEEPCAPS, PR_SET_SECUREBITS, PR_SET_NO_NEW_PRIVS. */
-  keepsCapabilities: bool;
+  /** PR_SET_NO_NEW_PRIVS, and PR_SET_SECUREBITS (secure-bits.ts). */
   noNewPrivileges: bool;
   securebits: u32;
   /** Supplementary groups, u32 each; owned. */
@@ -76,8 +75,12 @@ export function capable(capability: u32): bool {
   return ((credentials.effective >> capability) & 1) != 0;
 }
 
-/** Root's rights do not follow the ids: capabilities(7). */
-const SECBIT_NO_SETUID_FIXUP: u32 = 1 << 2;
+// include/uapi/linux/securebits.h
+/** Root's rights do not follow the ids. */
+export const SECBIT_NO_SETUID_FIXUP: u32 = 1 << 2;
+/** What is permitted stays so when the last id of root goes. */
+export const SECBIT_KEEP_CAPS: u32 = 1 << 4;
+export const SECBIT_NO_CAP_AMBIENT_RAISE: u32 = 1 << 6;
 
 /** Sets all user ids; the capabilities follow (capabilities(7), "Effect of user ID changes"). */
 export function changeUsers(real: u32, effective: u32, saved: u32): void {
@@ -90,7 +93,7 @@ export function changeUsers(real: u32, effective: u32, saved: u32): void {
   if ((credentials.securebits & SECBIT_NO_SETUID_FIXUP) != 0) return;
   const hasRoot = real == 0 || effective == 0 || saved == 0;
   if (hadRoot && !hasRoot) {
-    if (!credentials.keepsCapabilities) credentials.permitted = 0;
+    if ((credentials.securebits & SECBIT_KEEP_CAPS) == 0) credentials.permitted = 0;
     credentials.effective = 0;
     credentials.ambient = 0;
   }

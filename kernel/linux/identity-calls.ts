@@ -19,7 +19,8 @@ import {
   capabilityBoundingDrop,
   capabilityBoundingRead,
 } from "./credential-calls";
-import { CAP_SETPCAP, CAP_SYS_ADMIN, capable, credentials } from "./credentials";
+import { CAP_SYS_ADMIN, capable, credentials, SECBIT_KEEP_CAPS } from "./credentials";
+import { setKeepCapabilities, setSecureBits } from "./secure-bits";
 import { PROCESS_ID } from "./task";
 import { copyStringFromUser, loadUser, storeUser, storeUser32 } from "./user-memory";
 
@@ -161,11 +162,9 @@ export function sys_prctl(option: u32, a: u64, b: u64, c: u64, d: u64): i64 {
     case PR_GET_DUMPABLE:
       return dumpable;
     case PR_SET_KEEPCAPS:
-      if (a > 1) return -EINVAL;
-      credentials.keepsCapabilities = a != 0;
-      return 0;
+      return setKeepCapabilities(a);
     case PR_GET_KEEPCAPS:
-      return credentials.keepsCapabilities ? 1 : 0;
+      return (credentials.securebits & SECBIT_KEEP_CAPS) != 0 ? 1 : 0;
     case PR_SET_NO_NEW_PRIVS:
       if (a != 1 || b != 0 || c != 0 || d != 0) return -EINVAL;
       credentials.noNewPrivileges = true;
@@ -187,9 +186,7 @@ export function sys_prctl(option: u32, a: u64, b: u64, c: u64, d: u64): i64 {
     case PR_GET_SECUREBITS:
       return credentials.securebits;
     case PR_SET_SECUREBITS:
-      if (!capable(CAP_SETPCAP)) return -EPERM;
-      credentials.securebits = <u32>a;
-      return 0;
+      return setSecureBits(a);
     case PR_GET_TIMERSLACK:
       return timerSlackNs;
     case PR_SET_TIMERSLACK:

@@ -10,11 +10,18 @@
  */
 
 import { pool } from "../pool.ts";
-import { boot } from "../system/boot.ts";
-import { incompleteness, readChecks } from "../system/checks.ts";
-import { GUEST_ENVIRONMENT } from "../system/guest-runs.ts";
-import { checkSources, compileProgram, type GuestProgram } from "../system/programs.ts";
-import { composeTestRoot, guestPath } from "../system/root.ts";
+import { type BootRequest, type BootResult, boot } from "../system/boot.ts";
+import type { Testbed } from "../system/guest-runs.ts";
+import { type MachineRun, machineRuns } from "../system/machine-runs.ts";
+import {
+  checkSources,
+  compileProgram,
+  SPECIAL_SOURCES,
+  VARIANTS,
+  type Variant,
+} from "../system/programs.ts";
+import { composeTestRoot } from "../system/root.ts";
+import { Tally } from "../tally.ts";
 import { NO_MUTANT } from "./node-suite.ts";
 import { MUTANT_VARIABLE, type MutantTree } from "./tree.ts";
 
@@ -23,17 +30,6 @@ const WIDTH = 2;
 const TIMEOUT_MS = 60_000;
 const SLOWER_BY = 5;
 const SLOWER_BY_MS = 5_000;
-/**
- * Nearly every program comes by the paths of open and exit. What the likeliest do not notice the
- * others hardly do, and trying them all would take hours; so a few killed ones count as survivors.
- */
-const PROGRAMS_MAX = 6;
-
-interface Run {
-  readonly hasPassed: boolean;
-  readonly covered: ReadonlySet<number>;
-  readonly milliseconds: number;
-}
 
 /** The line that mutantReport of tree.ts prints: four mutants a digit. */
 export function readCovered(text: string): Set<number> {
@@ -47,41 +43,39 @@ export function readCovered(text: string): Set<number> {
   return covered;
 }
 
-async function run(
-  tree: MutantTree,
-  image: string,
-  program: GuestProgram,
-  mutant: number,
-  timeoutMs: number,
-): Promise<Run> {
+interface Run {
+  readonly hasPassed: boolean;
+  readonly covered: ReadonlySet<number>;
+  readonly milliseconds: number;
+}
+
+/** Boots the mutants' kernel with one of them active, and hears what it says of itself. */
+async function run(testbed: Testbed, one: MachineRun, mutant: number, limit: number): Promise<Run> {
   const start = performance.now();
-  const result = await boot({
-    kernel: tree.kernel,
-    image,
-    argv: [guestPath(program), "--virga"],
-    env: { ...GUEST_ENVIRONMENT, [MUTANT_VARIABLE]: String(mutant) },
-    timeoutMs,
-  });
-  const report = readChecks(result.text);
-  const isWhole = report.failed.length === 0 && incompleteness(report) === null;
-  const milliseconds = performance.now() - start;
-  const hasEnded = result.end.kind === "exit" && result.end.code === 0;
-  return { hasPassed: isWhole && hasEnded, covered: readCovered(result.text), milliseconds };
+  let covered: ReadonlySet<number> = new Set();
+  const booted = async (request: BootRequest): Promise<BootResult> => {
+    const env = { ...request.env, [MUTANT_VARIABLE]: String(mutant) };
+    const result = await boot({ ...request, env, timeoutMs: limit });
+    covered = readCovered(result.text);
+    return result;
+  };
+  const tally = new Tally(() => {});
+  await one.run({ ...testbed, boot: booted }, tally);
+  return { hasPassed: tally.failed === 0, covered, milliseconds: performance.now() - start };
 }
 
 interface Baseline extends Run {
-  readonly program: GuestProgram;
+  readonly one: MachineRun;
 }
 
-/** The programs that come by the mutant, those first that come by most of its file. */
+/** Those that come by the mutant, first who comes by most of its file. */
 function likeliest(tree: MutantTree, baselines: readonly Baseline[], mutant: number): Baseline[] {
   const file = tree.mutants[mutant]?.file;
   const sameFile = tree.mutants.filter((each) => each.file === file).map(({ number }) => number);
   const share = ({ covered }: Baseline) => sameFile.filter((each) => covered.has(each)).length;
   return baselines
     .filter(({ covered }) => covered.has(mutant))
-    .sort((a, b) => share(b) - share(a) || a.covered.size - b.covered.size)
-    .slice(0, PROGRAMS_MAX);
+    .sort((a, b) => share(b) - share(a) || a.covered.size - b.covered.size);
 }
 
 export interface SystemResult {
@@ -89,29 +83,47 @@ export interface SystemResult {
   readonly covered: ReadonlySet<number>;
 }
 
+async function makeTestbed(tree: MutantTree): Promise<Testbed> {
+  const sources = [...SPECIAL_SOURCES, ...checkSources()];
+  const variants = sources.map((source) => ({ source, variant: "static" as Variant }));
+  // Backtraces are looked at in each variant.
+  for (const variant of VARIANTS) {
+    if (variant !== "static") variants.push({ source: "crash", variant });
+  }
+  const programs = await pool(WIDTH, variants, ({ source, variant }) =>
+    compileProgram(source, variant),
+  );
+  return {
+    kernel: tree.kernel,
+    debugKernel: tree.debugKernel,
+    image: await composeTestRoot(programs),
+    programs: new Map(programs.map((each) => [each.name, each])),
+    boot,
+  };
+}
+
 export async function runSystemTests(
   tree: MutantTree,
   mutants: readonly number[],
   say: (text: string) => void,
 ): Promise<SystemResult> {
-  const programs = await pool(WIDTH, checkSources(), (source) => compileProgram(source, "static"));
-  const image = await composeTestRoot(programs);
-  const baselines = await pool(WIDTH, programs, async (program) => ({
-    program,
-    ...(await run(tree, image, program, NO_MUTANT, TIMEOUT_MS)),
+  const testbed = await makeTestbed(tree);
+  const baselines = await pool(WIDTH, machineRuns(["static"]), async (one) => ({
+    one,
+    ...(await run(testbed, one, NO_MUTANT, TIMEOUT_MS)),
   }));
-  for (const { program, hasPassed } of baselines) {
-    if (!hasPassed) say(`${program.name} fails without a mutant, and is left out`);
+  for (const { one, hasPassed } of baselines) {
+    if (!hasPassed) say(`${one.name} fails without a mutant, and is left out`);
   }
   const sound = baselines.filter(({ hasPassed }) => hasPassed);
-  say(`${sound.length} programs pass in machines without a mutant`);
+  say(`${sound.length} runs of programs pass in machines without a mutant`);
   const killers = new Map<number, string>();
   let done = 0;
   await pool(WIDTH, mutants, async (mutant) => {
-    for (const { program, milliseconds } of likeliest(tree, sound, mutant)) {
-      const timeoutMs = milliseconds * SLOWER_BY + SLOWER_BY_MS;
-      if ((await run(tree, image, program, mutant, timeoutMs)).hasPassed) continue;
-      killers.set(mutant, program.name);
+    for (const { one, milliseconds } of likeliest(tree, sound, mutant)) {
+      const limit = milliseconds * SLOWER_BY + SLOWER_BY_MS;
+      if ((await run(testbed, one, mutant, limit)).hasPassed) continue;
+      killers.set(mutant, one.name);
       break;
     }
     if (++done % 10 === 0) say(`${done} of ${mutants.length} in machines, ${killers.size} killed`);

@@ -51,6 +51,8 @@ export interface MutantTree {
   readonly modules: NodeModules;
   /** The kernel to boot: its path. */
   readonly kernel: string;
+  /** The same with assertions, and with allocations that can be made to fail. */
+  readonly debugKernel: string;
 }
 
 /** Numbers and remembers; `activate` and `covered` are for who runs the tests. */
@@ -237,20 +239,23 @@ function withoutRefused(chosen: readonly Chosen[], report: string): Chosen[] {
 }
 
 /** The copy's own tools build it: where things lie follows from where they lie. */
-async function build(root: string): Promise<Pick<MutantTree, "modules" | "kernel">> {
+async function build(
+  root: string,
+): Promise<Pick<MutantTree, "modules" | "kernel" | "debugKernel">> {
   const tools = (name: string) => pathToFileURL(join(root, "toolchain", name)).href;
   const unit = (await import(
     tools("unit-module.ts")
   )) as typeof import("../../toolchain/unit-module.ts");
   const kernel = (await import(tools("build.ts"))) as typeof import("../../toolchain/build.ts");
   const { elfPath } = await kernel.buildKernel({ profile: "release" });
+  const debug = await kernel.buildKernel({ profile: "debug" });
   const tests = await unit.compileTests("");
   if (tests === null) throw new Error("the kernel has no unit tests");
   const simulated = (of: Build, name: string) =>
     buildSource(of, { root, debug: false, stem: `${basename(root)}-${name}` });
   const sleep = await simulated(SLEEP_BUILD, "sleep");
   const mutex = await simulated(MUTEX_BUILD, "mutex");
-  return { modules: { tests, sleep, mutex }, kernel: elfPath };
+  return { modules: { tests, sleep, mutex }, kernel: elfPath, debugKernel: debug.elfPath };
 }
 
 const count = (chosen: readonly Chosen[]) =>

@@ -1,6 +1,6 @@
 /* Runs of hello.c, crash.c and resolve.c, judged by their end and their console. */
-import { say, seconds, type Tally } from "../tally.ts";
-import { type BootResult, boot, describeEnd, tailOf } from "./boot.ts";
+import { seconds, type Tally } from "../tally.ts";
+import { type BootResult, describeEnd, tailOf } from "./boot.ts";
 import { bigOutput, type Ending, type ExpectedEnd, type HelloCase } from "./endings.ts";
 import { programOf, type Testbed } from "./guest-runs.ts";
 import { guestPath } from "./root.ts";
@@ -9,7 +9,7 @@ const TIMEOUT_MS = 30_000;
 
 export async function runHello(hello: HelloCase, testbed: Testbed, tally: Tally): Promise<boolean> {
   const program = programOf("hello.static", testbed);
-  const result = await boot({
+  const result = await testbed.boot({
     kernel: testbed.kernel,
     image: testbed.image,
     argv: [guestPath(program), ...hello.args],
@@ -31,7 +31,7 @@ export async function runHello(hello: HelloCase, testbed: Testbed, tally: Tally)
 
 export async function runEnding(ending: Ending, testbed: Testbed, tally: Tally): Promise<boolean> {
   const program = programOf(`${ending.program ?? "crash"}.${ending.variant ?? "static"}`, testbed);
-  const result = await boot({
+  const result = await testbed.boot({
     kernel: testbed.kernel,
     image: testbed.image,
     argv: [guestPath(program), ending.way],
@@ -76,7 +76,7 @@ function missingLine(text: string, lines: readonly string[]): string | null {
 function settle(name: string, wrong: string | null, result: BootResult, tally: Tally): boolean {
   if (wrong === null) {
     tally.pass();
-    say(`ok ${name}, ${seconds(result.ms)}`);
+    tally.say(`ok ${name}, ${seconds(result.ms)}`);
   } else {
     tally.fail(name, `${wrong}\n${tailOf(result.text)}`);
   }

@@ -1,7 +1,7 @@
 /* Runs of the programs that are lists of checks, in a virtual machine or on this host's Linux. */
 import { spawn } from "node:child_process";
-import { say, seconds, type Tally } from "../tally.ts";
-import { boot, describeEnd, tailOf } from "./boot.ts";
+import { seconds, type Tally } from "../tally.ts";
+import { type BootRequest, type BootResult, describeEnd, tailOf } from "./boot.ts";
 import { incompleteness, readChecks } from "./checks.ts";
 import type { GuestProgram } from "./programs.ts";
 import { guestPath } from "./root.ts";
@@ -13,6 +13,8 @@ export interface Testbed {
   readonly debugKernel: string;
   readonly image: string;
   readonly programs: ReadonlyMap<string, GuestProgram>;
+  /** Boots a machine to its end. */
+  readonly boot: (request: BootRequest) => Promise<BootResult>;
 }
 
 /** Given to every guest program; process.c looks at it. */
@@ -45,7 +47,7 @@ async function runChecks(
   tally: Tally,
 ): Promise<boolean> {
   const program = programOf(name, testbed);
-  const result = await boot({
+  const result = await testbed.boot({
     kernel,
     image: testbed.image,
     argv: [guestPath(program), "--virga"],
@@ -102,7 +104,7 @@ function judge(name: string, tally: Tally, run: Run): void {
   const wrong = incompleteness(report) ?? (isCodeRight ? null : `${report.passed} checks passed`);
   if (wrong !== null) tally.fail(name, `${run.end}: ${wrong}\n${tailOf(run.text)}`);
   else if (report.failed.length === 0) {
-    say(`ok ${name}: ${report.passed} checks, ${seconds(run.ms)}`);
+    tally.say(`ok ${name}: ${report.passed} checks, ${seconds(run.ms)}`);
   }
 }
 

@@ -7,14 +7,9 @@ import { findTestFiles, runNodeTests } from "../node-tests.ts";
 import { isWanted, type TestOptions } from "../options.ts";
 import { pool } from "../pool.ts";
 import type { Tally } from "../tally.ts";
-import { endingName, runEnding, runHello } from "./ending-runs.ts";
-import { ENDINGS, HELLO_CASES } from "./endings.ts";
-import {
-  runChecksInDebugGuest,
-  runChecksInGuest,
-  runChecksOnHost,
-  type Testbed,
-} from "./guest-runs.ts";
+import { boot } from "./boot.ts";
+import { runChecksOnHost, type Testbed } from "./guest-runs.ts";
+import { FAILING, type MachineRun, machineRuns } from "./machine-runs.ts";
 import {
   checkSources,
   compileProgram,
@@ -28,10 +23,11 @@ import { composeTestRoot } from "./root.ts";
 const WIDTH = 2;
 
 export async function runSystem(options: TestOptions, tally: Tally): Promise<void> {
-  const jobs = guestJobs(options, tally);
-  if (jobs.length > 0) {
+  const all = options.isOnHost ? hostRuns() : machineRuns(VARIANTS);
+  const runs = all.filter(({ name }) => isWanted(options, name));
+  if (runs.length > 0) {
     const testbed = await prepare(options, tally);
-    await tally.phase("  guest", () => runJobs(jobs, testbed, tally));
+    await tally.phase("  guest", () => runAll(runs, testbed, tally));
   }
   const files = findTestFiles(".system.ts").filter((file) => isWanted(options, file));
   if (files.length === 0) return;
@@ -41,54 +37,33 @@ export async function runSystem(options: TestOptions, tally: Tally): Promise<voi
   await tally.phase("  node", () => runNodeTests(files, options, tally, environment));
 }
 
-/** One boot; true when it hung, that is, had to be stopped. */
-type Job = (testbed: Testbed) => Promise<boolean>;
-
 /** A kernel that hangs would hang in all of them, and waiting for each takes more than an hour. */
 const HANGS_MAX = 10;
 
-async function runJobs(jobs: readonly Job[], testbed: Testbed, tally: Tally): Promise<void> {
+async function runAll(runs: readonly MachineRun[], testbed: Testbed, tally: Tally): Promise<void> {
   let hangs = 0;
   let left = 0;
-  await pool(WIDTH, jobs, async (job) => {
+  await pool(WIDTH, runs, async (one) => {
     if (hangs >= HANGS_MAX) left++;
-    else if (await job(testbed)) hangs++;
+    else if (await one.run(testbed, tally)) hangs++;
   });
   if (left > 0) tally.fail("guest", `${hangs} runs hung; ${left} others were not started`);
 }
 
-/** Lets allocations fail, which takes the debug kernel. */
-const FAILING = "fail-nth.static";
-
-/** What to boot, most telling first: does it boot at all, how does it end, then the checks. */
-function guestJobs(options: TestOptions, tally: Tally): Job[] {
-  const jobs: Job[] = [];
-  const add = (name: string, job: Job): void => {
-    if (isWanted(options, name)) jobs.push(job);
-  };
-  if (!options.isOnHost) {
-    for (const hello of HELLO_CASES) {
-      add(`hello/${hello.name}`, (testbed) => runHello(hello, testbed, tally));
-    }
-    for (const ending of ENDINGS) {
-      add(endingName(ending), (testbed) => runEnding(ending, testbed, tally));
-    }
-  }
-  const runFailing = options.isOnHost ? runChecksOnHost : runChecksInDebugGuest;
-  add(FAILING, (testbed) => runFailing(FAILING, testbed, tally));
-  for (const variant of VARIANTS) {
-    for (const source of checkSources()) {
-      const name = `${source}.${variant}`;
-      const run = options.isOnHost ? runChecksOnHost : runChecksInGuest;
-      add(name, (testbed) => run(name, testbed, tally));
-    }
-  }
-  return jobs;
+/** The same programs as processes of this host's Linux. */
+function hostRuns(): MachineRun[] {
+  const names = VARIANTS.flatMap((variant) =>
+    checkSources().map((source) => `${source}.${variant}`),
+  );
+  return [FAILING, ...names].map((name) => ({
+    name,
+    run: (testbed, tally) => runChecksOnHost(name, testbed, tally),
+  }));
 }
 
 /** Everything is compiled whatever is wanted, so that the image is the same for all runs. */
 async function prepare(options: TestOptions, tally: Tally): Promise<Testbed> {
-  let testbed: Testbed = { kernel: "", debugKernel: "", image: "", programs: new Map() };
+  let testbed: Testbed = { kernel: "", debugKernel: "", image: "", programs: new Map(), boot };
   await tally.phase("  build", async () => {
     const sources = [...SPECIAL_SOURCES, ...checkSources()];
     const all = sources.flatMap((source) => VARIANTS.map((variant) => ({ source, variant })));
@@ -99,6 +74,7 @@ async function prepare(options: TestOptions, tally: Tally): Promise<Testbed> {
     testbed = options.isOnHost
       ? { ...testbed, programs: byName }
       : {
+          boot,
           kernel: await buildKernel(options.isDebug),
           debugKernel: isWanted(options, FAILING) ? await buildKernel(true) : "",
           image: await composeTestRoot(programs),
