@@ -60,6 +60,14 @@ export class ErofsPages extends PageSource {
     return this.tailPage;
   }
 
+  dropClean(first: u64, end: u64): void {
+    const inode = this.inode;
+    if (inode.layout == format.EROFS_INODE_CHUNK_BASED) return;
+    const start = <u64>inode.union;
+    const blocks = inode.fullBlocks;
+    inode.erofs.cache.drop(start + min(first, blocks), start + min(end, blocks));
+  }
+
   private getTail(index: u64): i64 {
     const inode = this.inode;
     if (index > inode.fullBlocks || inode.tailBytes == 0) return -EIO;

@@ -7,12 +7,13 @@ import { expectUndone } from "../runtime/testing";
 import { Epoll } from "./epoll";
 import { EventFile } from "./event-file";
 import { File, filePut, O_CREAT, O_EXCL, O_NONBLOCK, O_RDONLY, O_RDWR, POLLIN } from "./file";
+import { FileHandle, handleOf, handleOpen } from "./file-handle";
 import { ATTRIBUTE_MODE, Attributes, isError } from "./inode";
 import { Inotify, inotifyCreate } from "./inotify";
 import { IN_CREATE, IN_ISDIR } from "./inotify-events";
 import { IoVector } from "./io-vector";
 import { memfdCreate } from "./memfd";
-import { rootDirectory } from "./mount";
+import { mountOf, rootDirectory } from "./mount";
 import { Walk, walkGet, walkPut } from "./path-walk";
 import { pipeCreate, pipeSetCapacity } from "./pipe";
 import {
@@ -79,6 +80,21 @@ test("failing memory: opening and reading a file of a disk", () => {
     // A page that somebody still holds would stay.
     testCache!.shrink(u64.MAX_VALUE);
     return done;
+  });
+});
+
+test("failing memory: a file of the image, by its handle", () => {
+  testUnionRoot("compact.erofs");
+  expectUndone((): bool => {
+    const handle = changetype<FileHandle>(buffer);
+    const named = onPath("/tail", (walk: Walk) => {
+      const error = vfsResolve(walk, rootDirectory(), 0);
+      return error != 0 ? error : handleOf(walk.dentry!, changetype<FileHandle>(buffer));
+    });
+    const file = named ? handleOpen(mountOf(rootDirectory())!, handle, O_RDONLY) : <usize>-1;
+    if (!isError(file)) filePut(changetype<File>(file));
+    testCache!.shrink(u64.MAX_VALUE);
+    return !isError(file);
   });
 });
 

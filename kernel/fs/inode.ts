@@ -55,6 +55,9 @@ export class FileSystemUse {
   filesFree: u64;
 }
 
+/** In place of a time that is not known. */
+export const NO_TIME: i64 = i64.MIN_VALUE;
+
 /** Anonymous device numbers have major 0, as on Linux. */
 let nextDevice: u64 = 1;
 
@@ -64,6 +67,8 @@ export abstract class FileSystem {
   /** f_type, include/uapi/linux/magic.h. */
   magic: u64 = 0;
   readOnly: bool = false;
+  /** Whether its files have handles (file-handle.ts). */
+  hasHandles: bool = false;
 
   /** As in /proc/filesystems. */
   constructor(public name: string) {
@@ -122,6 +127,11 @@ export abstract class Inode {
   @inline
   isRegular(): bool {
     return (this.mode & S_IFMT) == S_IFREG;
+  }
+
+  /** When it was made, in nanoseconds since 1970; NO_TIME where that is not known. */
+  birthNs(): i64 {
+    return NO_TIME;
   }
 
   /** Whether its file system holds on to it as long as it has a name, also without a dentry. */

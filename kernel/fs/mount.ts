@@ -75,13 +75,25 @@ export function mountAt(point: Dentry | null, root: Inode, source: string): i32 
   return 0;
 }
 
-/** The id of the mount that a dentry is in; 0 for what is in none, as a memfd. */
-export function mountIdOf(dentry: Dentry): u32 {
+/** The mount that a dentry is in; null for what is in none, as a memfd. */
+export function mountOf(dentry: Dentry): Mount | null {
   let root = dentry;
   for (let above = root.parent; above; above = root.parent) root = above;
   let mount = firstMount;
   while (mount && mount.root != root) mount = mount.next;
+  return mount;
+}
+
+/** The id of that mount; 0 for none. */
+export function mountIdOf(dentry: Dentry): u32 {
+  const mount = mountOf(dentry);
   return mount ? mount.id : 0;
+}
+
+/** Whether a dentry is the root of a mount. */
+export function isMountRoot(dentry: Dentry): bool {
+  const mount = mountOf(dentry);
+  return mount != null && mount.root == dentry;
 }
 
 /** As `directoryAbove`, but the process' root is above itself, too: where `..` leads. */

@@ -3,6 +3,7 @@
  * pages. The fault handler asks it for one page at a time.
  */
 import { TextBuffer } from "../lib/text-buffer";
+import { PAGE_SHIFT, PAGE_SIZE, pagePut } from "../mem/page-allocator";
 
 export abstract class PageSource {
   references: i32 = 1;
@@ -29,6 +30,34 @@ export abstract class PageSource {
    * map its neighbours too.
    */
   abstract peekPage(index: u64): u64;
+
+  /** How many of the pages [first, end) are in memory. Does not sleep. */
+  countCached(first: u64, end: u64): u64 {
+    const pages = (this.size() + PAGE_SIZE - 1) >> PAGE_SHIFT;
+    let count: u64 = 0;
+    for (let index = first; index < min(end, pages); index++) {
+      const page = this.peekPage(index);
+      if (page == 0) continue;
+      pagePut(page);
+      count++;
+    }
+    return count;
+  }
+
+  /** Pages [first, end), which the file has, are needed soon: reads them. May sleep. */
+  readAhead(first: u64, end: u64): void {
+    for (let index = first; index < end; index++) {
+      const page = this.getPage(index);
+      if (page < 0) return;
+      pagePut(page);
+    }
+  }
+
+  /**
+   * Pages [first, end) are not needed soon: drops those that nobody uses and that can be read
+   * again. Does not sleep.
+   */
+  dropClean(first: u64, end: u64): void {}
 
   /** What /proc/self/maps calls memory without a file; nothing if it has no name. */
   putName(out: TextBuffer): void {}

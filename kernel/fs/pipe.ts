@@ -24,7 +24,7 @@ import { EAGAIN, EBADF, EBUSY, EINTR, EINVAL, ENOMEM, ENOTTY, EPERM, EPIPE } fro
 import { sendSignalToCurrent } from "../linux/signal";
 import { SIGPIPE } from "../linux/signal-numbers";
 import { storeUser32 } from "../linux/user-memory";
-import { allocPages, directMap, freePages } from "../mem/page-allocator";
+import { allocPages, directMap, freePages, ORDER_MAX } from "../mem/page-allocator";
 import { attempt } from "../runtime/attempt";
 import { free } from "../runtime/free";
 import { LOCK_PIPE } from "../sched/lock-order";
@@ -52,6 +52,8 @@ export const PIPE_BUF: u32 = 4096;
 const DEFAULT_CAPACITY: u32 = 65536;
 /** Linux's default of fs.pipe-max-size. */
 const CAPACITY_MAX: u32 = 1048576;
+/** The largest piece of contiguous memory that there is. */
+const RING_MAX: u32 = 4096 << ORDER_MAX;
 export const FIONREAD: u32 = 0x541b;
 const PAGE: u32 = 4096;
 
@@ -432,17 +434,19 @@ export function pipeCapacity(file: File): i32 {
 
 /**
  * Sets the capacity, rounded up to a power of two of pages (F_SETPIPE_SZ). Returns it, or -EBADF,
- * -EINVAL, -EPERM (too large), -EBUSY (more is in the pipe), -ENOMEM.
+ * -EINVAL, -EPERM (above the limit, and not `privileged`), -EBUSY (more is in the pipe), -ENOMEM.
  */
-export function pipeSetCapacity(file: File, bytes: u32): i32 {
+export function pipeSetCapacity(file: File, bytes: u32, privileged: bool = false): i32 {
   const pipe = pipeOf(file);
   if (!pipe) return -EBADF;
   if (bytes > 0x80000000) return -EINVAL;
-  if (bytes > CAPACITY_MAX) return -EPERM;
   let size = PAGE;
   while (size < bytes) size <<= 1;
+  if (size > RING_MAX) return privileged ? -ENOMEM : -EPERM;
+  if (size > pipe.capacity && size > CAPACITY_MAX && !privileged) return -EPERM;
   if (pipe.lockHeld || size < pipe.used()) return -EBUSY;
-  if (size < pipe.mask + 1) {
+  // Beyond the limit there may not be such a ring at all, which is to be known now.
+  if (size < pipe.mask + 1 || (size > CAPACITY_MAX && size != pipe.mask + 1)) {
     const error = pipe.resize(size);
     if (error != 0) return error;
   }

@@ -168,6 +168,7 @@ function fillProc(root: TmpDirectory): void {
 export function procfsCreate(): TmpDirectory {
   const tmpfs = new TmpFileSystem("proc", 0);
   tmpfs.magic = PROC_SUPER_MAGIC;
+  tmpfs.hasHandles = false;
   tmpfs.readOnly = true;
   const root = new TmpDirectory(tmpfs, 0o555);
   root.fillLater(fillProc);
@@ -191,6 +192,7 @@ function fillSys(root: TmpDirectory): void {
 export function sysfsCreate(): TmpDirectory {
   const tmpfs = new TmpFileSystem("sysfs", 0);
   tmpfs.magic = SYSFS_MAGIC;
+  tmpfs.hasHandles = false;
   tmpfs.readOnly = true;
   const root = new TmpDirectory(tmpfs, 0o555);
   root.fillLater(fillSys);

@@ -85,6 +85,18 @@ export class TmpFile extends TmpInode {
     return entryPage(entry);
   }
 
+  /** Pages of [first, end) that are in memory: own ones, and those that show from below. */
+  countCached(first: u64, end: u64): u64 {
+    const below = this.below ? this.below!.pages() : null;
+    const shown = below ? min(end, (this.belowSize + PAGE_SIZE - 1) >> 12) : 0;
+    let count: u64 = 0;
+    for (let index = first; index < shown; index++) {
+      if (this.map.entry(index) == 0) count += below!.countCached(index, index + 1);
+    }
+    for (let index = this.map.next(first); index < end; index = this.map.next(index + 1)) count++;
+    return count;
+  }
+
   /** As `peekPage`, but a hole is filled, by zeros. -ENOSPC or -ENOMEM when it can't be. */
   takePage(index: u64): i64 {
     const present = this.peekPage(index);
@@ -401,6 +413,13 @@ class TmpPages extends PageSource {
   peekPage(index: u64): u64 {
     return this.file.peekPage(index);
   }
+
+  countCached(first: u64, end: u64): u64 {
+    return this.file.countCached(first, end);
+  }
+
+  /** What there is is in memory, and holes stay holes. */
+  readAhead(first: u64, end: u64): void {}
 
   release(): void {
     inodeSourceReleased(this.file);

@@ -46,6 +46,7 @@ export class TmpFileSystem extends FileSystem {
   ) {
     super(name);
     this.magic = TMPFS_MAGIC;
+    this.hasHandles = true;
     this.nextFileSystem = fileSystems;
     fileSystems = this;
   }
@@ -81,6 +82,7 @@ export function tmpfsPageCount(): u64 {
 /** What all inodes of a tmpfs share: attributes that can be changed. */
 export abstract class TmpInode extends Inode {
   private attributes: XattrList | null = null;
+  private madeNs: i64;
 
   constructor(fileSystem: TmpFileSystem, mode: u32) {
     super(fileSystem, fileSystem.newNumber(), mode);
@@ -88,6 +90,11 @@ export abstract class TmpInode extends Inode {
     this.atimeNs = now;
     this.mtimeNs = now;
     this.ctimeNs = now;
+    this.madeNs = now;
+  }
+
+  birthNs(): i64 {
+    return this.madeNs;
   }
 
   @inline

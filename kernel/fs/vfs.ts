@@ -229,8 +229,8 @@ function openUnnamed(walk: Walk, base: Dentry, flags: u32, mode: u32): usize {
   return file;
 }
 
-/** Opens what a dentry stands for. */
-function openDentry(dentry: Dentry, flags: u32, truncate: bool): usize {
+/** Opens what a dentry stands for: a File (usize, a new reference) or -errno. May sleep. */
+export function openDentry(dentry: Dentry, flags: u32, truncate: bool): usize {
   const inode = dentry.inode!;
   if ((flags & O_DIRECTORY) != 0 && !inode.isDirectory()) return -ENOTDIR;
   if ((flags & O_PATH) != 0) {

@@ -49,6 +49,21 @@ export class HashTable {
     return next;
   }
 
+  /** Walks all nodes, in no particular order: the one after `node` (null: the first), or null. */
+  anyAfter(node: HashNode | null): HashNode | null {
+    if (this.buckets == 0) return null;
+    let bucket: u32 = 0;
+    if (node) {
+      if (node.hashNext) return node.hashNext;
+      bucket = (node.hash & this.mask) + 1;
+    }
+    for (; bucket <= this.mask; bucket++) {
+      const first = load<HashNode | null>(this.buckets + ((<usize>bucket) << 2));
+      if (first) return first;
+    }
+    return null;
+  }
+
   /** Enters a node. False when there was no memory for the very first buckets. */
   insert(node: HashNode, hash: u32): bool {
     if (this.buckets == 0 || this.count > this.mask) this.grow();

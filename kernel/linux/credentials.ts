@@ -18,6 +18,7 @@ import { PROCESS_ID } from "./task";
 
 // include/uapi/linux/capability.h
 export const CAP_CHOWN: u32 = 0;
+export const CAP_DAC_READ_SEARCH: u32 = 2;
 export const CAP_SETGID: u32 = 6;
 export const CAP_SETUID: u32 = 7;
 export const CAP_SETPCAP: u32 = 8;

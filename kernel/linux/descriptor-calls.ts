@@ -14,6 +14,7 @@ import {
 import { sealable } from "../fs/memfd";
 import { pipeCapacity, pipeSetCapacity } from "../fs/pipe";
 import { EBADF, EINVAL, EPERM } from "../lib/errno";
+import { CAP_SYS_RESOURCE, capable } from "./credentials";
 import {
   fdCloexec,
   fdClose,
@@ -169,7 +170,11 @@ export function sys_fcntl(fd: i32, command: u32, argument: u64): i64 {
       return sealed ? <i64>sealed.seals : -EINVAL;
     }
     case F_SETPIPE_SZ:
-      return pipeSetCapacity(file, <u32>min<u64>(argument, u32.MAX_VALUE));
+      return pipeSetCapacity(
+        file,
+        <u32>min<u64>(argument, u32.MAX_VALUE),
+        capable(CAP_SYS_RESOURCE),
+      );
     case F_GETPIPE_SZ:
       return pipeCapacity(file);
     default:

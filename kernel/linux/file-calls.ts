@@ -17,14 +17,12 @@ import {
   O_RDONLY,
   O_WRONLY,
 } from "../fs/file";
-import { Inode, isError } from "../fs/inode";
+import { Inode } from "../fs/inode";
 import { IN_MODIFY } from "../fs/inotify-events";
 import { IoVector } from "../fs/io-vector";
-import { PageSource } from "../fs/page-source";
 import { checkFileSize, FILE_SIZE_MAX, placeOf, RegularFile, SEEK_END } from "../fs/vfs-file";
 import { isAnyWatched } from "../fs/watch";
-import { EBADF, EFAULT, EFBIG, EINVAL, ENODEV, ENOMEM, EOPNOTSUPP, ESPIPE } from "../lib/errno";
-import { pagePut } from "../mem/page-allocator";
+import { EBADF, EFAULT, EFBIG, EINVAL, ENODEV, EOPNOTSUPP, ESPIPE } from "../lib/errno";
 import { currentThread, threadScratch } from "../sched/thread";
 import { fdFile, fdSetCloexec } from "./descriptors";
 import { loadUser } from "./user-memory";
@@ -42,8 +40,6 @@ const RWF_KNOWN: u32 = 0x1f;
 const RWF_APPEND: u32 = 0x10;
 /** fallocate(2): include/uapi/linux/falloc.h. */
 const FALLOC_FL_KEEP_SIZE: u32 = 0x01;
-/** readahead(2) reads at most this far. */
-const READAHEAD_MAX: u64 = 2 << 20;
 
 /** The file of a descriptor for reading, borrowed; null: -EBADF. */
 function readable(fd: i32): File | null {
@@ -252,30 +248,6 @@ export function sys_fsync(fd: i32): i64 {
 }
 
 export function sys_sync(): i64 {
-  return 0;
-}
-
-export function sys_fadvise64(fd: i32): i64 {
-  const file = fdFile(fd);
-  if (!file) return -EBADF;
-  return placeOf(file) ? 0 : -ESPIPE;
-}
-
-export function sys_readahead(fd: i32, offset: i64, n: u64): i64 {
-  const file = readable(fd);
-  if (!file) return -EBADF;
-  const pages = file.pageSource();
-  if (<i32>pages == -ENOMEM) return -ENOMEM;
-  if (isError(pages) || offset < 0) return -EINVAL;
-  const source = changetype<PageSource>(pages);
-  fileGet(file);
-  const end = min(<u64>offset + min(n, READAHEAD_MAX), source.size());
-  for (let at = <u64>offset; at < end; at += 4096) {
-    const page = source.getPage(at >> 12);
-    if (page < 0) break;
-    pagePut(page);
-  }
-  filePut(file);
   return 0;
 }
 

@@ -52,7 +52,7 @@ const UTIME_OMIT: i64 = 0x3ffffffe;
 const NS_PER_SECOND: i64 = 1_000_000_000;
 
 /** Walks to an existing file as the AT_* flags say: a Walk with `dentry`, or -errno. */
-function resolveAt(directory: i32, path: u64, flags: u32): usize {
+export function resolveAt(directory: i32, path: u64, flags: u32): usize {
   const result = startWalk(directory, path, flags);
   if (isError(result)) return result;
   const walk = changetype<Walk>(result);
@@ -104,7 +104,7 @@ export function sys_fstat(fd: i32, to: u64): i64 {
 }
 
 /** Whether the path at an address is empty; a text that can't be read isn't. */
-function isEmptyPath(path: u64): bool {
+export function isEmptyPath(path: u64): bool {
   const byte = heapAlloc(1);
   if (byte == 0) return false;
   const empty = loadUser(byte, path, 1) == 0 && load<u8>(byte) == 0;
@@ -119,111 +119,6 @@ export function sys_newfstatat(directory: i32, path: u64, to: u64, flags: u32): 
     return sys_fstat(directory, to);
   }
   return statAt(directory, path, to, flags);
-}
-
-/** struct statx (include/uapi/linux/stat.h), 256 bytes. */
-@unmanaged
-class Statx {
-  mask: u32;
-  blksize: u32;
-  attributes: u64;
-  nlink: u32;
-  uid: u32;
-  gid: u32;
-  mode: u16;
-  spare0: u16;
-  ino: u64;
-  size: u64;
-  blocks: u64;
-  attributesMask: u64;
-  atime: i64;
-  atimeNs: u32;
-  spare1: i32;
-  btime: i64;
-  btimeNs: u32;
-  spare2: i32;
-  ctime: i64;
-  ctimeNs: u32;
-  spare3: i32;
-  mtime: i64;
-  mtimeNs: u32;
-  spare4: i32;
-  rdevMajor: u32;
-  rdevMinor: u32;
-  devMajor: u32;
-  devMinor: u32;
-}
-if (offsetof<Statx>() != 0x90) ERROR("the used part of struct statx is 144 bytes");
-const STATX_SIZE: usize = 256;
-const STATX_BASIC_STATS: u32 = 0x7ff;
-
-function deviceMajor(device: u64): u32 {
-  return <u32>(device >> 8) & 0xfff;
-}
-
-function deviceMinor(device: u64): u32 {
-  return (<u32>device & 0xff) | (<u32>(device >> 12) & 0xfff00);
-}
-
-function fillStatx(out: Statx, stat: Stat): void {
-  memory.fill(changetype<usize>(out), 0, STATX_SIZE);
-  out.mask = STATX_BASIC_STATS;
-  out.blksize = <u32>stat.blksize;
-  out.nlink = <u32>stat.nlink;
-  out.uid = stat.uid;
-  out.gid = stat.gid;
-  out.mode = <u16>stat.mode;
-  out.ino = stat.ino;
-  out.size = stat.size;
-  out.blocks = stat.blocks;
-  out.atime = stat.atime;
-  out.atimeNs = <u32>stat.atimeNs;
-  out.ctime = stat.ctime;
-  out.ctimeNs = <u32>stat.ctimeNs;
-  out.mtime = stat.mtime;
-  out.mtimeNs = <u32>stat.mtimeNs;
-  out.rdevMajor = deviceMajor(stat.rdev);
-  out.rdevMinor = deviceMinor(stat.rdev);
-  out.devMajor = deviceMajor(stat.dev);
-  out.devMinor = deviceMinor(stat.dev);
-}
-
-/** Fills `stat` for statx: of an open file, or of a path. */
-function statForStatx(directory: i32, path: u64, flags: u32, stat: Stat): i32 {
-  if ((flags & AT_EMPTY_PATH) != 0 && directory >= 0 && isEmptyPath(path)) {
-    const file = fdFile(directory);
-    return file ? file.stat(stat) : -EBADF;
-  }
-  const result = resolveAt(directory, path, flags);
-  if (isError(result)) return <i32>result;
-  const walk = changetype<Walk>(result);
-  walk.dentry!.inode!.stat(stat);
-  endWalk(walk, 0);
-  return 0;
-}
-
-/** How fresh the answer has to be (AT_STATX_SYNC_TYPE): one of two ways, or as it comes. */
-const AT_STATX_FORCE_SYNC: u32 = 0x2000;
-const AT_STATX_DONT_SYNC: u32 = 0x4000;
-const AT_STATX_SYNC_TYPE: u32 = AT_STATX_FORCE_SYNC | AT_STATX_DONT_SYNC;
-const STATX_FLAGS: u32 = AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_STATX_SYNC_TYPE;
-/** Kept for a larger struct. */
-const STATX__RESERVED: u32 = 0x80000000;
-
-export function sys_statx(directory: i32, path: u64, flags: u32, mask: u32, to: u64): i64 {
-  if ((flags & ~STATX_FLAGS) != 0 || (mask & STATX__RESERVED) != 0) return -EINVAL;
-  if ((flags & AT_STATX_SYNC_TYPE) == AT_STATX_SYNC_TYPE) return -EINVAL;
-  const stat = attempt(new Stat());
-  if (!stat) return -ENOMEM;
-  const out = heapAlloc(STATX_SIZE);
-  let error = out == 0 ? -ENOMEM : statForStatx(directory, path, flags, stat);
-  if (error == 0) {
-    fillStatx(changetype<Statx>(out), stat);
-    error = storeUser(to, out, STATX_SIZE);
-  }
-  if (out != 0) heapFree(out);
-  free(stat);
-  return error;
 }
 
 // ---- access, readlink ---------------------------------------------------------------------------

@@ -2,9 +2,9 @@
  * The rows of the system call table that are about files: open ones, names, and what files are.
  * syscall-table.ts has the rest, and calls this one.
  */
+import { sys_cachestat, sys_fadvise64, sys_readahead, sys_sync_file_range } from "./cache-calls";
 import { sys_copy_file_range, sys_sendfile } from "./copy-calls";
 import {
-  sys_fadvise64,
   sys_fallocate,
   sys_fsync,
   sys_ftruncate,
@@ -18,12 +18,12 @@ import {
   sys_pwritev,
   sys_pwritev2,
   sys_read,
-  sys_readahead,
   sys_readv,
   sys_sync,
   sys_write,
   sys_writev,
 } from "./file-calls";
+import { sys_name_to_handle_at, sys_open_by_handle_at } from "./handle-calls";
 import {
   sys_inotify_add_watch,
   sys_inotify_init,
@@ -82,11 +82,11 @@ import {
   sys_readlinkat,
   sys_stat,
   sys_statfs,
-  sys_statx,
   sys_utime,
   sys_utimensat,
   sys_utimes,
 } from "./stat-calls";
+import { sys_statx } from "./statx-calls";
 import { row } from "./syscall-row";
 import {
   sys_fgetxattr,
@@ -121,13 +121,14 @@ export function fileRows(): void {
   row(187, "readahead", sys_readahead);
   row(217, "getdents64", sys_getdents64);
   row(221, "fadvise64", sys_fadvise64);
-  row(277, "sync_file_range", sys_fsync);
+  row(277, "sync_file_range", sys_sync_file_range);
   row(285, "fallocate", sys_fallocate);
   row(295, "preadv", sys_preadv);
   row(296, "pwritev", sys_pwritev);
   row(306, "syncfs", sys_fsync);
   row(327, "preadv2", sys_preadv2);
   row(328, "pwritev2", sys_pwritev2);
+  row(451, "cachestat", sys_cachestat);
 
   // From file to file
   row(40, "sendfile", sys_sendfile);
@@ -163,6 +164,8 @@ export function fileRows(): void {
   row(265, "linkat", sys_linkat);
   row(266, "symlinkat", sys_symlinkat);
   row(316, "renameat2", sys_renameat2);
+  row(303, "name_to_handle_at", sys_name_to_handle_at);
+  row(304, "open_by_handle_at", sys_open_by_handle_at);
   row(319, "memfd_create", sys_memfd_create);
   row(437, "openat2", sys_openat2);
 

@@ -139,6 +139,8 @@ static uint64_t request[8];
 static struct {
   const void *at;
 } request_at = {request};
+/* struct file_handle with room for any. */
+static uint32_t any_handle[34] = {128};
 
 /* Node 0, and a name for the machine. */
 static const unsigned long one_node = 1;
@@ -364,6 +366,7 @@ static const struct call calls[] = {
     {278, "vmsplice", {AT(pipe_in), IN_OF(vector), N(1), N(2)}, 0},
     {295, "preadv", {AT(file), IN_OF(vector), N(1), N(0), N(0)}, 0},
     {296, "pwritev", {AT(file), IN_OF(vector), N(1), N(0), N(0)}, 0},
+    {451, "cachestat", {AT(file), IN(16), OUT(40), N(0)}, ENOSYS},
     {326,
      "copy_file_range",
      {AT(file), OPTIONAL_BOTH_OF(offset), AT(output), OPTIONAL_BOTH_OF(offset), N(4), N(0)},
@@ -394,6 +397,8 @@ static const struct call calls[] = {
     {266, "symlinkat", {PATH, N(AT_FDCWD), PATH_AT(other_path)}, 0},
     {316, "renameat2", {N(AT_FDCWD), PATH, N(AT_FDCWD), PATH, N(0)}, 0},
     {319, "memfd_create", {PATH, N(0)}, 0},
+    {303, "name_to_handle_at", {N(AT_FDCWD), PATH, {.kind = BOTH, .value = 8}, OUT(4), N(0)}, 0},
+    {304, "open_by_handle_at", {N(AT_FDCWD), IN_OF(any_handle), N(0)}, EPERM},
     {437, "openat2", {N(AT_FDCWD), PATH, IN(24), N(24)}, 0},
     {254, "inotify_add_watch", {AT(inotify), PATH, N(2)}, 0},
 
