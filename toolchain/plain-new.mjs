@@ -29,11 +29,12 @@ export const PLAIN_NEW = [
   { name: "kernel/fs/init/", why: "boot" },
   { name: "kernel/fs/mount/mountAt", why: "boot" },
   { name: "kernel/fs/procfs/procfsCreate", why: "boot" },
-  { name: "kernel/fs/procfs/sysfsCreate", why: "boot" },
+  { name: "kernel/fs/sys/tree/sysfsCreate", why: "boot" },
   // Trees that are made when somebody first looks: heapHasRoom has said that there is memory.
   { name: "kernel/fs/procfs/add", why: "heapHasRoom" },
   { name: "kernel/fs/procfs/fill", why: "heapHasRoom" },
   { name: "kernel/fs/procfs/subdirectory", why: "heapHasRoom" },
+  { name: "kernel/fs/sys/tree/fill", why: "heapHasRoom" },
   // The network is brought up while booting.
   { name: "kernel/net/init/startDhcp", why: "boot" },
   { name: "kernel/net/interface/interfaceAdd", why: "boot" },

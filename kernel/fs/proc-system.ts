@@ -73,6 +73,19 @@ function putModelName(out: TextBuffer): void {
   }
 }
 
+/** What CPUID tells of physical and virtual addresses; where it does not, nothing. */
+function putAddressSizes(out: TextBuffer): void {
+  cpuid(0x80000000, 0, REGISTERS);
+  if (load<u32>(REGISTERS) < 0x80000008) return;
+  cpuid(0x80000008, 0, REGISTERS);
+  const sizes = load<u32>(REGISTERS);
+  out
+    .put("address sizes\t: ")
+    .decimal(sizes & 0xff)
+    .put(" bits physical, ");
+  out.decimal((sizes >> 8) & 0xff).put(" bits virtual\n");
+}
+
 export function procCpuinfo(out: TextBuffer, subject: u32): void {
   const count = processInfo().cpuCount();
   for (let cpu: u32 = 0; cpu < count; cpu++) {
@@ -94,9 +107,16 @@ export function procCpuinfo(out: TextBuffer, subject: u32): void {
     out.put("\nstepping\t: ").decimal(signature & 15);
     out.put("\nphysical id\t: 0\nsiblings\t: ").decimal(count);
     out.put("\ncore id\t\t: ").decimal(cpu).put("\ncpu cores\t: ").decimal(count);
-    out.put("\napicid\t\t: ").decimal(cpu).put("\nfpu\t\t: yes\nflags\t\t:");
+    out
+      .put("\napicid\t\t: ")
+      .decimal(cpu)
+      .put("\nfpu\t\t: yes\nfpu_exception\t: yes\ncpuid level\t: ");
+    cpuid(0, 0, REGISTERS);
+    out.decimal(load<u32>(REGISTERS)).put("\nwp\t\t: yes\nflags\t\t:");
     putAllFeatures(out);
-    out.put("\nclflush size\t: 64\ncache_alignment\t: 64\n\n");
+    out.put("\nclflush size\t: 64\ncache_alignment\t: 64\n");
+    putAddressSizes(out);
+    out.put("power management:\n\n");
   }
 }
 
@@ -125,22 +145,6 @@ export function procVersion(out: TextBuffer, subject: u32): void {
 
 export function procFilesystems(out: TextBuffer, subject: u32): void {
   out.put("nodev\tsysfs\nnodev\ttmpfs\nnodev\tproc\nnodev\tdevtmpfs\nnodev\toverlay\n\terofs\n");
-}
-
-/** The list of CPUs, as in /sys/devices/system/cpu/online. */
-export function sysCpuList(out: TextBuffer, subject: u32): void {
-  const count = processInfo().cpuCount();
-  out.byte(48);
-  if (count > 1) out.byte(45).decimal(count - 1);
-  out.put("\n");
-}
-
-/**
- * Large pages are used wherever they fit. But servers (Redis) warn of "always", because of what
- * forking does to latency on Linux then, and here nothing forks.
- */
-export function sysHugepages(out: TextBuffer, subject: u32): void {
-  out.put("always [madvise] never\n");
 }
 
 export function procEmpty(out: TextBuffer, subject: u32): void {}

@@ -1,6 +1,6 @@
 /**
- * /proc and /sys: what runtimes read there at start, and what tells about the program. A read-only
- * tmpfs tree, built when somebody first looks; the texts are written when they are read
+ * /proc: what runtimes read there at start, and what tells about the program. A read-only tmpfs
+ * tree, built when somebody first looks; the texts are written when they are read
  * (fs/proc/…, proc-system.ts, proc-process.ts).
  *
  * There is one process, so /proc/<pid> is one directory of the tree (proc/process-directory.ts),
@@ -13,7 +13,7 @@ import { VERIFY } from "../lib/verify";
 import * as machine from "./proc/machine";
 import { procBuddyinfo, procMeminfo, procVmstat, procZoneinfo } from "./proc/memory-use";
 import { ProcessDirectory } from "./proc/process-directory";
-import { addSettings, procNumber } from "./proc/settings";
+import { addSettings } from "./proc/settings";
 import { procAllocInfo } from "./proc-fail-nth";
 import { Generator, NameServersText, ProcLink, ProcText, Taker } from "./proc-node";
 import * as system from "./proc-system";
@@ -23,7 +23,6 @@ import { TmpDirectory } from "./tmpfs";
 import { TmpFileSystem } from "./tmpfs-inode";
 
 const PROC_SUPER_MAGIC: u64 = 0x9fa0;
-const SYSFS_MAGIC: u64 = 0x62656572;
 const SLASH = 47;
 
 /** The directory named by characters [start, end) of a path in `parent`, made if need be. */
@@ -59,10 +58,6 @@ export function addText(
   }
   const text = new ProcText(tmpfs, tmpfs.newNumber(), permissions, generator, subject, taker);
   directory.attachPart(path, start, path.length, text);
-}
-
-function addNumber(root: TmpDirectory, path: string, value: u32): void {
-  addText(root, path, 0o444, procNumber, value);
 }
 
 function selfText(out: TextBuffer, subject: u32): void {
@@ -136,7 +131,8 @@ function fillProcNet(net: TmpDirectory): void {
   networkFiller(net);
 }
 
-function fillClassNet(net: TmpDirectory): void {
+/** Fills /sys/class/net. */
+export function fillClassNet(net: TmpDirectory): void {
   interfacesFiller(net);
 }
 
@@ -172,29 +168,5 @@ export function procfsCreate(): TmpDirectory {
   tmpfs.readOnly = true;
   const root = new TmpDirectory(tmpfs, 0o555);
   root.fillLater(fillProc);
-  return root;
-}
-
-function fillSys(root: TmpDirectory): void {
-  const classes = subdirectory(root, "class", 0, 5);
-  subdirectory(classes, "net", 0, 3).fillLater(fillClassNet);
-  addText(root, "devices/system/cpu/online", 0o444, system.sysCpuList);
-  addText(root, "devices/system/cpu/possible", 0o444, system.sysCpuList);
-  addText(root, "devices/system/cpu/present", 0o444, system.sysCpuList);
-  addNumber(root, "devices/system/node/online", 0);
-  addText(root, "kernel/mm/transparent_hugepage/enabled", 0o644, system.sysHugepages);
-  addText(root, "kernel/mm/transparent_hugepage/defrag", 0o644, system.sysHugepages);
-  addNumber(root, "kernel/mm/transparent_hugepage/hpage_pmd_size", 2097152);
-  addNumber(root, "kernel/mm/transparent_hugepage/use_zero_page", 0);
-}
-
-/** Makes the tree of /sys; returns its root directory. */
-export function sysfsCreate(): TmpDirectory {
-  const tmpfs = new TmpFileSystem("sysfs", 0);
-  tmpfs.magic = SYSFS_MAGIC;
-  tmpfs.hasHandles = false;
-  tmpfs.readOnly = true;
-  const root = new TmpDirectory(tmpfs, 0o555);
-  root.fillLater(fillSys);
   return root;
 }

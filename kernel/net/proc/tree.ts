@@ -19,6 +19,40 @@ import { fillNetSettings } from "./settings";
 const IPV4: u32 = 0;
 const IPV6: u32 = 1;
 
+/** An interface has come up once, and stays. */
+const ONE_CHANGE: StaticArray<string> = ["carrier_changes", "carrier_up_count"];
+/** What an interface does not do, and what virtual wires do not suffer from. */
+const ZEROS: StaticArray<string> = [
+  "addr_assign_type",
+  "carrier_down_count",
+  "dev_port",
+  "dormant",
+  "gro_flush_timeout",
+  "link_mode",
+  "netdev_group",
+  "proto_down",
+  "testing",
+  "statistics/collisions",
+  "statistics/multicast",
+  "statistics/rx_compressed",
+  "statistics/rx_crc_errors",
+  "statistics/rx_errors",
+  "statistics/rx_fifo_errors",
+  "statistics/rx_frame_errors",
+  "statistics/rx_length_errors",
+  "statistics/rx_missed_errors",
+  "statistics/rx_nohandler",
+  "statistics/rx_over_errors",
+  "statistics/tx_aborted_errors",
+  "statistics/tx_carrier_errors",
+  "statistics/tx_compressed",
+  "statistics/tx_dropped",
+  "statistics/tx_errors",
+  "statistics/tx_fifo_errors",
+  "statistics/tx_heartbeat_errors",
+  "statistics/tx_window_errors",
+];
+
 /** Fills the directory net of a process. */
 function fillProcNet(net: TmpDirectory): void {
   addText(net, "dev", 0o444, interfaces.procDev);
@@ -61,22 +95,18 @@ function fillInterface(net: TmpDirectory, name: string, index: u32): void {
   addText(at, "speed", 0o444, interfaces.sysSpeed, index);
   addText(at, "duplex", 0o444, interfaces.sysDuplex, index);
   addText(at, "uevent", 0o644, interfaces.sysUevent, index);
-  addText(at, "carrier", 0o644, interfaces.sysCarrier, index);
-  addText(at, "carrier_changes", 0o444, procNumber, 1);
+  addText(at, "ifalias", 0o444, procEmpty, 0);
+  addText(at, "carrier", 0o444, procNumber, 1);
   addText(at, "addr_len", 0o444, procNumber, 6);
-  addText(at, "dormant", 0o444, procNumber, 0);
-  addText(at, "link_mode", 0o444, procNumber, 0);
-  addText(at, "ifalias", 0o644, procEmpty, 0);
+  for (let i = 0; i < ONE_CHANGE.length; i++) {
+    addText(at, ONE_CHANGE[i], 0o444, procNumber, 1);
+  }
+  for (let i = 0; i < ZEROS.length; i++) addText(at, ZEROS[i], 0o444, procNumber, 0);
   addText(at, "statistics/rx_bytes", 0o444, interfaces.sysRxBytes, index);
   addText(at, "statistics/tx_bytes", 0o444, interfaces.sysTxBytes, index);
   addText(at, "statistics/rx_packets", 0o444, interfaces.sysRxPackets, index);
   addText(at, "statistics/tx_packets", 0o444, interfaces.sysTxPackets, index);
   addText(at, "statistics/rx_dropped", 0o444, interfaces.sysRxDropped, index);
-  addText(at, "statistics/tx_dropped", 0o444, procNumber, 0);
-  addText(at, "statistics/rx_errors", 0o444, procNumber, 0);
-  addText(at, "statistics/tx_errors", 0o444, procNumber, 0);
-  addText(at, "statistics/multicast", 0o444, procNumber, 0);
-  addText(at, "statistics/collisions", 0o444, procNumber, 0);
 }
 
 export function netProcInit(): void {
