@@ -5,11 +5,13 @@
  *
  * Enforced, each where the resource is taken: NOFILE (descriptors.ts), SIGPENDING
  * (signal-queue.ts), CPU (cpu-limit.ts), FSIZE (fs/vfs-file.ts). Kept and told, without effect:
- * STACK (the stack is mapped whole at the start), CORE (there are no core files), RSS and LOCKS
- * (nor are they on Linux), NPROC (root is exempt, and there are no other processes), RTTIME.
+ * STACK (the first stack is mapped whole at the start; others grow up to it), CORE (there are no
+ * core files), RSS and LOCKS (nor are they on Linux), NPROC (root is exempt, and there are no other
+ * processes), RTTIME.
  */
 import { setFileSizeLimit } from "../fs/vfs-file";
 import { EFAULT, EINVAL, EPERM, ESRCH } from "../lib/errno";
+import { setGrowthLimits } from "../mem/stack-growth";
 import { threadScratch } from "../sched/thread";
 import { cpuLimitChanged } from "./cpu-limit";
 import { FD_CAPACITY_MAX, fdLimit, fdSetLimit } from "./descriptors";
@@ -94,6 +96,9 @@ export function sys_setrlimit(resource: u32, from: u64): i64 {
   }
   setLimit(resource, soft, hard);
   if (resource == RLIMIT_FSIZE) setFileSizeLimit(soft);
+  if (resource == RLIMIT_STACK || resource == RLIMIT_AS) {
+    setGrowthLimits(resourceLimit(RLIMIT_STACK), resourceLimit(RLIMIT_AS));
+  }
   if (resource == RLIMIT_CPU) cpuLimitChanged(soft, hard);
   return 0;
 }

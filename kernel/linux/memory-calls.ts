@@ -2,7 +2,7 @@
  * System calls on memory: mmap(2), munmap(2), mprotect(2), brk(2). The others are in mremap.ts,
  * memory-advice.ts, memory-lock.ts and memory-policy.ts.
  *
- * MAP_GROWSDOWN is taken, and the area does not grow. MAP_HUGETLB finds no large pages reserved.
+ * MAP_HUGETLB finds no large pages reserved.
  */
 
 import { File, O_ACCMODE, O_RDONLY, O_RDWR } from "../fs/file";
@@ -24,6 +24,7 @@ import {
 import {
   addressSpacePages,
   findFree,
+  growingFlag,
   isFree,
   MAP_END,
   MAP_LOW,
@@ -36,6 +37,7 @@ import { PAGE_SHIFT, PAGE_SIZE, totalPageCount } from "../mem/page-allocator";
 import {
   PROT_READ,
   PROT_WRITE,
+  VMA_GROWS_DOWN,
   VMA_HEAP,
   VMA_LOCKED,
   VMA_MAY_WRITE,
@@ -56,6 +58,7 @@ const MAP_TYPE: u64 = 0x0f;
 const MAP_FIXED: u64 = 0x10;
 const MAP_ANONYMOUS: u64 = 0x20;
 const MAP_32BIT: u64 = 0x40;
+const MAP_GROWSDOWN: u64 = 0x100;
 const MAP_LOCKED: u64 = 0x2000;
 const MAP_NORESERVE: u64 = 0x4000;
 const MAP_POPULATE: u64 = 0x8000;
@@ -67,8 +70,10 @@ const MAP_KNOWN: u64 = 0x7f9f3;
 const LOW_START: u64 = 0x40000000;
 const LOW_END: u64 = 0x80000000;
 const PROT_ALL: u64 = 7;
-/** PROT_GROWSDOWN and PROT_GROWSUP: each is accepted and means nothing here, not both. */
-const PROT_IGNORED: u64 = 0x03000000;
+/** For mprotect(2): the whole area downwards, if it grows down, or upwards. */
+const PROT_GROWSDOWN: u64 = 0x01000000;
+const PROT_GROWSUP: u64 = 0x02000000;
+const PROT_GROWS: u64 = PROT_GROWSDOWN | PROT_GROWSUP;
 
 /**
  * Private memory up to this size can be mapped on a machine that has less: Go maps its heap in
@@ -150,7 +155,7 @@ export function sys_mmap(
   const type = flags & MAP_TYPE;
   if (length == 0 || !isAligned(offset)) return -EINVAL;
   if (bytes == 0 || bytes > MAP_END) return -ENOMEM;
-  if ((protection & ~(PROT_ALL | PROT_IGNORED)) != 0) return -EINVAL;
+  if ((protection & ~(PROT_ALL | PROT_GROWS)) != 0) return -EINVAL;
   if (type != MAP_PRIVATE && type != MAP_SHARED && type != MAP_SHARED_VALIDATE) return -EINVAL;
   if ((flags & MAP_HUGETLB) != 0) return -ENOMEM;
   if (offset + bytes < offset) return -EOVERFLOW;
@@ -178,7 +183,9 @@ export function sys_mmap(
     // Without fork nobody else can see it: it is as good as private, but that it survives
     // MADV_DONTNEED.
     areaFlags |= VMA_SHARED;
+    if ((flags & MAP_GROWSDOWN) != 0) return -EINVAL;
   }
+  if ((flags & MAP_GROWSDOWN) != 0) areaFlags |= growingFlag();
   if (!source && isOvercommit(rights, flags, bytes)) {
     return -ENOMEM;
   }
@@ -239,12 +246,23 @@ export function sys_munmap(address: u64, length: u64): i64 {
 }
 
 export function sys_mprotect(address: u64, length: u64, protection: u64): i64 {
-  if (!isAligned(address) || (protection & ~(PROT_ALL | PROT_IGNORED)) != 0) return -EINVAL;
-  if ((protection & PROT_IGNORED) == PROT_IGNORED) return -EINVAL;
+  if (!isAligned(address) || (protection & ~(PROT_ALL | PROT_GROWS)) != 0) return -EINVAL;
+  if ((protection & PROT_GROWS) == PROT_GROWS) return -EINVAL;
   if (length == 0) return 0;
   const bytes = pagesOf(length);
   if (bytes == 0 || !validRange(address, bytes)) return -ENOMEM;
-  return protectRegion(address, bytes, <u32>(protection & PROT_ALL));
+  if ((protection & PROT_GROWS) != 0) return protectGrowing(address, bytes, protection);
+  return protectRegion(address, bytes, <u32>protection);
+}
+
+/** As Linux: from the beginning of the first area in the range, which has to be one that grows. */
+function protectGrowing(address: u64, bytes: u64, protection: u64): i64 {
+  const area = vmaFirstFrom(address);
+  const end = address + bytes;
+  if (!area || area.start >= end) return -ENOMEM;
+  // There are none that grow up.
+  if ((protection & PROT_GROWSUP) != 0 || (area.flags & VMA_GROWS_DOWN) == 0) return -EINVAL;
+  return protectRegion(area.start, end - area.start, <u32>(protection & PROT_ALL));
 }
 
 export function sys_brk(wanted: u64): i64 {

@@ -19,6 +19,7 @@ import { PAGE_SHIFT, PAGE_SIZE } from "./page-allocator";
 import { movePages, protectPages, splitEdges, unmapPages } from "./user-pages";
 import {
   PROT_WRITE,
+  VMA_GROWS_DOWN,
   VMA_MAY_WRITE,
   VMA_SHARED,
   Vma,
@@ -76,10 +77,40 @@ function contentsPut(area: Vma): void {
   if (file) filePut(file);
 }
 
+/** Linux's stack_guard_gap: what stays free below an area that grows down. */
+export const STACK_GUARD_GAP: u64 = 256 << PAGE_SHIFT;
+
+/** There is, or was, an area that grows down (mem/stack-growth.ts). */
+let hasGrowing = false;
+
+/** The VMA_* flag of such an area. */
+export function growingFlag(): u32 {
+  hasGrowing = true;
+  return VMA_GROWS_DOWN;
+}
+
 /** A free range of `bytes`, as high as possible; 0 when there is none. */
 export function findFree(bytes: u64): u64 {
-  const found = vmaFindGap(bytes, MAP_LOW, mapTop);
-  return found != 0 ? found : vmaFindGap(bytes, MAP_LOW, MAP_END);
+  const found = findBelow(bytes, mapTop);
+  return found != 0 ? found : findBelow(bytes, MAP_END);
+}
+
+function findBelow(bytes: u64, high: u64): u64 {
+  const found = vmaFindGap(bytes, MAP_LOW, high);
+  return hasGrowing ? awayFromStacks(found, bytes) : found;
+}
+
+/** The range, or the next one further down that keeps its distance from what grows towards it. */
+function awayFromStacks(found: u64, bytes: u64): u64 {
+  let at = found;
+  while (at != 0) {
+    const above = vmaFirstFrom(at + bytes);
+    if (!above || (above.flags & VMA_GROWS_DOWN) == 0) break;
+    if (above.start - (at + bytes) >= STACK_GUARD_GAP) break;
+    const high = above.start - min(above.start, STACK_GUARD_GAP);
+    at = vmaFindGap(bytes, MAP_LOW, high);
+  }
+  return at;
 }
 
 /** Whether [address, address + bytes) is free. */
@@ -346,6 +377,16 @@ export function growArea(area: Vma, bytes: u64): void {
   vmaInsert(area);
   mappedPages += bytes >> PAGE_SHIFT;
   join(area);
+}
+
+/** Extends an area at its beginning, down to `start`; what is between is free. */
+export function growAreaDown(area: Vma, start: u64): void {
+  const pages = (area.start - start) >> PAGE_SHIFT;
+  vmaRemove(area);
+  area.start = start;
+  if (area.source) area.pageOffset -= pages;
+  vmaInsert(area);
+  mappedPages += pages;
 }
 
 /**

@@ -32,6 +32,7 @@ import {
   pagePut,
   splitPages,
 } from "./page-allocator";
+import { growStack } from "./stack-growth";
 import { entryFlags, entryOf, mapLarge, mapPage, residentAdd } from "./user-pages";
 import {
   PROT_EXEC,
@@ -74,8 +75,11 @@ export let faultCount: u64 = 0;
 /** Resolves a fault of the access `error` (trap-frame.ts) at an address of the lower half. */
 export function handleFault(address: u64, error: u64): i32 {
   faultCount++;
-  const area = vmaFind(address);
-  if (!area) return FAULT_UNMAPPED;
+  let area = vmaFind(address);
+  if (!area) {
+    area = growStack(address);
+    if (!area) return FAULT_UNMAPPED;
+  }
   if (!allowed(area, error)) return FAULT_ACCESS;
   const page = address & ~(PAGE_SIZE - 1);
   if ((error & FAULT_PRESENT) != 0) return copyOnWrite(area, page, error);

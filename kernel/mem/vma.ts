@@ -32,6 +32,8 @@ export const VMA_STACK: u32 = 16;
 export const VMA_HEAP: u32 = 32;
 /** mlock(2): its pages stay. */
 export const VMA_LOCKED: u32 = 64;
+/** MAP_GROWSDOWN: see mem/stack-growth.ts. */
+export const VMA_GROWS_DOWN: u32 = 128;
 
 @unmanaged
 export class Vma {

@@ -13,6 +13,7 @@ import {
   PROT_EXEC,
   PROT_READ,
   PROT_WRITE,
+  VMA_GROWS_DOWN,
   VMA_HEAP,
   VMA_LARGE,
   VMA_LOCKED,
@@ -140,6 +141,7 @@ function putFlags(out: TextBuffer, area: Vma): void {
   if ((area.flags & VMA_MAY_WRITE) != 0) out.put("mw ");
   out.put("me ");
   if (isShared) out.put("ms ");
+  if ((area.flags & VMA_GROWS_DOWN) != 0) out.put("gd ");
   if ((area.flags & VMA_LOCKED) != 0) out.put("lo ");
   if ((area.flags & VMA_LARGE) != 0) out.put("hg ");
   if ((area.flags & VMA_SMALL) != 0) out.put("nh ");
