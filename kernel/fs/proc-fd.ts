@@ -8,11 +8,12 @@ import { TextBuffer } from "../lib/text-buffer";
 import { attempt } from "../runtime/attempt";
 import { free } from "../runtime/free";
 import { heapAlloc, heapFree } from "../runtime/heap";
-import { Dentry } from "./dentry";
+import { Dentry, dentryPut } from "./dentry";
 import { DIRECTORY_START, DirectorySink, DT_LNK } from "./directory-sink";
 import { File } from "./file";
 import { FileSystem, Inode, resultOf } from "./inode";
 import { dentryPath, PATH_MAX, rootDirectory } from "./mount";
+import { targetCreate } from "./proc/fd-target";
 import { ProcLink } from "./proc-node";
 import { processInfo } from "./process-info";
 import { S_IFDIR, S_IFIFO, S_IFMT, S_IFSOCK, Stat } from "./stat";
@@ -64,6 +65,9 @@ function fdText(out: TextBuffer, descriptor: u32): void {
 }
 
 class FdLink extends ProcLink {
+  /** Where it leads when the file has no place; owned, made when somebody follows the link. */
+  private target: Dentry | null = null;
+
   constructor(
     fileSystem: FileSystem,
     private descriptor: u32,
@@ -75,7 +79,15 @@ class FdLink extends ProcLink {
     const file = processInfo().file(this.descriptor);
     if (!file) return null;
     const place = placeOf(file);
-    return place ? place.dentry : null;
+    if (place) return place.dentry;
+    if (!this.target) this.target = targetCreate(file);
+    return this.target;
+  }
+
+  destroy(): void {
+    const target = this.target;
+    if (target) dentryPut(target);
+    super.destroy();
   }
 }
 

@@ -7,9 +7,11 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 static char text[1 << 20];
@@ -215,9 +217,55 @@ static void test_threads(void) {
   CHECK_EQ("and there", bad, 0);
 }
 
+static int reopen(int fd, int flags) {
+  char path[64];
+  snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+  return open(path, flags);
+}
+
+static void test_reopening(void) {
+  struct stat st, other;
+  char path[64], bytes[4] = "";
+  int sockets[2] = {socket(AF_UNIX, SOCK_STREAM, 0), socket(AF_INET, SOCK_STREAM, 0)};
+  for (int i = 0; i < 2; i++) {
+    CHECK_ERR("a socket can't be opened", reopen(sockets[i], O_RDWR), ENXIO);
+    snprintf(path, sizeof path, "/proc/self/fd/%d", sockets[i]);
+    CHECK("but looked at", stat(path, &st) == 0 && S_ISSOCK(st.st_mode) &&
+                               fstat(sockets[i], &other) == 0 && st.st_ino == other.st_ino);
+    CHECK_EQ("and found", access(path, F_OK), 0);
+    int place = reopen(sockets[i], O_PATH);
+    CHECK("also by O_PATH", place >= 0 && fstat(place, &st) == 0 && S_ISSOCK(st.st_mode));
+    close(place);
+    close(sockets[i]);
+    CHECK("when closed it is gone", access(path, F_OK) != 0 && errno == ENOENT);
+  }
+  int event = eventfd(0, 0), ends[2];
+  CHECK_ERR("an eventfd can't be opened", reopen(event, O_RDWR), ENXIO);
+  CHECK_EQ("pipe", pipe(ends), 0);
+  snprintf(path, sizeof path, "/proc/self/fd/%d", ends[0]);
+  CHECK("is one", stat(path, &st) == 0 && S_ISFIFO(st.st_mode));
+  CHECK_ERR("not a directory", open(strcat(path, "/x"), O_RDONLY), ENOTDIR);
+  close(event);
+  close(ends[0]);
+  close(ends[1]);
+  const char *file = scratch("reopened");
+  int fd = open(file, O_RDWR | O_CREAT, 0600);
+  REQUIRE("a deleted file", fd >= 0 && write(fd, "abc", 3) == 3 && unlink(file) == 0);
+  int again = reopen(fd, O_RDONLY);
+  CHECK("can be opened anew", again >= 0 && read(again, bytes, 3) == 3 && !memcmp(bytes, "abc", 3));
+  snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+  char link[256];
+  ssize_t n = readlink(path, link, sizeof link - 1);
+  link[n < 0 ? 0 : n] = 0;
+  CHECK("and is shown as deleted", n > 10 && !strcmp(link + n - 10, " (deleted)"));
+  close(fd);
+  close(again);
+}
+
 static const struct group groups[] = {
     {"smaps", test_smaps},           {"pagemap", test_pagemap}, {"namespaces", test_namespaces},
     {"accounting", test_accounting}, {"written", test_written}, {"threads", test_threads},
+    {"reopening", test_reopening},
 };
 
 int main(int argc, char **argv) { return check_main(argc, argv, groups, COUNT(groups)); }
