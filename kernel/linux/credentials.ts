@@ -22,6 +22,7 @@ export const CAP_DAC_READ_SEARCH: u32 = 2;
 export const CAP_SETGID: u32 = 6;
 export const CAP_SETUID: u32 = 7;
 export const CAP_SETPCAP: u32 = 8;
+export const CAP_NET_RAW: u32 = 13;
 export const CAP_IPC_LOCK: u32 = 14;
 export const CAP_IPC_OWNER: u32 = 15;
 export const CAP_SYS_ADMIN: u32 = 21;

@@ -7,15 +7,27 @@
  */
 import { filePut, O_NONBLOCK } from "../fs/file";
 import { isError } from "../fs/inode";
-import { EAFNOSUPPORT, EBADF, EFAULT, EINVAL, ENOMEM, ENOTSOCK, EOPNOTSUPP } from "../lib/errno";
+import {
+  EAFNOSUPPORT,
+  EBADF,
+  EFAULT,
+  EINVAL,
+  ENOMEM,
+  ENOTSOCK,
+  EOPNOTSUPP,
+  EPERM,
+} from "../lib/errno";
 import { addressCreate, addressLoad, addressStore } from "../net/socket/address";
 import {
   AF_INET,
   AF_INET6,
+  AF_NETLINK,
+  AF_PACKET,
   AF_UNIX,
   SHUT_RDWR,
   SOCK_CLOEXEC,
   SOCK_NONBLOCK,
+  SOCK_RAW,
   SOCK_TYPE_MASK,
 } from "../net/socket/constants";
 import { socketCreate } from "../net/socket/create";
@@ -25,6 +37,7 @@ import { unixPair } from "../net/socket/unix-peer";
 import { UnixSocket } from "../net/socket/unix-socket";
 import { attempt } from "../runtime/attempt";
 import { free } from "../runtime/free";
+import { CAP_NET_RAW, capable } from "./credentials";
 import { fdClose, fdFile, fdInstall } from "./descriptors";
 import { storeUser32 } from "./user-memory";
 
@@ -59,7 +72,11 @@ function install(socket: Socket, flags: u32): i64 {
 
 export function sys_socket(domain: u32, type: u32, protocol: u32): i64 {
   if ((type & ~(SOCK_TYPE_MASK | FLAGS)) != 0) return -EINVAL;
-  const socket = socketCreate(domain, type & SOCK_TYPE_MASK, protocol);
+  const kind = type & SOCK_TYPE_MASK;
+  const isRaw =
+    domain == AF_PACKET || (kind == SOCK_RAW && domain != AF_UNIX && domain != AF_NETLINK);
+  if (isRaw && !capable(CAP_NET_RAW)) return -EPERM;
+  const socket = socketCreate(domain, kind, protocol);
   return isError(socket) ? <i32>socket : install(changetype<Socket>(socket), type);
 }
 

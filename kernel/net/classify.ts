@@ -5,11 +5,11 @@
  *     classify(packet, from)      true: taken. False: untouched, for the slow path (ethernetInput and up)
  *
  * Usual is: an Ethernet frame for this host alone, IPv4 without options and not a fragment, a right
- * IP header, from a host's address to that of the interface, TCP, the tuple of a connection, and
- * memory to keep it. The slow path takes the rest (ARP, ICMP, UDP, fragments, a SYN for a listener,
- * TIME_WAIT, what nobody expects) and decides by itself: this file only ever says sooner what it
- * would have said. The same thread runs it; with more CPUs a slow-path thread of the CPU whose ring
- * it is would.
+ * IP header, from a host's address to that of the interface, which nobody watches (tap.ts), TCP,
+ * the tuple of a connection, and memory to keep it. The slow path takes the rest (ARP, ICMP, UDP,
+ * fragments, a SYN for a listener, TIME_WAIT, what nobody expects) and decides by itself: this file
+ * only ever says sooner what it would have said. The same thread runs it; with more CPUs a
+ * slow-path thread of the CPU whose ring it is would.
  *
  * TCP's header and checksum are the consumer's (connectionInput), on its CPU, where the packet is
  * going to be read anyway. A damaged port may put a segment on a wrong channel, where its checksum
@@ -73,7 +73,8 @@ export function classify(packet: Packet, from: Interface): bool {
   const header = frame + ETHERNET_HEADER;
   const local = ipv4Destination(header);
   const remote = ipv4Source(header);
-  if (local != from.address || remote >= MULTICAST_FIRST || isLoopbackAddress(remote)) return false;
+  if (local != from.usualAddress || remote >= MULTICAST_FIRST || isLoopbackAddress(remote))
+    return false;
   if (!ipv4ChecksumIsValid(header) || packetsAreShort()) return false;
   const endpoint = tableFind(local, remote, headerPorts(frame + HEADERS));
   if (!endpoint || endpoint.isTimeWait()) return false;

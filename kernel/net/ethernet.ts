@@ -11,6 +11,7 @@ import { Interface } from "./interface";
 import { ipv4Input } from "./ipv4";
 import { PACKET_BROADCAST, Packet, packetFree } from "./packet";
 import { netStats } from "./stats";
+import { tapInput, tapOutput } from "./tap";
 import { frameWaits } from "./unrest";
 import {
   ETHERNET_HEADER,
@@ -45,6 +46,8 @@ export function ethernetInput(packet: Packet): void {
 /** What is not for a connection's channel: see classify.ts. */
 function slowInput(packet: Packet): void {
   const frame = packet.data;
+  const from = receiving!;
+  if (from.watchers != 0) tapInput(packet, from);
   if (packet.length < ETHERNET_HEADER) {
     netStats.malformed++;
     packetFree(packet);
@@ -52,7 +55,6 @@ function slowInput(packet: Packet): void {
   }
   if (ethernetToGroup(frame)) packet.flags |= PACKET_BROADCAST;
   const type = ethernetType(frame);
-  const from = receiving!;
   if (type == ETHERTYPE_IPV4) {
     packet.pull(ETHERNET_HEADER);
     ipv4Input(packet, from);
@@ -73,6 +75,7 @@ function slowInput(packet: Packet): void {
 export function ethernetTransmit(packet: Packet, via: Interface): i32 {
   netStats.framesOut++;
   netStats.bytesOut += packet.length;
+  if (via.watchers != 0) tapOutput(packet, via);
   frameWaits();
   return via.device!.transmit(packet);
 }

@@ -27,6 +27,10 @@ export class Interface {
   mask: u32 = 0;
   gateway: u32 = 0;
   broadcast: u32 = 0;
+  /** Who wants to see all that comes and goes (raw.ts, tap.ts). */
+  watchers: u32 = 0;
+  /** `address`, for whom the usual packet may be (classify.ts); 0 while somebody watches. */
+  usualAddress: u32 = 0;
 }
 
 /** Who hears that an interface's address changes. */
@@ -84,11 +88,31 @@ export function interfaceSetAddress(
   const told = listener;
   if (told && target.address != 0 && target.address != address) told.addressGoes(target);
   target.address = address;
+  target.usualAddress = target.watchers == 0 ? address : 0;
   target.mask = prefix == 0 ? 0 : 0xffff_ffff << (32 - prefix);
   target.gateway = gateway;
   target.broadcast = address == 0 || prefix > 30 ? 0 : address | ~target.mask;
   routesChanged();
   if (told && address != 0) told.addressCame(target);
+}
+
+/** Somebody watches the interface of an index, or (0) all of them. */
+export function interfacesWatch(index: i32): void {
+  for (let i = 0; i < count; i++) {
+    const via = interfaces[i]!;
+    if (index != 0 && via.index != index) continue;
+    via.watchers++;
+    via.usualAddress = 0;
+  }
+}
+
+/** The end of `interfacesWatch`. Interfaces are not added meanwhile: that is done at boot. */
+export function interfacesUnwatch(index: i32): void {
+  for (let i = 0; i < count; i++) {
+    const via = interfaces[i]!;
+    if (index != 0 && via.index != index) continue;
+    if (--via.watchers == 0) via.usualAddress = via.address;
+  }
 }
 
 /**

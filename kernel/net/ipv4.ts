@@ -19,7 +19,7 @@ import { EMSGSIZE, ENETUNREACH, ENOBUFS } from "../lib/errno";
 import { checksumAdd, checksumFinish } from "./checksum";
 import { ethernetOutput, ethernetTransmit } from "./ethernet";
 import { fragmentInput } from "./fragments";
-import { Interface, isBroadcastAddress, isLocalAddress } from "./interface";
+import { Interface, isBroadcastAddress, isLocalAddress, loopback } from "./interface";
 import { neighbourOutput } from "./neighbour";
 import {
   PACKET_BROADCAST,
@@ -32,6 +32,7 @@ import {
 } from "./packet";
 import { ROUTE_LOCAL, ROUTE_RESOLVED, Route, routeTo } from "./route";
 import { netStats } from "./stats";
+import { tapLoopback } from "./tap";
 import { transportInput } from "./transport";
 import { ETHERNET_HEADER, ETHERTYPE_IPV4, MAC_BROADCAST } from "./wire/ethernet";
 import {
@@ -245,6 +246,30 @@ function fragmentOutput(packet: Packet, route: Route): i32 {
   return result;
 }
 
+/**
+ * Takes a packet that starts with an IP header of the sender's own, `headerLength` bytes, and sends
+ * it to `destination` as it is; -EMSGSIZE when it does not fit the path. To ourselves options are
+ * lost.
+ */
+export function ipv4OutputOwnHeader(packet: Packet, headerLength: u32, destination: u32): i32 {
+  const header = packet.data;
+  packet.source = ipv4Source(header);
+  packet.destination = destination;
+  packet.protocol = <u8>ipv4Protocol(header);
+  packet.ttl = <u8>ipv4Ttl(header);
+  packet.tos = <u8>ipv4Tos(header);
+  const route = routeTo(destination);
+  const error = !route ? -ENETUNREACH : packet.length > route.mtu ? -EMSGSIZE : 0;
+  if (!route || error != 0) {
+    packetFree(packet);
+    return error;
+  }
+  netStats.packetsOut++;
+  if ((route.flags & ROUTE_LOCAL) == 0) return routedOutput(packet, route);
+  packet.pull(headerLength);
+  return loopOutput(packet);
+}
+
 /** Takes a packet with its IP header. */
 function routedOutput(packet: Packet, route: Route): i32 {
   if ((route.flags & ROUTE_RESOLVED) == 0) return neighbourOutput(packet, route);
@@ -380,6 +405,7 @@ export function ipv4DrainLoopback(): void {
   for (;;) {
     const packet = loopQueue.pop();
     if (!packet) break;
+    if (loopback.watchers != 0) tapLoopback(packet);
     transportInput(packet);
   }
   draining = false;

@@ -6,6 +6,7 @@ import { ECONNREFUSED, EHOSTUNREACH, EMSGSIZE, ENETUNREACH, ENOPROTOOPT } from "
 import { randomU64 } from "../lib/random";
 import { icmpInput, icmpUnreachable } from "./icmp";
 import { Packet, packetFree, packetsAreShort } from "./packet";
+import { rawCount, rawInput } from "./raw";
 import { routeSetPathMtu } from "./route";
 import { netStats } from "./stats";
 import { TCP_HEADER_MAX } from "./tcp/header";
@@ -31,6 +32,7 @@ import { IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP, IPV4_HEADER } from "./wire/ipv4
 /** Takes a whole packet that starts with its transport header; addresses and protocol are set. */
 export function transportInput(packet: Packet): void {
   const protocol: u32 = packet.protocol;
+  const isHeard = rawCount != 0 && rawInput(packet);
   if (protocol == IPPROTO_TCP) {
     // A segment with data can be sent again; an acknowledgment frees memory.
     if (packet.length > TCP_HEADER_MAX && packetsAreShort()) {
@@ -44,8 +46,10 @@ export function transportInput(packet: Packet): void {
   } else if (protocol == IPPROTO_ICMP) {
     icmpInput(packet);
   } else {
-    netStats.unknownProtocol++;
-    icmpUnreachable(packet, ICMP_PROTOCOL_UNREACHABLE);
+    if (!isHeard) {
+      netStats.unknownProtocol++;
+      icmpUnreachable(packet, ICMP_PROTOCOL_UNREACHABLE);
+    }
     packetFree(packet);
   }
 }

@@ -74,6 +74,11 @@ function procSendMemory(out: TextBuffer, subject: u32): void {
   out.put("\t").decimal(config.SEND_LIMIT_MAX).put("\n");
 }
 
+/** Any group may make a ping socket (icmp(7)). */
+function procPingGroups(out: TextBuffer, subject: u32): void {
+  out.put("0\t2147483647\n");
+}
+
 function procPortRange(out: TextBuffer, subject: u32): void {
   out.decimal(PORT_FIRST).put("\t").decimal(PORT_LAST).put("\n");
 }
@@ -94,6 +99,7 @@ export function fillNetSettings(net: TmpDirectory): void {
   addText(net, "ipv4/tcp_rmem", 0o444, procReceiveMemory);
   addText(net, "ipv4/tcp_wmem", 0o444, procSendMemory);
   addText(net, "ipv4/ip_local_port_range", 0o444, procPortRange);
+  addText(net, "ipv4/ping_group_range", 0o444, procPingGroups);
   addText(net, "ipv4/ip_local_reserved_ports", 0o444, procNoPorts);
   addText(net, "ipv4/tcp_congestion_control", 0o444, procCongestionControl);
   addText(net, "ipv4/tcp_available_congestion_control", 0o444, procCongestionControl);

@@ -44,6 +44,8 @@ export const SOL_SOCKET: u32 = 1;
 export const SOL_TCP: u32 = 6;
 export const SOL_UDP: u32 = 17;
 export const SOL_IPV6: u32 = 41;
+export const SOL_RAW: u32 = 255;
+export const SOL_PACKET: u32 = 263;
 
 export const SO_DEBUG: u32 = 1;
 export const SO_REUSEADDR: u32 = 2;
@@ -67,6 +69,8 @@ export const SO_SNDLOWAT: u32 = 19;
 export const SO_RCVTIMEO: u32 = 20;
 export const SO_SNDTIMEO: u32 = 21;
 export const SO_BINDTODEVICE: u32 = 25;
+export const SO_ATTACH_FILTER: u32 = 26;
+export const SO_DETACH_FILTER: u32 = 27;
 export const SO_TIMESTAMP: u32 = 29;
 export const SO_ACCEPTCONN: u32 = 30;
 export const SO_SNDBUFFORCE: u32 = 32;
@@ -99,7 +103,9 @@ export const TCP_FASTOPEN_CONNECT: u32 = 30;
 
 export const IP_TOS: u32 = 1;
 export const IP_TTL: u32 = 2;
+export const IP_HDRINCL: u32 = 3;
 export const IP_OPTIONS: u32 = 4;
+export const IP_RETOPTS: u32 = 7;
 export const IP_PKTINFO: u32 = 8;
 export const IP_RECVTTL: u32 = 12;
 export const IP_RECVTOS: u32 = 13;

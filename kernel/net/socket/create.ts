@@ -5,15 +5,16 @@
  */
 
 import { isError } from "../../fs/inode";
-import { EAFNOSUPPORT, ENOBUFS, EPROTONOSUPPORT, ESOCKTNOSUPPORT } from "../../lib/errno";
+import { EAFNOSUPPORT, EINVAL, ENOBUFS, EPROTONOSUPPORT, ESOCKTNOSUPPORT } from "../../lib/errno";
 import { attempt } from "../../runtime/attempt";
 import { free } from "../../runtime/free";
 import { NETLINK_KOBJECT_UEVENT, NETLINK_ROUTE } from "../netlink/constants";
-import { IPPROTO_TCP, IPPROTO_UDP } from "../wire/ipv4";
+import { IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP } from "../wire/ipv4";
 import {
   AF_INET,
   AF_INET6,
   AF_NETLINK,
+  AF_PACKET,
   AF_UNIX,
   SOCK_DGRAM,
   SOCK_RAW,
@@ -22,6 +23,9 @@ import {
 } from "./constants";
 import { Inet6Options } from "./inet6-options";
 import { NetlinkSocket } from "./netlink-socket";
+import { PacketSocket } from "./packet-socket";
+import { PingSocket } from "./ping-socket";
+import { IPPROTO_RAW, RawSocket } from "./raw-socket";
 import { Socket } from "./socket";
 import { tcpSocketCreate } from "./tcp-socket";
 import { UdpSocket } from "./udp-socket";
@@ -31,6 +35,7 @@ export function socketCreate(domain: u32, type: u32, protocol: u32): usize {
   if (domain == AF_INET) return createInet(type, protocol);
   if (domain == AF_INET6) return createInet6(type, protocol);
   if (domain == AF_NETLINK) return createNetlink(type, protocol);
+  if (domain == AF_PACKET) return createPacket(type, protocol);
   if (domain == AF_UNIX) return createUnix(type, protocol);
   return -EAFNOSUPPORT;
 }
@@ -46,14 +51,27 @@ function createInet(type: u32, protocol: u32): usize {
     return made(tcpSocketCreate());
   }
   if (type == SOCK_DGRAM) {
+    if (protocol == IPPROTO_ICMP) return made(attempt(new PingSocket()));
     if (protocol != 0 && protocol != IPPROTO_UDP) return -EPROTONOSUPPORT;
     return made(attempt(new UdpSocket()));
   }
-  return type == SOCK_RAW ? -EPROTONOSUPPORT : -ESOCKTNOSUPPORT;
+  if (type != SOCK_RAW) return -ESOCKTNOSUPPORT;
+  if (protocol == 0) return -EPROTONOSUPPORT;
+  if (protocol > IPPROTO_RAW) return -EINVAL;
+  return made(attempt(new RawSocket(protocol)));
+}
+
+function createPacket(type: u32, protocol: u32): usize {
+  if (type != SOCK_RAW && type != SOCK_DGRAM) return -ESOCKTNOSUPPORT;
+  return made(attempt(new PacketSocket(type, protocol)));
 }
 
 /** The same socket, whose addresses are read and told as IPv6 (inet-address.ts). */
 function createInet6(type: u32, protocol: u32): usize {
+  // There is no IPv6 on the wire.
+  if (type == SOCK_RAW || (type == SOCK_DGRAM && protocol == IPPROTO_ICMP)) {
+    return -EPROTONOSUPPORT;
+  }
   const options = attempt(new Inet6Options());
   if (!options) return -ENOBUFS;
   const created = createInet(type, protocol);

@@ -5,7 +5,15 @@ import { free } from "../../runtime/free";
 import { expectUndone } from "../../runtime/testing";
 import { testInterfaceUp } from "../testing";
 import { addressCreate, SocketAddress } from "./address";
-import { AF_INET, AF_UNIX, SOCK_DGRAM, SOCK_SEQPACKET, SOCK_STREAM } from "./constants";
+import {
+  AF_INET,
+  AF_PACKET,
+  AF_UNIX,
+  SOCK_DGRAM,
+  SOCK_RAW,
+  SOCK_SEQPACKET,
+  SOCK_STREAM,
+} from "./constants";
 import { socketCreate } from "./create";
 import { Socket } from "./socket";
 import { TcpSocket } from "./tcp-socket";
@@ -16,8 +24,8 @@ import { UnixSocket } from "./unix-socket";
 /** Long enough to need more than a page of send buffer. */
 const BYTES: u32 = 6000;
 
-function create<T extends Socket>(domain: u32, type: u32): T | null {
-  const socket = socketCreate(domain, type, 0);
+function create<T extends Socket>(domain: u32, type: u32, protocol: u32 = 0): T | null {
+  const socket = socketCreate(domain, type, protocol);
   return isError(socket) ? null : nonBlocking(changetype<T>(socket));
 }
 
@@ -44,6 +52,32 @@ test("failing memory: datagrams over the loopback", () => {
     }
     if (client) filePut(client);
     if (server) filePut(server);
+    if (at) free(at);
+    return done;
+  });
+});
+
+/** Nobody's protocol (RFC 3692), and all EtherTypes, as the program gives them. */
+const IPPROTO_EXPERIMENT: u32 = 253;
+const ALL_FRAMES: u32 = 0x0300;
+
+test("failing memory: raw sockets, and packet sockets that see their packets", () => {
+  testInterfaceUp();
+  expectUndone((): bool => {
+    const at = address(0);
+    const raw = create<Socket>(AF_INET, SOCK_RAW, IPPROTO_EXPERIMENT);
+    const frames = create<Socket>(AF_PACKET, SOCK_RAW, ALL_FRAMES);
+    let done = false;
+    if (at && raw && frames) {
+      done =
+        raw.connect(at) == 0 &&
+        sendBytes(raw, 100) == 100 &&
+        receiveBytes(raw, 200) == 120 &&
+        receiveBytes(frames, 200) == 134 &&
+        receiveBytes(frames, 200) == 134;
+    }
+    if (frames) filePut(frames);
+    if (raw) filePut(raw);
     if (at) free(at);
     return done;
   });

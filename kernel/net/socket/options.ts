@@ -8,9 +8,11 @@ import { heapAlloc, heapFree } from "../../runtime/heap";
 import {
   AF_UNIX,
   SO_ACCEPTCONN,
+  SO_ATTACH_FILTER,
   SO_BINDTODEVICE,
   SO_BUSY_POLL,
   SO_DEBUG,
+  SO_DETACH_FILTER,
   SO_DOMAIN,
   SO_DONTROUTE,
   SO_ERROR,
@@ -41,6 +43,7 @@ import {
   TCP_INFO,
 } from "./constants";
 import { Socket } from "./socket";
+import { attachFilter } from "./socket-filter";
 import { TCP_INFO_SIZE, tcpInfoFill } from "./tcp-options";
 import { TcpSocket } from "./tcp-socket";
 import { UCRED_SIZE } from "./unix-ancillary";
@@ -116,6 +119,8 @@ function setCongestion(value: usize, size: u32): i32 {
 
 function setCommon(socket: Socket, name: u32, value: usize, size: u32): i32 {
   if (name == SO_BINDTODEVICE) return 0;
+  if (name == SO_ATTACH_FILTER) return attachFilter(socket, value, size);
+  if (name == SO_DETACH_FILTER) return socket.hasFilter() ? socket.takeFilter(0, 0) : -ENOENT;
   if (size < 4) return -EINVAL;
   const number = load<i32>(value);
   switch (name) {
@@ -199,6 +204,8 @@ function getValue(socket: Socket, level: u32, name: u32, out: usize): i32 {
       return <i32>UCRED_SIZE;
     }
   }
+  const length = socket.getOptionData(level, name, out);
+  if (length != 0) return length;
   const number = getNumber(socket, level, name);
   if (number < 0) return <i32>number;
   store<i32>(out, <i32>number);

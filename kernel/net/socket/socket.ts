@@ -135,6 +135,23 @@ export abstract class Socket extends File {
     return this.setOption(level, name, load<i32>(data));
   }
 
+  /** Writes an option that is no number to `out` and returns its length; 0: it is none such. */
+  getOptionData(level: u32, name: u32, out: usize): i32 {
+    return 0;
+  }
+
+  /**
+   * Takes a filter of `count` instructions (net/filter.ts), from the heap; 0: takes it off. 0 or a
+   * negative errno.
+   */
+  takeFilter(program: usize, count: u32): i32 {
+    return -ENOPROTOOPT;
+  }
+
+  hasFilter(): bool {
+    return false;
+  }
+
   /** An option whose value is a number >= 0, or a negative errno. */
   getOption(level: u32, name: u32): i64 {
     return -ENOPROTOOPT;

@@ -24,7 +24,6 @@ import { eventListen } from "../../lib/events";
 import { attempt } from "../../runtime/attempt";
 import { free } from "../../runtime/free";
 import { realtimeOffset } from "../../time/clock";
-import { interfaceIndexOf } from "../interface";
 import { Packet, packetAllocLarge, packetFree, packetGet } from "../packet";
 import { netEnter, netLeave, netPoll } from "../poll";
 import {
@@ -43,9 +42,6 @@ import {
   AF_UNSPEC,
   IP_ADD_MEMBERSHIP,
   IP_DROP_MEMBERSHIP,
-  IP_PKTINFO,
-  IP_TOS,
-  IP_TTL,
   MSG_ERRQUEUE,
   MSG_MORE,
   MSG_OOB,
@@ -54,13 +50,11 @@ import {
   SHUT_RD,
   SHUT_RDWR,
   SHUT_WR,
-  SO_TIMESTAMP,
-  SO_TIMESTAMPNS,
   SOCK_DGRAM,
   SOL_IP,
-  SOL_SOCKET,
 } from "./constants";
 import { Cork } from "./cork";
+import { tellPacketInfo, tellTime, tellTos, tellTtl } from "./datagram-info";
 import { inetLocal, inetRemote, inetTell } from "./inet-address";
 import { inet6TellPacketInfo } from "./inet6-options";
 import { Memberships } from "./memberships";
@@ -202,7 +196,7 @@ export class UdpSocket extends Socket {
       if (this.packetInfo) tellPacketInfo(message, packet.destination);
       const inet6 = this.inet6;
       if (inet6 && inet6.packetInfo) inet6TellPacketInfo(message, packet.destination);
-      if (this.tellTtl) message.controlAddNumber(SOL_IP, IP_TTL, packet.ttl == 0 ? 64 : packet.ttl);
+      if (this.tellTtl) tellTtl(message, packet.ttl);
       if (this.tellTos) tellTos(message, packet.tos);
       if (this.plainOptions != 0) tellTime(this, message, packet.time);
     }
@@ -376,42 +370,4 @@ export class UdpSocket extends Socket {
     free(endpoint);
     this.releaseQueues();
   }
-}
-
-/**
- * IP_PKTINFO: struct in_pktinfo is the interface's index, our address there, the packet's
- * destination.
- */
-function tellPacketInfo(message: Message, destination: u32): void {
-  const data = message.controlReserve(SOL_IP, IP_PKTINFO, 12);
-  if (data == 0) return;
-  store<u32>(data, interfaceIndexOf(destination));
-  store<u32>(data, bswap<u32>(destination), 4);
-  store<u32>(data, bswap<u32>(destination), 8);
-}
-
-/** IP_RECVTOS: one byte. */
-function tellTos(message: Message, tos: u8): void {
-  const data = message.controlReserve(SOL_IP, IP_TOS, 1);
-  if (data != 0) store<u8>(data, tos);
-}
-
-const NS_PER_SECOND: u64 = 1_000_000_000;
-
-/** SO_TIMESTAMP and SO_TIMESTAMPNS: when the datagram came (monotonic ns), as wall time. */
-function tellTime(socket: UdpSocket, message: Message, time: u64): void {
-  const now = time + realtimeOffset();
-  if (((socket.plainOptions >> SO_TIMESTAMPNS) & 1) != 0) {
-    putTime(message, SO_TIMESTAMPNS, now / NS_PER_SECOND, now % NS_PER_SECOND);
-  } else if (((socket.plainOptions >> SO_TIMESTAMP) & 1) != 0) {
-    putTime(message, SO_TIMESTAMP, now / NS_PER_SECOND, (now % NS_PER_SECOND) / 1000);
-  }
-}
-
-/** struct timeval or timespec. */
-function putTime(message: Message, type: u32, seconds: u64, fraction: u64): void {
-  const data = message.controlReserve(SOL_SOCKET, type, 16);
-  if (data == 0) return;
-  store<u64>(data, seconds);
-  store<u64>(data, fraction, 8);
 }

@@ -28,6 +28,10 @@ export function ethernetToGroup(frame: u64): bool {
   return (load8(frame) & 1) != 0;
 }
 
+export function ethernetDestination(frame: u64): u64 {
+  return loadMac(frame);
+}
+
 export function ethernetSource(frame: u64): u64 {
   return loadMac(frame + 6);
 }
