@@ -40,8 +40,8 @@ const EROFS_CHUNK_FORMAT_ALL: u32 = 0x3f;
 
 export const EROFS_INODE_EXTENDED_SIZE: u64 = 64;
 const EROFS_INODE_COMPACT_SIZE: u64 = 32;
-/** Extended attributes: a header of 12 bytes, then 4 bytes per unit. */
-const EROFS_XATTR_HEADER: u64 = 12;
+/** Extended attributes (erofs-xattr.ts): a header of 12 bytes, then 4 bytes per unit. */
+export const EROFS_XATTR_HEADER: u64 = 12;
 
 export const EROFS_DIRENT_SIZE: u32 = 12;
 
@@ -56,6 +56,7 @@ export const SB_BUILD_TIME: u64 = 0x18;
 export const SB_BUILD_TIME_NSEC: u64 = 0x20;
 export const SB_BLOCKS: u64 = 0x24;
 export const SB_META_BLKADDR: u64 = 0x28;
+export const SB_XATTR_BLKADDR: u64 = 0x2c;
 export const SB_FEATURE_INCOMPAT: u64 = 0x50;
 export const SB_EXTRA_DEVICES: u64 = 0x56;
 
@@ -89,6 +90,8 @@ export class ErofsFields {
   /** Nanoseconds since 1970; 0 with `hasTime` false for a compact inode. */
   mtimeNs: i64;
   hasTime: bool;
+  /** Bytes of extended attributes, between the inode and what follows. */
+  xattrBytes: u64;
   /** Bytes from the inode's start to what follows it: inline data or the chunk map. */
   tailOffset: u64;
 }
@@ -118,7 +121,8 @@ export function parseInode(at: u64, out: ErofsFields): bool {
     out.nlink = load16(at + 6);
   }
   out.tailOffset = extended ? EROFS_INODE_EXTENDED_SIZE : EROFS_INODE_COMPACT_SIZE;
-  if (attributeUnits != 0) out.tailOffset += EROFS_XATTR_HEADER + (attributeUnits - 1) * 4;
+  out.xattrBytes = attributeUnits == 0 ? 0 : EROFS_XATTR_HEADER + (attributeUnits - 1) * 4;
+  out.tailOffset += out.xattrBytes;
   return out.size < (<u64>1) << 44;
 }
 

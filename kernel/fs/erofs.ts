@@ -27,12 +27,14 @@ import { erofsList, erofsLookup } from "./erofs-directory";
 import * as format from "./erofs-format";
 import { ErofsFields } from "./erofs-format";
 import { ErofsPages } from "./erofs-pages";
+import { erofsReadXattrs } from "./erofs-xattr";
 import { FileSystem, FileSystemUse, Inode, isError, resultOf } from "./inode";
 import { IoVector } from "./io-vector";
 import { PageCache, ReadAhead } from "./page-cache";
 import { PageSource } from "./page-source";
 import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFMT } from "./stat";
 import { DirectoryFile, RegularFile } from "./vfs-file";
+import { XattrList } from "./xattr";
 
 const EROFS_SUPER_MAGIC_V1: u64 = 0xe0f5e1e2;
 /** A nid beyond this would overflow an image of PAGE_INDEX_MAX pages. */
@@ -61,6 +63,8 @@ export class ErofsFileSystem extends FileSystem {
   blocks: u64 = 0;
   /** Byte offset of the metadata. */
   metaStart: u64 = 0;
+  /** Byte offset of the extended attributes that inodes share. */
+  sharedXattrStart: u64 = 0;
   inodeCount: u64 = 0;
   buildTimeNs: i64 = 0;
   private metaAhead: ReadAhead = new ReadAhead(0, 0);
@@ -134,6 +138,7 @@ export class ErofsFileSystem extends FileSystem {
     if (blocks != 0) this.blocks = blocks;
     this.metaAhead.end = this.blocks;
     this.metaStart = (<u64>load32(at + format.SB_META_BLKADDR)) << 12;
+    this.sharedXattrStart = (<u64>load32(at + format.SB_XATTR_BLKADDR)) << 12;
     this.inodeCount = load64(at + format.SB_INOS);
     this.buildTimeNs = <i64>(
       (load64(at + format.SB_BUILD_TIME) * 1000000000 + <u64>load32(at + format.SB_BUILD_TIME_NSEC))
@@ -221,6 +226,9 @@ export class ErofsInode extends Inode {
   union: u32;
   /** Byte offset in the image of what follows the inode. */
   tailStart: u64;
+  private xattrBytes: u32;
+  /** Read when somebody first asks for it. */
+  private xattrs: XattrList | null = null;
   /** Blocks of data outside of the inode. */
   fullBlocks: u64 = 0;
   /** Bytes of data behind the inode. */
@@ -235,6 +243,7 @@ export class ErofsInode extends Inode {
     this.layout = fields.layout;
     this.union = fields.union;
     this.tailStart = offset + fields.tailOffset;
+    this.xattrBytes = <u32>fields.xattrBytes;
     const time = fields.hasTime ? fields.mtimeNs : fileSystem.buildTimeNs;
     this.atimeNs = time;
     this.mtimeNs = time;
@@ -362,6 +371,21 @@ export class ErofsInode extends Inode {
     return openNode(this, dentry, flags);
   }
 
+  attributeList(): usize {
+    if (this.xattrBytes == 0) return 0;
+    if (!this.xattrs) {
+      const list = attempt(new XattrList());
+      if (!list) return -ENOMEM;
+      const offset = this.tailStart - this.xattrBytes;
+      const error = erofsReadXattrs(this.erofs, offset, this.xattrBytes, list);
+      // That may have slept, and another thread have read them.
+      if (error == 0 && !this.xattrs) this.xattrs = list;
+      else list.destroy();
+      if (error != 0) return error;
+    }
+    return changetype<usize>(this.xattrs);
+  }
+
   /** Fills a page of ours with the data behind the inode. 0 or -errno. May sleep. */
   copyTail(to: u64): i32 {
     const view = this.dataView(this.fullBlocks);
@@ -379,6 +403,8 @@ export class ErofsInode extends Inode {
       (<ErofsPages>source).dropTail();
       free(source);
     }
+    const xattrs = this.xattrs;
+    if (xattrs) xattrs.destroy();
     free(this);
   }
 }

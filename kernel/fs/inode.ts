@@ -20,7 +20,6 @@ import { IoVector } from "./io-vector";
 import { PageSource } from "./page-source";
 import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, Stat } from "./stat";
 import { Watch, watchesEnd } from "./watch";
-import { XattrList } from "./xattr";
 
 /** What of an inode changes, for `setAttributes`. */
 export const ATTRIBUTE_MODE: u32 = 1 << 0;
@@ -206,12 +205,15 @@ export abstract class Inode {
     return this.fileSystem.readOnly ? -EROFS : -EINVAL;
   }
 
-  /** Extended attributes (xattr(7)), or null when there are none. */
-  attributeList(): XattrList | null {
-    return null;
+  /**
+   * Extended attributes (xattr(7)): an XattrList, borrowed; 0: there are none; or -errno. May
+   * sleep.
+   */
+  attributeList(): usize {
+    return 0;
   }
 
-  /** As `attributeList`, to set one: an XattrList, -EOPNOTSUPP where none can be, or -ENOMEM. */
+  /** As `attributeList`, to set one: an XattrList, or -EOPNOTSUPP where none can be. */
   makeAttributeList(): usize {
     return -EOPNOTSUPP;
   }

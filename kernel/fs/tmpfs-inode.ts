@@ -2,7 +2,7 @@
  * The inodes of tmpfs that are not directories or regular files, and what all inodes of it share.
  * See tmpfs.ts.
  */
-import { EINVAL } from "../lib/errno";
+import { EINVAL, ENOMEM } from "../lib/errno";
 import { HashTable } from "../lib/hash-table";
 import { attempt } from "../runtime/attempt";
 import { free } from "../runtime/free";
@@ -21,6 +21,7 @@ import {
   FileSystem,
   FileSystemUse,
   Inode,
+  isError,
   resultOf,
 } from "./inode";
 import { S_IFMT, S_ISGID, S_ISUID, S_IXGRP } from "./stat";
@@ -106,8 +107,24 @@ export abstract class TmpInode extends Inode {
     return true;
   }
 
-  attributeList(): XattrList | null {
-    return this.attributes;
+  attributeList(): usize {
+    return changetype<usize>(this.attributes);
+  }
+
+  /**
+   * Takes over the extended attributes of an inode from below, unless there are own ones: 0 or
+   * -errno. May sleep.
+   */
+  copyXattrs(from: Inode): i32 {
+    const there = from.attributeList();
+    if (isError(there)) return <i32>there;
+    if (there == 0 || this.attributes) return 0;
+    const list = attempt(new XattrList());
+    if (!list) return -ENOMEM;
+    const error = list.copyFrom(changetype<XattrList>(there));
+    if (error == 0) this.attributes = list;
+    else list.destroy();
+    return error;
   }
 
   makeAttributeList(): usize {

@@ -61,6 +61,8 @@ export class TmpDirectory extends TmpInode {
   private lower: Inode | null;
   /** How many names that directory has, which never changes; -1: not known. */
   private lowerNames: i32 = -1;
+  /** Whether it has taken over the extended attributes of that directory. */
+  private hasXattrs: bool = false;
   /** Entries freed ever: who has slept amid the list looks whether its place is still there. */
   private removals: u32 = 0;
   /** See `fillLater`. */
@@ -191,6 +193,22 @@ export class TmpDirectory extends TmpInode {
   }
 
   // ---- Inode ------------------------------------------------------------------------------------
+
+  /** Those of the directory below are this one's from the first look on. */
+  attributeList(): usize {
+    const lower = this.lower;
+    if (lower && !this.hasXattrs) {
+      const error = this.copyXattrs(lower);
+      if (error != 0) return error;
+      this.hasXattrs = true;
+    }
+    return super.attributeList();
+  }
+
+  makeAttributeList(): usize {
+    const list = this.attributeList();
+    return list != 0 ? list : super.makeAttributeList();
+  }
 
   size(): u64 {
     return 4096;
@@ -449,8 +467,9 @@ export class TmpDirectory extends TmpInode {
     const moves = dentry.moves;
     inodeGet(inode);
     const made = this.copyUp(inode, keepData);
-    let error = made ? 0 : -ENOMEM;
-    if (made && keepData && inode.isRegular()) error = (<TmpFile>made).showBelow(inode);
+    let error = made ? made.copyXattrs(inode) : -ENOMEM;
+    if (made && error == 0 && keepData && inode.isRegular())
+      error = (<TmpFile>made).showBelow(inode);
     // The copy may have slept, and somebody else copied it up, removed it or moved it.
     if (error == 0 && (dentry.isDeleted() || dentry.moves != moves)) error = -ENOENT;
     const isDone = error == 0 && dentry.inode != inode;

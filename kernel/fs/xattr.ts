@@ -13,6 +13,9 @@ import { EEXIST, ENODATA, ENOMEM, ERANGE } from "../lib/errno";
 import { free } from "../runtime/free";
 import { heapAlloc, heapFree } from "../runtime/heap";
 
+/** Longest name of an attribute. */
+export const XATTR_NAME_MAX: u32 = 255;
+
 // setxattr(2)
 export const XATTR_CREATE: u32 = 1;
 export const XATTR_REPLACE: u32 = 2;
@@ -116,6 +119,15 @@ export class XattrList {
       store<u8>(out++, 0);
     }
     return length;
+  }
+
+  /** Copies all attributes of another list into this one, which is empty. 0 or -ENOMEM. */
+  copyFrom(other: XattrList): i32 {
+    for (let at = other.first; at; at = nextOf(at)) {
+      const error = this.set(at.name, at.nameLength, at.value, at.valueLength, 0);
+      if (error != 0) return error;
+    }
+    return 0;
   }
 
   /** Frees the list with all that is in it. */

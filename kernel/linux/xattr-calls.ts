@@ -8,13 +8,13 @@
 import { addressOf } from "../arch/hw";
 import { Dentry } from "../fs/dentry";
 import { fileGet, filePut, O_PATH } from "../fs/file";
-import { Inode, isError } from "../fs/inode";
+import { Inode, inodeGet, inodePut, isError } from "../fs/inode";
 import { IN_ATTRIB } from "../fs/inotify-events";
 import { WALK_FOLLOW, Walk } from "../fs/path-walk";
 import { vfsPrepareWrite, vfsResolve } from "../fs/vfs";
 import { placeOf } from "../fs/vfs-file";
 import { isAnyWatched, tellOfDentry } from "../fs/watch";
-import { XATTR_CREATE, XATTR_REPLACE, XattrList } from "../fs/xattr";
+import { XATTR_CREATE, XATTR_NAME_MAX, XATTR_REPLACE, XattrList } from "../fs/xattr";
 import {
   E2BIG,
   EBADF,
@@ -34,7 +34,6 @@ import { fdFile } from "./descriptors";
 import { copyStringFromUser, copyToUser, loadUser } from "./user-memory";
 
 // include/uapi/linux/limits.h
-const XATTR_NAME_MAX: u32 = 255;
 const XATTR_SIZE_MAX: u64 = 65536;
 const XATTR_LIST_MAX: u64 = 65536;
 
@@ -148,15 +147,54 @@ function setAttribute(
   const value = heapAlloc(max(<usize>size, 1));
   if (value == 0) return -ENOMEM;
   error = loadUser(value, buffer, size);
-  if (error == 0) error = vfsPrepareWrite(dentry, true);
-  if (error == 0) {
-    const list = dentry.inode!.makeAttributeList();
-    if (isError(list)) error = <i32>list;
-    else error = changetype<XattrList>(list).set(name, length, value, <u32>size, flags);
-  }
-  if (error == 0) attributeChanged(dentry);
+  if (error == 0) error = changeList(dentry, name, length, value, <u32>size, flags);
   heapFree(value);
   return error;
+}
+
+/** Sets an attribute in the list of a dentry's file, or (`value` 0) removes it. 0 or -errno. */
+function changeList(
+  dentry: Dentry,
+  name: usize,
+  length: u32,
+  value: usize,
+  size: u32,
+  flags: u32,
+): i32 {
+  let error = vfsPrepareWrite(dentry, true);
+  if (error != 0) return error;
+  const inode = dentry.inode!;
+  inodeGet(inode);
+  const list = inode.makeAttributeList();
+  if (isError(list)) error = <i32>list;
+  else if (value == 0) error = changetype<XattrList>(list).remove(name, length);
+  else error = changetype<XattrList>(list).set(name, length, value, size, flags);
+  inodePut(inode);
+  if (error == 0) attributeChanged(dentry);
+  return error;
+}
+
+/**
+ * What a list has under a name, or (length 0) all its names, out to a buffer of the application of
+ * which `most` bytes are used: bytes, or -errno.
+ */
+function copyOut(
+  list: XattrList,
+  name: usize,
+  length: u32,
+  buffer: u64,
+  size: u64,
+  most: u64,
+): i64 {
+  const room = <u32>min(size, most);
+  const copied = heapAlloc(max(room, 1));
+  if (copied == 0) return -ENOMEM;
+  let result: i64 = length == 0 ? list.names(copied, room) : list.get(name, length, copied, room);
+  if (result > 0 && room != 0 && copyToUser(buffer, addressOf(copied), result) != 0) {
+    result = -EFAULT;
+  }
+  heapFree(copied);
+  return result;
 }
 
 function getAttribute(
@@ -170,16 +208,14 @@ function getAttribute(
   const inode = dentry.inode!;
   const error = checkName(inode, name, length, -ENODATA);
   if (error != 0) return error;
+  // Reading them may sleep, and the dentry's inode be replaced.
+  inodeGet(inode);
   const list = inode.attributeList();
-  if (!list) return -ENODATA;
-  const room = min(size, XATTR_SIZE_MAX);
-  const value = heapAlloc(max(<usize>room, 1));
-  if (value == 0) return -ENOMEM;
-  let result: i64 = list.get(name, length, value, <u32>room);
-  if (result > 0 && room != 0 && copyToUser(buffer, addressOf(value), result) != 0) {
-    result = -EFAULT;
+  let result: i64 = list == 0 ? -ENODATA : <i32>list;
+  if (list != 0 && !isError(list)) {
+    result = copyOut(changetype<XattrList>(list), name, length, buffer, size, XATTR_SIZE_MAX);
   }
-  heapFree(value);
+  inodePut(inode);
   return result;
 }
 
@@ -191,19 +227,18 @@ function listAttributes(
   size: u64,
   flags: u32,
 ): i64 {
-  const list = dentry.inode!.attributeList();
-  if (!list) return 0;
-  const room = min(size, XATTR_LIST_MAX);
-  const names = heapAlloc(max(<usize>room, 1));
-  if (names == 0) return -ENOMEM;
-  let result: i64 = list.names(names, <u32>room);
-  if (result > 0 && room != 0 && copyToUser(buffer, addressOf(names), result) != 0) {
-    result = -EFAULT;
+  const inode = dentry.inode!;
+  inodeGet(inode);
+  const list = inode.attributeList();
+  let result: i64 = <i32>list;
+  if (list != 0 && !isError(list)) {
+    result = copyOut(changetype<XattrList>(list), 0, 0, buffer, size, XATTR_LIST_MAX);
   }
-  heapFree(names);
+  inodePut(inode);
   return result;
 }
 
+/** A file of the image is copied up only if there is something to remove. */
 function removeAttribute(
   dentry: Dentry,
   name: usize,
@@ -212,12 +247,17 @@ function removeAttribute(
   size: u64,
   flags: u32,
 ): i64 {
-  let error = checkName(dentry.inode!, name, length, -EPERM);
+  const inode = dentry.inode!;
+  const error = checkName(inode, name, length, -EPERM);
   if (error != 0) return error;
-  const list = dentry.inode!.attributeList();
-  error = list ? list.remove(name, length) : -ENODATA;
-  if (error == 0) attributeChanged(dentry);
-  return error;
+  inodeGet(inode);
+  const list = inode.attributeList();
+  let found: i32 = list == 0 ? -ENODATA : <i32>list;
+  if (list != 0 && !isError(list)) {
+    found = changetype<XattrList>(list).get(name, length, 0, 0);
+  }
+  inodePut(inode);
+  return found < 0 ? found : changeList(dentry, name, length, 0, 0, 0);
 }
 
 // ---- The calls ----------------------------------------------------------------------------------
