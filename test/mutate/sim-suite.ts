@@ -46,7 +46,7 @@ function coveredBy(machine: Machine, mutants: number): number[] {
 }
 
 /** Each run sets the memory back, so what a scenario comes by is asked after single seeds. */
-const COVER_SEEDS = 8;
+const COVER_SEEDS = SLEEP_SEEDS;
 
 function cover({ scenario, make }: SimTest, mutants: number): number[] {
   const covered = new Set<number>();
