@@ -1,6 +1,6 @@
 /**
- * The secure bits: how a thread's capabilities follow its user ids (capabilities(7), "The securebits
- * flags"). Each bit is followed by one that locks it for good.
+ * The secure bits: how a thread's capabilities follow its user ids (capabilities(7), "The
+ * securebits flags"). Each bit is followed by one that locks it for good.
  */
 import { EINVAL, EPERM } from "../lib/errno";
 import {

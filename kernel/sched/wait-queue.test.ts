@@ -18,6 +18,7 @@ enum Meanwhile {
   TIME_PASSES,
   TIME_PASSES_AND_WAKE,
   SIGNAL,
+  SIGNAL_TAKEN,
   SIGNAL_THEN_WAKE,
 }
 
@@ -48,7 +49,13 @@ function act(): bool {
       queue.wakeOne();
       break;
     case Meanwhile.SIGNAL:
+      sleeper.work |= WORK_SIGNAL;
       wakeForSignal(sleeper);
+      break;
+    case Meanwhile.SIGNAL_TAKEN:
+      // Another thread takes it before this one runs.
+      if (polls == 1) wakeForSignal(sleeper);
+      else queue.wakeOne();
       break;
     case Meanwhile.SIGNAL_THEN_WAKE:
       wakeForSignal(sleeper);
@@ -174,10 +181,17 @@ test("wait queue: a signal ends a wait that says so, before it begins as well", 
   expectEqual(queue.wait(), -EINTR, "while it sleeps");
   expect(queue.isEmpty() && awake(sleeper), "it waits no more");
   polls = 0;
-  sleeper.work |= WORK_SIGNAL;
   expectEqual(queue.wait(), -EINTR, "before");
   expectEqual(polls, 0, "it has not slept");
   expect(queue.isEmpty(), "nor entered the queue");
+});
+
+test("wait queue: a signal that another thread has taken ends no wait", () => {
+  start();
+  meanwhile = Meanwhile.SIGNAL_TAKEN;
+  expectEqual(queue.wait(), 0, "woken");
+  expectEqual(polls, 2, "by what it waits for");
+  expect(queue.isEmpty() && awake(sleeper), "it waits no more");
 });
 
 test("wait queue: a signal does not end a wait that can't be interrupted", () => {

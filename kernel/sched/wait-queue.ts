@@ -40,14 +40,15 @@ export class WaitQueue {
     if (VERIFY) sleepBegins(LOCK_NONE);
     const thread = currentThread();
     if ((thread.work & WORK_SIGNAL) != 0) return -EINTR;
-    thread.interruptible = true;
-    const result = this.sleep(thread, deadline);
-    thread.interruptible = false;
-    if (result == 0 && thread.waitQueue != null) {
+    // Another thread may take the signal before this one runs: then it interrupts nobody.
+    do {
+      thread.interruptible = true;
+      const result = this.sleep(thread, deadline);
+      thread.interruptible = false;
+      if (result != 0 || thread.waitQueue == null) return result;
       this.remove(thread);
-      return -EINTR;
-    }
-    return result;
+    } while ((thread.work & WORK_SIGNAL) == 0);
+    return -EINTR;
   }
 
   /** As `wait`, but a signal does not end it. */

@@ -148,7 +148,7 @@ function sourceFiles(target: string): string[] {
   return readdirSync(full, { recursive: true, encoding: "utf8" })
     .filter(
       (name) =>
-        name.endsWith(".ts") && !/(\.test|\/testing|^testing|sim-exports|fixture)\.ts$/.test(name),
+        name.endsWith(".ts") && !/(\.test|(^|\/)testing|(^|\/)sim-[^/]*|fixture)\.ts$/.test(name),
     )
     .map((name) => join(target, name))
     .sort();

@@ -8,7 +8,7 @@
  * It lies below the interrupted stack pointer and the red zone, or on the alternate stack.
  */
 
-import { EINTR } from "../../lib/errno";
+import { EINTR, EINTR_ALWAYS } from "../../lib/errno";
 import { endBySignal, waitForEnd } from "../../linux/exit";
 import { ERESTARTNOINTR, isRestartable } from "../../linux/restart";
 import { forceSignal, ignoredByDefault, nextSignal, signalMaskSwap } from "../../linux/signal";
@@ -131,6 +131,8 @@ export function deliverSignals(frame: TrapFrame): void {
   if (process.isEnding) waitForEnd();
   leaveEntry(frame);
   if (frame.vector == VECTOR_SYSCALL && <i64>frame.rax == -ERESTARTNOINTR) restart(frame);
+  const isFinal = frame.vector == VECTOR_SYSCALL && <i64>frame.rax == -EINTR_ALWAYS;
+  if (isFinal) frame.rax = -EINTR;
   const info = infoRecord();
   while (nextSignal(info)) {
     const action = actionRecord();
@@ -142,7 +144,7 @@ export function deliverSignals(frame: TrapFrame): void {
       endBySignal(info.signo, frame, info);
       return;
     }
-    restartCall(frame, action);
+    if (!isFinal) restartCall(frame, action);
     if (pushFrame(frame, action)) {
       checkReturn(frame, info);
       continue;

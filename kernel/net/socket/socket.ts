@@ -30,6 +30,8 @@ import { IoVector } from "../../fs/io-vector";
 import { S_IFSOCK, Stat } from "../../fs/stat";
 import {
   EAGAIN,
+  EINTR,
+  EINTR_ALWAYS,
   EINVAL,
   ENOMEM,
   ENOPROTOOPT,
@@ -54,6 +56,12 @@ const WAKES_READERS: u32 = POLLIN | POLLHUP | POLLERR | POLLRDHUP;
 const WAKES_WRITERS: u32 = POLLOUT | POLLHUP | POLLERR;
 
 let nextInode: u64 = 1;
+
+/** What a socket's call says of how its wait has ended. */
+function waitResult(error: i32, deadline: u64): i32 {
+  if (error == -ETIMEDOUT) return -EAGAIN;
+  return error == -EINTR && deadline != NO_DEADLINE ? -EINTR_ALWAYS : error;
+}
 
 export abstract class Socket extends File {
   family: u32 = 0;
@@ -274,15 +282,14 @@ export abstract class Socket extends File {
   }
 
   /**
-   * Sleeps until something may be readable, or has become so since the ticket was taken. 0, -EINTR,
-   * -EAGAIN when the time is over, or -ENOMEM.
+   * Sleeps until something may be readable, or has become so since the ticket was taken. 0, -EINTR
+   * (with a deadline -EINTR_ALWAYS), -EAGAIN when the time is over, or -ENOMEM.
    */
   waitReadable(deadline: u64, ticket: u32 = this.readerWakes): i32 {
     const queue = this.readerQueue();
     if (!queue) return -ENOMEM;
     if (ticket != this.readerWakes) return 0;
-    const error = queue.wait(deadline);
-    return error == -ETIMEDOUT ? -EAGAIN : error;
+    return waitResult(queue.wait(deadline), deadline);
   }
 
   /** The same for what may be writable. */
@@ -290,8 +297,7 @@ export abstract class Socket extends File {
     const queue = this.writerQueue();
     if (!queue) return -ENOMEM;
     if (ticket != this.writerWakes) return 0;
-    const error = queue.wait(deadline);
-    return error == -ETIMEDOUT ? -EAGAIN : error;
+    return waitResult(queue.wait(deadline), deadline);
   }
 
   /** The result of a send: -EPIPE comes with SIGPIPE, unless that is not wanted. */
