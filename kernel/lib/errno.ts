@@ -138,7 +138,7 @@ export const ENOTSUP = EOPNOTSUPP;
 
 /**
  * Inside of the kernel alone: a signal has ended a wait that has a timeout of its own, as with
- * SO_RCVTIMEO, so the call says EINTR whatever the handler wants. Nothing may sleep between the wait
- * and the way back to the application, where this becomes EINTR.
+ * SO_RCVTIMEO, so the call says EINTR whatever the handler wants. Nothing may sleep between the
+ * wait and the way back to the application, where this becomes EINTR.
  */
 export const EINTR_ALWAYS: i32 = 515;
