@@ -167,7 +167,11 @@ function resolveNew(walk: Walk, base: Dentry, directory: bool): i32 {
  */
 function resolveOld(walk: Walk, base: Dentry): i32 {
   const error = walk.run(base, WALK_NAME);
-  if (error != 0) return error;
+  return error != 0 ? error : checkOld(walk);
+}
+
+/** After the walk to a name that has to be there, and may go: 0 or -errno. */
+function checkOld(walk: Walk): i32 {
   if (walk.last == LAST_DOT) return -EINVAL;
   if (walk.last == LAST_DOTDOT) return -ENOTEMPTY;
   if (walk.last == LAST_ROOT) return -EBUSY;
@@ -400,14 +404,17 @@ export function vfsRename(from: Walk, fromBase: Dentry, to: Walk, toBase: Dentry
   if ((flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE)) != 0) return -EINVAL;
   const exchange = (flags & RENAME_EXCHANGE) != 0;
   if (exchange && (flags & RENAME_NOREPLACE) != 0) return -EINVAL;
-  let error = resolveOld(from, fromBase);
-  if (error == -EINVAL || error == -ENOTEMPTY) return -EBUSY;
+  let error = from.run(fromBase, WALK_NAME);
   if (error != 0) return error;
-  const source = from.dentry!;
-  const moves = source.moves;
+  const before = from.dentry;
+  const moves = before ? before.moves : 0;
+  // That there is no directory to rename into is said before that there is nothing to rename.
   error = to.run(toBase, WALK_NAME);
   if (error != 0) return error;
-  if (to.last != LAST_NAME) return -EBUSY;
+  if (from.last != LAST_NAME || to.last != LAST_NAME) return -EBUSY;
+  error = checkOld(from);
+  if (error != 0) return error;
+  const source = from.dentry!;
   do {
     // The walk may have slept, and so may the preparation: the name may be nobody's by now.
     if (!isStill(source, moves)) return -ENOENT;
@@ -436,8 +443,7 @@ function checkRename(from: Walk, to: Walk, flags: u32): i32 {
   if (sourceParent.fileSystem != targetParent.fileSystem) return -EXDEV;
   if (target.inode == inode) return NOTHING_TO_DO;
   if (directory && isBelow(target.parent!, source)) return -EINVAL;
-  const error = checkReplace(inode, target.inode);
-  return error == 0 && isBelow(source, target) ? -ENOTEMPTY : error;
+  return isBelow(source, target) ? -ENOTEMPTY : checkReplace(inode, target.inode);
 }
 
 /**

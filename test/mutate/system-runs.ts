@@ -13,13 +13,7 @@ import { pool } from "../pool.ts";
 import { type BootRequest, type BootResult, boot } from "../system/boot.ts";
 import type { Testbed } from "../system/guest-runs.ts";
 import { type MachineRun, machineRuns } from "../system/machine-runs.ts";
-import {
-  checkSources,
-  compileProgram,
-  SPECIAL_SOURCES,
-  VARIANTS,
-  type Variant,
-} from "../system/programs.ts";
+import { checkSources, compileProgram, SPECIAL_SOURCES, VARIANTS } from "../system/programs.ts";
 import { composeTestRoot } from "../system/root.ts";
 import { Tally } from "../tally.ts";
 import { NO_MUTANT } from "./node-suite.ts";
@@ -84,13 +78,12 @@ export interface SystemResult {
 }
 
 async function makeTestbed(tree: MutantTree): Promise<Testbed> {
-  const sources = [...SPECIAL_SOURCES, ...checkSources()];
-  const variants = sources.map((source) => ({ source, variant: "static" as Variant }));
-  // Backtraces are looked at in each variant.
-  for (const variant of VARIANTS) {
-    if (variant !== "static") variants.push({ source: "crash", variant });
-  }
-  const programs = await pool(WIDTH, variants, ({ source, variant }) =>
+  const wanted = [
+    ...checkSources().map((source) => ({ source, variant: "static" as const })),
+    // How they end is looked at in each variant.
+    ...SPECIAL_SOURCES.flatMap((source) => VARIANTS.map((variant) => ({ source, variant }))),
+  ];
+  const programs = await pool(WIDTH, wanted, ({ source, variant }) =>
     compileProgram(source, variant),
   );
   return {
