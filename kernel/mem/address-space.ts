@@ -284,15 +284,21 @@ export function isMapped(address: u64, bytes: u64): bool {
   return true;
 }
 
-/** Changes the rights of a range that must be mapped whole. 0, -ENOMEM, or -EACCES. */
+/**
+ * Changes the rights of a range, up to the first address that is not mapped (-ENOMEM) or may not
+ * have them (-EACCES), as Linux does. 0, or the error; -ENOMEM also when memory is short, and then
+ * nothing has changed.
+ */
 export function protectRegion(address: u64, bytes: u64, protection: u32): i32 {
-  const end = address + bytes;
-  if (!isMapped(address, bytes)) return -ENOMEM;
-  let checked = vmaFind(address);
-  while (checked && checked.start < end) {
-    if ((protection & PROT_WRITE) != 0 && (checked.flags & VMA_MAY_WRITE) == 0) return -EACCES;
-    checked = vmaFirstFrom(checked.end);
+  let end = address;
+  let refusal = 0;
+  while (end < address + bytes && refusal == 0) {
+    const area = vmaFind(end);
+    if (!area) refusal = -ENOMEM;
+    else if ((protection & PROT_WRITE) != 0 && (area.flags & VMA_MAY_WRITE) == 0) refusal = -EACCES;
+    else end = min(area.end, address + bytes);
   }
+  if (end == address) return refusal;
   const error = splitWithPages(address, end);
   if (error != 0) return error;
   let at = address;
@@ -306,7 +312,7 @@ export function protectRegion(address: u64, bytes: u64, protection: u32): i32 {
     vmaChanged();
     join(area);
   }
-  return 0;
+  return refusal;
 }
 
 /** Changes VMA_* flags over a range (madvise). 0 or -ENOMEM. */
