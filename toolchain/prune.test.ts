@@ -1,6 +1,6 @@
 /* What the build folder keeps, and what it never loses. */
 import assert from "node:assert/strict";
-import { mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
@@ -42,4 +42,26 @@ test("what is in use stays, and what was used a moment ago", () => {
   markUsed(join(folder, "e.x"));
   prune(folder, { accept, countMax: 0, isInUse: (path) => path.endsWith("/d.x") });
   assert.deepEqual(readdirSync(folder), ["a.x", "b.x", "d.x", "e.x"]);
+});
+
+test("folders go as files do, by when they were marked, with what is in them", () => {
+  for (const name of ["a.x", "b.x", "c.x"]) {
+    mkdirSync(join(folder, name, "inside"), { recursive: true });
+    writeFileSync(join(folder, name, "inside", "file"), Buffer.alloc(1000));
+    const old = new Date(Date.now() - 5 * HOUR_MS);
+    utimesSync(join(folder, name), old, old);
+  }
+  markUsed(join(folder, "b.x"));
+  prune(folder, { accept, countMax: 100, bytesMax: 1500 });
+  assert.deepEqual(readdirSync(folder), ["b.x"]);
+});
+
+test("what another process has removed meanwhile is no error", () => {
+  add({ "a.x": 3, "b.x": 4 });
+  const isInUse = (path: string): boolean => {
+    rmSync(path, { force: true });
+    return false;
+  };
+  prune(folder, { accept, countMax: 0, bytesMax: 0, isInUse });
+  assert.deepEqual(readdirSync(folder), []);
 });

@@ -9,7 +9,7 @@ import { readdirSync, rmSync, statSync, utimesSync } from "node:fs";
 import path from "node:path";
 
 export interface PruneLimits {
-  /** Of all that the folder has: names that may go. */
+  /** Of all that the folder has: names that may go, of files and folders. */
   readonly accept: (name: string) => boolean;
   /** How many may stay, and how many bytes in all. */
   readonly countMax: number;
@@ -36,20 +36,33 @@ export function markUsed(file: string): void {
   }
 }
 
+/** What a file takes, or a folder with all that is in it. */
+function sizeOf(file: string): number {
+  const found = statSync(file, { throwIfNoEntry: false });
+  if (found === undefined) return 0;
+  if (!found.isDirectory()) return found.size;
+  return readdirSync(file, { withFileTypes: true, recursive: true }).reduce((sum, entry) => {
+    if (!entry.isFile()) return sum;
+    const inside = statSync(path.join(entry.parentPath, entry.name), { throwIfNoEntry: false });
+    return sum + (inside?.size ?? 0);
+  }, 0);
+}
+
+/** Safe while others prune the same folder, make something in it, or use what was marked. */
 export function prune(folder: string, limits: PruneLimits, nowMs: number = Date.now()): void {
+  const { countMax, bytesMax = Infinity } = limits;
   const found = readdirSync(folder)
     .filter(limits.accept)
     .map((name) => path.join(folder, name))
-    .map((file) => ({
-      file,
-      usedMs: statSync(timeOf(file)).mtimeMs,
-      bytes: statSync(file).size,
-    }))
+    .map((file) => ({ file, usedMs: statSync(timeOf(file), { throwIfNoEntry: false })?.mtimeMs }))
+    // Another process may have been quicker.
+    .flatMap(({ file, usedMs }) => (usedMs === undefined ? [] : [{ file, usedMs }]))
     .sort((a, b) => b.usedMs - a.usedMs);
   let bytes = 0;
-  found.forEach(({ file, usedMs, bytes: size }, index) => {
+  found.forEach(({ file, usedMs }, index) => {
+    const size = bytesMax === Infinity ? 0 : sizeOf(file);
     bytes += size;
-    const isTooMuch = index >= limits.countMax || bytes > (limits.bytesMax ?? Infinity);
+    const isTooMuch = index >= countMax || bytes > bytesMax;
     if (!isTooMuch || nowMs - usedMs < FRESH_MS || limits.isInUse?.(file)) return;
     bytes -= size;
     for (const each of [file, `${file}.hash`, `${file}.lock`]) {

@@ -11,7 +11,10 @@ import { cached, hashInputs, listFiles } from "./cache.ts";
 import { compileWasm } from "./compile-wasm.ts";
 import { createFakeHardware, readString } from "./fake-hardware.ts";
 import { buildDirectory, kernelDirectory, repositoryRoot } from "./paths.ts";
+import { markUsed, prune } from "./prune.ts";
 
+/** Every pattern somebody has asked for has a module of its own. */
+const PATTERNS_KEPT = 20;
 const PHYSICAL_BYTES = 64 * 1024 * 1024;
 
 export interface TestExports {
@@ -47,9 +50,11 @@ export async function compileTests(pattern: string): Promise<string | null> {
   const tools = listFiles(path.join(repositoryRoot, "toolchain"), (name) =>
     /\.m?[jt]s$/.test(name),
   );
-  await cached(output, hashInputs([...sources, ...tools, entry], []), (work) =>
+  markUsed(directory);
+  const isMade = await cached(output, hashInputs([...sources, ...tools, entry], []), (work) =>
     compileWasm({ entries: [entry], output: work, debug: true }),
   );
+  if (isMade) prune(path.dirname(directory), { accept: () => true, countMax: PATTERNS_KEPT });
   return output;
 }
 

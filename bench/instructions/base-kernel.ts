@@ -6,6 +6,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { runTool } from "../../cli/process.ts";
+import { markUsed, prune } from "../../toolchain/prune.ts";
 import { BenchError } from "../errors.ts";
 
 const REPOSITORY = join(import.meta.dirname, "../..");
@@ -18,6 +19,9 @@ function commitOf(name: string): string {
     throw new BenchError(`--base ${name}: no such commit in ${REPOSITORY}`);
   }
 }
+
+/** Commits that were compared with last: some 30 MiB each. */
+const BASES_KEPT = 4;
 
 /** The commit's files, without what git keeps beside a work tree. */
 function extract(commit: string, folder: string): void {
@@ -39,6 +43,8 @@ export async function baseKernel(build: string, name: string): Promise<string> {
   const commit = commitOf(name);
   const folder = join(build, "base", commit);
   if (!existsSync(join(folder, ".extracted"))) extract(commit, folder);
+  markUsed(folder);
+  prune(join(build, "base"), { accept: () => true, countMax: BASES_KEPT });
   const output = await runTool(join(folder, "virga"), ["build-kernel"], { cwd: folder });
   const path = output.trim().split("\n").pop() ?? "";
   if (!existsSync(path)) throw new BenchError(`--base ${name}: its kernel was not built: ${path}`);

@@ -14,13 +14,17 @@
  * version in it. A package file that was damaged since is fetched again.
  */
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from "node:fs";
-import { basename, join } from "node:path";
+import { basename, dirname, join, relative, sep } from "node:path";
 import { isWhole, writeStamp } from "../../toolchain/cache.ts";
+import { markUsed, prune } from "../../toolchain/prune.ts";
 import { type FileSource, readElf } from "../elf/index.ts";
 import { layeredSource } from "../elf/source.ts";
 import { NoPackagesError, ToolFailedError, ToolMissingError } from "../errors.ts";
 import { buildFolder } from "../paths.ts";
 import { runTool } from "../process.ts";
+
+/** Package files and unpacked packages: two of each package. */
+const PACKAGES_KEPT = 400;
 
 interface Unpacked {
   readonly name: string;
@@ -125,6 +129,7 @@ export function guessPackages(file: string, packages: readonly string[]): string
 
 async function unpack(deb: string): Promise<{ folder: string; depends: string[] }> {
   const folder = deb.replace(/\.deb$/, "");
+  markUsed(deb);
   if (!existsSync(folder)) {
     const work = mkdtempSync(`${folder}.work-`);
     await runTool("dpkg-deb", ["--extract", deb, work], { debianPackage: "dpkg" });
@@ -133,9 +138,32 @@ async function unpack(deb: string): Promise<{ folder: string; depends: string[] 
     } catch {
       rmSync(work, { recursive: true, force: true }); // another run was faster
     }
+    tidy(dirname(folder));
   }
+  markUsed(folder);
   const fields = await runTool("dpkg-deb", ["--field", deb, "Depends", "Pre-Depends"]);
   return { folder, depends: parseDepends(fields) };
+}
+
+/** After an `apt update` packages have other versions, and nobody asks for the old ones any more. */
+function tidy(folder: string): void {
+  const isWork = (name: string): boolean => /(^|\.)work-/.test(name);
+  // Of runs that were killed.
+  prune(folder, { accept: isWork, countMax: 0 });
+  prune(folder, {
+    accept: (name) => !isWork(name) && !name.endsWith(".hash"),
+    countMax: PACKAGES_KEPT,
+  });
+}
+
+/** A recipe's files come from these packages: they are used, though nothing is unpacked. */
+export function markPackagesUsed(hostPaths: readonly string[]): void {
+  const folder = buildFolder("packages");
+  const names = hostPaths.map((path) => relative(folder, path).split(sep)[0] ?? "..");
+  for (const name of new Set(names.filter((each) => each !== ".."))) {
+    markUsed(join(folder, name));
+    markUsed(join(folder, `${name}.deb`));
+  }
 }
 
 /** Package names of `Depends:` lines: all alternatives, without versions and architectures. */

@@ -12,6 +12,7 @@ import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from "n
 import { join, resolve } from "node:path";
 import type { Recipe } from "../../apps/recipe.ts";
 import { writeWhole } from "../../toolchain/cache.ts";
+import { prune } from "../../toolchain/prune.ts";
 import {
   type FileSource,
   isMusl,
@@ -30,7 +31,7 @@ import {
 import { buildFolder } from "../paths.ts";
 import { isExecutable } from "../process.ts";
 import { withProgress } from "../progress.ts";
-import { PackageSet } from "./debian.ts";
+import { markPackagesUsed, PackageSet } from "./debian.ts";
 import { composeImage, type Image } from "./erofs.ts";
 import { ldSoCache } from "./ld-so-cache.ts";
 import { readScript, type Script } from "./script.ts";
@@ -46,6 +47,9 @@ export interface RootImage extends Image {
   /** The sum of the sizes of the program, its interpreter and its libraries. */
   readonly programBytes: number;
 }
+
+/** What recipes led to, by the state of the package lists: a few KiB each. */
+const RESOLVED_KEPT = 50;
 
 /** What a recipe led to, kept so that the next run need not ask apt. */
 interface RecipeFiles {
@@ -63,8 +67,10 @@ export async function imageOfRecipe(recipe: Recipe): Promise<RootImage> {
         throw error;
       });
       writeWhole(resolvedPath(recipe), JSON.stringify(result));
+      prune(buildFolder("recipes"), { accept: () => true, countMax: RESOLVED_KEPT });
       return result;
     }));
+  markPackagesUsed(hostPathsOf(found));
   const tree = new Tree();
   for (const [path, hostPath] of found.more) {
     if (statSync(hostPath).isDirectory()) tree.addAll(path, hostPath);
@@ -217,8 +223,11 @@ function readResolved(recipe: Recipe): RecipeFiles | null {
   } catch {
     return null; // not there, or damaged
   }
+  return hostPathsOf(found).every(existsSync) ? found : null;
+}
+
+function hostPathsOf(found: RecipeFiles): string[] {
   const { program, interpreter, libraries } = found.files;
   const all = [program, interpreter, ...libraries].flatMap((each) => each?.hostPath ?? []);
-  const isWhole = [...all, ...found.more.map(([, hostPath]) => hostPath)].every(existsSync);
-  return isWhole ? found : null;
+  return [...all, ...found.more.map(([, hostPath]) => hostPath)];
 }

@@ -8,8 +8,9 @@
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, renameSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { runTool } from "../../cli/process.ts";
+import { markUsed, prune } from "../../toolchain/prune.ts";
 import { buildFolder, guestFolder } from "../paths.ts";
 
 export const VARIANTS = ["static", "static-pie", "dynamic", "musl-static", "musl"] as const;
@@ -37,6 +38,9 @@ const COMPILERS: Readonly<Record<Variant, Compiler>> = {
   "musl-static": { command: "musl-gcc", flags: ["-static"], debianPackage: "musl-tools" },
   musl: { command: "musl-gcc", flags: [], debianPackage: "musl-tools" },
 };
+
+/** Some five times as many as there are: those of a few commits. About 300 KiB each. */
+const PROGRAMS_KEPT = 2000;
 
 const FLAGS = ["-std=gnu11", "-O2", "-g0", "-Wall", "-Wextra", "-Werror", "-pthread"];
 
@@ -72,7 +76,9 @@ export async function compileProgram(source: string, variant: Variant): Promise<
       debianPackage,
     });
     renameSync(work, path);
+    prune(dirname(folder), { accept: () => true, countMax: PROGRAMS_KEPT });
   }
+  markUsed(folder);
   return { name, source, variant, path };
 }
 
