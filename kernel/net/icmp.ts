@@ -8,6 +8,7 @@
 import { copy, store8 } from "../arch/hw";
 import { checksumAdd, checksumFinish, checksumFold, checksumPacket } from "./checksum";
 import { netNow } from "./clock";
+import { ErrorReport } from "./error-report";
 import { isBroadcastAddress, isLocalAddress } from "./interface";
 import { ipv4Output, packetLinearize } from "./ipv4";
 import { PACKET_BROADCAST, PACKET_CHECKSUM_VALID, Packet, packetAlloc, packetFree } from "./packet";
@@ -18,7 +19,7 @@ import {
   ICMP_ECHO_REPLY,
   ICMP_FRAGMENTATION_NEEDED,
   ICMP_HEADER,
-  ICMP_PORT_UNREACHABLE,
+  ICMP_HOST_UNREACHABLE,
   ICMP_PROTOCOL_UNREACHABLE,
   ICMP_REASSEMBLY_TIMEOUT,
   ICMP_TIME_EXCEEDED,
@@ -96,22 +97,31 @@ function sendError(type: u32, code: u32, header: u64, length: u32): void {
   ipv4Output(packet, ipv4Destination(header), ipv4Source(header), IPPROTO_ICMP);
 }
 
+/** What is told of the packet at hand; used up before the next one. */
+const report: ErrorReport = new ErrorReport();
+
+/** `length`: bytes of the packet from its transport header on. */
+function fillReport(type: u32, code: u32, offender: u32, length: u32): void {
+  const isUnreachable = type == ICMP_UNREACHABLE;
+  report.errno = unreachableErrno(isUnreachable ? code : ICMP_HOST_UNREACHABLE);
+  report.isHard =
+    isUnreachable && code >= ICMP_PROTOCOL_UNREACHABLE && code <= ICMP_FRAGMENTATION_NEEDED;
+  report.type = type;
+  report.code = code;
+  report.info = 0;
+  report.offender = offender;
+  report.length = length;
+}
+
 /**
  * A received packet, which starts with its transport header and stays the caller's, is for nobody.
  */
 export function icmpUnreachable(packet: Packet, code: u32): void {
   if (packet.networkLength == 0) {
     // Over the loopback there is no IP header to quote, and the transports are at hand.
-    const hard = code == ICMP_PORT_UNREACHABLE || code == ICMP_PROTOCOL_UNREACHABLE;
     if (packet.length < 8) return;
-    transportError(
-      packet.protocol,
-      packet.source,
-      packet.destination,
-      packet.data,
-      unreachableErrno(code),
-      hard,
-    );
+    fillReport(ICMP_UNREACHABLE, code, packet.destination, packet.length);
+    transportError(packet.protocol, packet.source, packet.destination, packet.data, report);
     return;
   }
   const header = packet.data - packet.networkLength;
@@ -181,16 +191,16 @@ function errorInput(packet: Packet, type: u32): void {
   const protocol = ipv4Protocol(quoted);
   const header = quoted + headerLength;
   const code = icmpCode(message);
+  fillReport(type, code, packet.source, length - headerLength);
   if (type == ICMP_UNREACHABLE && code == ICMP_FRAGMENTATION_NEEDED) {
     let mtu = icmpNextHopMtu(message);
     // Routers before RFC 1191 don't say: the next plateau below the packet's size (its section 7).
     if (mtu == 0) mtu = plateauBelow(ipv4TotalLength(quoted));
-    transportPathMtu(protocol, source, destination, header, mtu);
+    report.info = mtu;
+    transportPathMtu(protocol, source, destination, header, report);
     return;
   }
-  const hard = type == ICMP_UNREACHABLE && code >= 2 && code <= 4;
-  const errno = type == ICMP_UNREACHABLE ? unreachableErrno(code) : unreachableErrno(1);
-  transportError(protocol, source, destination, header, errno, hard);
+  transportError(protocol, source, destination, header, report);
 }
 
 function plateauBelow(length: u32): u32 {

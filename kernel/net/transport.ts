@@ -4,6 +4,7 @@
  */
 import { ECONNREFUSED, EHOSTUNREACH, EMSGSIZE, ENETUNREACH, ENOPROTOOPT } from "../lib/errno";
 import { randomU64 } from "../lib/random";
+import { ErrorReport } from "./error-report";
 import { icmpInput, icmpUnreachable } from "./icmp";
 import { Packet, packetFree, packetsAreShort } from "./packet";
 import { rawCount, rawInput } from "./raw";
@@ -23,9 +24,11 @@ import { udpError, udpHasPort, udpInput } from "./udp";
 import { loadBe16, loadBe32 } from "./wire/bytes";
 import {
   ICMP_FRAGMENTATION_NEEDED,
+  ICMP_HOST_UNREACHABLE,
   ICMP_NET_UNREACHABLE,
   ICMP_PORT_UNREACHABLE,
   ICMP_PROTOCOL_UNREACHABLE,
+  ICMP_UNREACHABLE,
 } from "./wire/icmp";
 import { IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP, IPV4_HEADER } from "./wire/ipv4";
 
@@ -73,24 +76,23 @@ export function unreachableErrno(code: u32): i32 {
   }
 }
 
-/**
- * A packet of ours did not arrive: `header` is its transport header, of which at least 8 bytes are
- * there. `hard` errors end a connection attempt; soft ones are only remembered.
- */
+/** What this machine says of its own packets; filled in by who tells, used up before it returns. */
+const ownReport: ErrorReport = new ErrorReport();
+
+/** A packet of ours did not arrive: `header` is its transport header, as far as `report` says. */
 export function transportError(
   protocol: u32,
   source: u32,
   destination: u32,
   header: u64,
-  errno: i32,
-  hard: bool,
+  report: ErrorReport,
 ): void {
   const local = loadBe16(header);
   const remote = loadBe16(header + 2);
   if (protocol == IPPROTO_UDP) {
-    if (hard) udpError(source, local, destination, remote, errno);
+    udpError(source, local, destination, remote, header, report);
   } else if (protocol == IPPROTO_TCP) {
-    tcpIcmpError(source, destination, local, remote, loadBe32(header + 4), errno);
+    tcpIcmpError(source, destination, local, remote, loadBe32(header + 4), report.errno);
   }
 }
 
@@ -100,18 +102,19 @@ export function transportError(
  */
 export function transportUnreachable(packet: Packet, errno: i32): void {
   if (packet.length < IPV4_HEADER + 8) return;
-  transportError(
-    packet.protocol,
-    packet.source,
-    packet.destination,
-    packet.data + IPV4_HEADER,
-    errno,
-    true,
-  );
+  ownReport.errno = errno;
+  ownReport.isHard = true;
+  ownReport.type = ICMP_UNREACHABLE;
+  ownReport.code = ICMP_HOST_UNREACHABLE;
+  ownReport.info = 0;
+  ownReport.offender = packet.source;
+  ownReport.length = packet.length - IPV4_HEADER;
+  const header = packet.data + IPV4_HEADER;
+  transportError(packet.protocol, packet.source, packet.destination, header, ownReport);
 }
 
 /**
- * Somebody says that the path to a destination takes packets of `mtu` bytes only; `header` as in
+ * Somebody says that the path to a destination takes packets of `info` bytes only; `header` as in
  * `transportError`. Believed when a packet of ours is quoted, as far as the transport can tell:
  * anybody may send such a message (RFC 5927 section 7).
  */
@@ -120,13 +123,14 @@ export function transportPathMtu(
   source: u32,
   destination: u32,
   header: u64,
-  mtu: u32,
+  report: ErrorReport,
 ): void {
+  const mtu = report.info;
   const local = loadBe16(header);
   const remote = loadBe16(header + 2);
   if (protocol == IPPROTO_UDP) {
     if (!udpHasPort(source, local) || !routeSetPathMtu(destination, mtu)) return;
-    udpError(source, local, destination, remote, EMSGSIZE);
+    udpError(source, local, destination, remote, header, report);
   } else if (protocol == IPPROTO_TCP) {
     if (!tcpIsSent(source, destination, local, remote, loadBe32(header + 4))) return;
     if (routeSetPathMtu(destination, mtu)) tcpPathMtu(destination);

@@ -16,9 +16,10 @@ import { EACCES, EADDRINUSE, EADDRNOTAVAIL, EINVAL, EMSGSIZE, ENETUNREACH } from
 import { randomU32 } from "../lib/random";
 import { checksumFinish, checksumFold, checksumPacket, checksumPseudo } from "./checksum";
 import { netNow } from "./clock";
+import { ErrorReport } from "./error-report";
 import { icmpUnreachable } from "./icmp";
 import { isBroadcastAddress, isLocalAddress } from "./interface";
-import { ipv4Output, ipv4SourceFor, packetTrim } from "./ipv4";
+import { ipv4MtuFor, ipv4Output, ipv4SourceFor, packetTrim } from "./ipv4";
 import {
   PACKET_BROADCAST,
   PACKET_CHECKSUM_PARTIAL,
@@ -83,6 +84,10 @@ export abstract class UdpEndpoint {
   tos: u8 = 0;
   /** errno that the next call reports. */
   error: i32 = 0;
+  /** IP_RECVERR: errors are kept with their datagrams. */
+  recordsErrors: bool = false;
+  /** IP_PMTUDISC_DO: datagrams that do not fit the path are refused, not cut. */
+  neverCuts: bool = false;
   queue: PacketQueue = new PacketQueue();
   queuedBytes: u32 = 0;
   receiveLimit: u32 = RECEIVE_LIMIT_DEFAULT;
@@ -96,6 +101,12 @@ export abstract class UdpEndpoint {
   boundAddress(): u32 {
     return this.localByConnect ? 0 : this.localAddress;
   }
+
+  /** An error of a datagram to a remote end, whose payload is at an address; see ErrorReport. */
+  failed(remote: u32, remotePort: u32, payload: u64, report: ErrorReport): void {}
+
+  /** A datagram was not sent: its path takes `mtu` bytes. The packet stays the caller's. */
+  tooLarge(packet: Packet, remote: u32, remotePort: u32, mtu: u32): void {}
 
   /** A datagram or an error has arrived. Must not sleep. */
   abstract arrived(): void;
@@ -252,6 +263,14 @@ export function udpSend(
   }
   if (packet.ttl == 0) packet.ttl = endpoint.ttl;
   if (packet.tos == 0) packet.tos = endpoint.tos;
+  if (endpoint.neverCuts) {
+    const mtu = ipv4MtuFor(destination);
+    if (packet.length + UDP_HEADER + IPV4_HEADER > mtu) {
+      endpoint.tooLarge(packet, destination, port, mtu);
+      packetFree(packet);
+      return -EMSGSIZE;
+    }
+  }
   netStats.udpOut++;
   return udpOutput(packet, source, endpoint.localPort, destination, port);
 }
@@ -391,23 +410,32 @@ export function udpHasPort(local: u32, localPort: u32): bool {
   return false;
 }
 
-/** A datagram of ours was not delivered: only connected endpoints hear of it, as on Linux. */
+/** Whether an endpoint has sent from `local` to a remote end, or may have. */
+function mayHaveSent(endpoint: UdpEndpoint, local: u32, remote: u32, remotePort: u32): bool {
+  if (endpoint.localAddress != 0 && endpoint.localAddress != local) return false;
+  if (endpoint.remotePort == 0) return endpoint.recordsErrors;
+  return endpoint.remotePort == remotePort && endpoint.remoteAddress == remote;
+}
+
+/**
+ * A datagram of ours was not delivered; `header` is its UDP header. As on Linux, connected
+ * endpoints hear of it when the error is hard, and those that record errors of any.
+ */
 export function udpError(
   local: u32,
   localPort: u32,
   remote: u32,
   remotePort: u32,
-  errno: i32,
+  header: u64,
+  report: ErrorReport,
 ): void {
   let endpoint = buckets[bucketOf(localPort)];
   while (endpoint) {
-    if (
-      endpoint.localPort == localPort &&
-      endpoint.remotePort == remotePort &&
-      endpoint.remoteAddress == remote &&
-      (endpoint.localAddress == 0 || endpoint.localAddress == local)
-    ) {
-      endpoint.error = errno;
+    const isItsOwn =
+      endpoint.localPort == localPort && mayHaveSent(endpoint, local, remote, remotePort);
+    if (isItsOwn && (report.isHard || endpoint.recordsErrors)) {
+      if (endpoint.recordsErrors) endpoint.failed(remote, remotePort, header + UDP_HEADER, report);
+      endpoint.error = report.errno;
       endpoint.arrived();
     }
     endpoint = endpoint.nextEndpoint;

@@ -2,6 +2,7 @@
 #include "net.h"
 #include <fcntl.h>
 #include <poll.h>
+#include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/time.h>
@@ -157,6 +158,67 @@ static void test_errors(void) {
   close(b);
 }
 
+/* Of linux/errqueue.h, which does not come with musl. */
+struct extended_error {
+  uint32_t number;
+  uint8_t origin, type, code, pad;
+  uint32_t info, data;
+};
+enum { ORIGIN_ICMP = 2, DESTINATION_UNREACHABLE = 3, PORT_UNREACHABLE = 3 };
+
+/* IP_RECVERR: an error is kept with its datagram, also for a socket that is not connected. */
+static void test_error_queue(void) {
+  int port, gone = udp_bound(&port), fd = socket(AF_INET, SOCK_DGRAM, 0);
+  char buffer[16] = "", control[256];
+  close(gone);
+  CHECK_EQ("without IP_RECVERR", send_to(fd, "lost", 4, port), 4);
+  CHECK_ERR("nobody hears", recv(fd, buffer, 16, MSG_DONTWAIT), EAGAIN);
+  CHECK_ERR("and nothing is kept", recv(fd, buffer, 16, MSG_ERRQUEUE), EAGAIN);
+  CHECK_EQ("IP_RECVERR", set_option(fd, IPPROTO_IP, IP_RECVERR, 1), 0);
+  CHECK_EQ("is set", get_option(fd, IPPROTO_IP, IP_RECVERR), 1);
+  CHECK_EQ("a datagram", send_to(fd, "lost", 4, port), 4);
+  struct pollfd set = {fd, POLLIN, 0};
+  CHECK("POLLERR", poll(&set, 1, 5000) == 1 && set.revents & POLLERR);
+  CHECK_ERR("a call reports it", recv(fd, buffer, 16, 0), ECONNREFUSED);
+  set.revents = 0;
+  CHECK("it is kept all the same", poll(&set, 1, 0) == 1 && set.revents == POLLERR);
+  struct sockaddr_in to = {0};
+  struct iovec iov = {buffer, 16};
+  struct msghdr message = {.msg_name = &to, .msg_namelen = sizeof to, .msg_iov = &iov, .msg_iovlen = 1,
+                           .msg_control = control, .msg_controllen = sizeof control};
+  CHECK_EQ("its payload", recvmsg(fd, &message, MSG_ERRQUEUE), 4);
+  CHECK("which was sent", !memcmp(buffer, "lost", 4) && message.msg_flags & MSG_ERRQUEUE);
+  CHECK("to that port", to.sin_family == AF_INET && ntohs(to.sin_port) == port &&
+                            to.sin_addr.s_addr == htonl(INADDR_LOOPBACK));
+  struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+  REQUIRE("what happened",
+          header && header->cmsg_level == IPPROTO_IP && header->cmsg_type == IP_RECVERR &&
+              header->cmsg_len == CMSG_LEN(sizeof(struct extended_error) + sizeof to));
+  struct extended_error error;
+  struct sockaddr_in offender;
+  memcpy(&error, CMSG_DATA(header), sizeof error);
+  memcpy(&offender, CMSG_DATA(header) + sizeof error, sizeof offender);
+  CHECK_EQ("its errno", error.number, ECONNREFUSED);
+  CHECK("by ICMP", error.origin == ORIGIN_ICMP && error.type == DESTINATION_UNREACHABLE &&
+                       error.code == PORT_UNREACHABLE);
+  CHECK("from there", offender.sin_family == AF_INET &&
+                          offender.sin_addr.s_addr == htonl(INADDR_LOOPBACK));
+  CHECK_ERR("once", recv(fd, buffer, 16, MSG_ERRQUEUE), EAGAIN);
+  set.revents = 0;
+  CHECK_EQ("no POLLERR any more", poll(&set, 1, 0), 0);
+  send_to(fd, "one", 3, port);
+  CHECK_EQ("another errno", get_option(fd, SOL_SOCKET, SO_ERROR), ECONNREFUSED);
+  send_to(fd, "two", 3, port);
+  CHECK("in order", recv(fd, buffer, 2, MSG_ERRQUEUE) == 2 && !memcmp(buffer, "on", 2) &&
+                        recv(fd, buffer, 16, MSG_ERRQUEUE) == 3 && !memcmp(buffer, "two", 3));
+  CHECK_EQ("the last one leaves no error", get_option(fd, SOL_SOCKET, SO_ERROR), 0);
+  CHECK_EQ("IP_MTU_DISCOVER", get_option(fd, IPPROTO_IP, IP_MTU_DISCOVER), 1);
+  CHECK_EQ("never cut", set_option(fd, IPPROTO_IP, IP_MTU_DISCOVER, 2), 0);
+  CHECK_EQ("is set", get_option(fd, IPPROTO_IP, IP_MTU_DISCOVER), 2);
+  CHECK_ERR("nothing such", set_option(fd, IPPROTO_IP, IP_MTU_DISCOVER, 9), EINVAL);
+  close(fd);
+}
+
 /* A datagram put together from several sends. */
 static void test_cork(void) {
   int port, a = socket(AF_INET, SOCK_DGRAM, 0), b = udp_bound(&port);
@@ -269,7 +331,7 @@ static const struct group groups[] = {
     {"cork", test_cork},           {"control", test_control}, {"groups", test_groups},
     {"datagrams", test_datagrams}, {"large", test_large},     {"connected", test_connected},
     {"messages", test_messages},   {"waiting", test_waiting}, {"errors", test_errors},
-    {"stamps", test_stamps},
+    {"stamps", test_stamps},       {"error-queue", test_error_queue},
 };
 
 int main(int argc, char **argv) { return check_main(argc, argv, groups, COUNT(groups)); }

@@ -1,8 +1,7 @@
 /**
  * Options of UDP sockets: udp(7), ip(7), and what of socket(7) concerns datagrams.
  *
- * UDP_SEGMENT and UDP_GRO are refused, as by a kernel that does not have them. With IP_RECVERR,
- * which is remembered, nothing is queued for MSG_ERRQUEUE.
+ * UDP_SEGMENT and UDP_GRO are refused, as by a kernel that does not have them.
  */
 import { EINVAL, ENOPROTOOPT, ENOTCONN } from "../../lib/errno";
 import { ipv4MtuFor } from "../ipv4";
@@ -15,6 +14,9 @@ import {
   IP_MULTICAST_LOOP,
   IP_MULTICAST_TTL,
   IP_PKTINFO,
+  IP_PMTUDISC_DO,
+  IP_PMTUDISC_OMIT,
+  IP_PMTUDISC_PROBE,
   IP_RECVERR,
   IP_RECVTOS,
   IP_RECVTTL,
@@ -37,8 +39,6 @@ const SEND_BUFFER: i64 = 212992;
 const RECEIVE_LIMIT_MIN: i32 = 2304;
 const RECEIVE_LIMIT_MAX: i32 = 8 << 20;
 const TTL_DEFAULT: i64 = 64;
-/** IP_PMTUDISC_WANT. */
-const DISCOVER_DEFAULT: i64 = 1;
 /** Of `UdpSocket.ipFlags`. */
 export const IP_FLAGS_DEFAULT: u64 =
   ((<u64>1) << IP_MULTICAST_LOOP) | ((<u64>1) << IP_MULTICAST_ALL);
@@ -92,7 +92,14 @@ function setIp(socket: UdpSocket, name: u32, value: i32): i32 {
       if (value < -1 || value > 255) return -EINVAL;
       socket.multicastTtl = value == -1 ? 1 : <u8>value;
       return 0;
+    case IP_RECVERR:
+      return socket.recordErrors(value != 0);
     case IP_MTU_DISCOVER:
+      if (value < 0 || value > IP_PMTUDISC_OMIT) return -EINVAL;
+      // The others are remembered: what fits the path carries DF in any case.
+      socket.mtuDiscover = value;
+      endpoint.neverCuts = value == IP_PMTUDISC_DO || value == IP_PMTUDISC_PROBE;
+      return 0;
     case IP_MULTICAST_IF:
       return 0;
     default:
@@ -105,12 +112,7 @@ function setIp(socket: UdpSocket, name: u32, value: i32): i32 {
 }
 
 function isFlag(name: u32): bool {
-  return (
-    name == IP_RECVERR ||
-    name == IP_FREEBIND ||
-    name == IP_MULTICAST_LOOP ||
-    name == IP_MULTICAST_ALL
-  );
+  return name == IP_FREEBIND || name == IP_MULTICAST_LOOP || name == IP_MULTICAST_ALL;
 }
 
 export function udpGetOption(socket: UdpSocket, level: u32, name: u32): i64 {
@@ -130,7 +132,9 @@ export function udpGetOption(socket: UdpSocket, level: u32, name: u32): i64 {
     case IP_MTU:
       return endpoint.remotePort != 0 ? <i64>ipv4MtuFor(endpoint.remoteAddress) : -ENOTCONN;
     case IP_MTU_DISCOVER:
-      return DISCOVER_DEFAULT;
+      return socket.mtuDiscover;
+    case IP_RECVERR:
+      return i64(endpoint.recordsErrors);
     case IP_PKTINFO:
       return i64(socket.packetInfo);
     case IP_RECVTTL:

@@ -24,6 +24,7 @@ import { eventListen } from "../../lib/events";
 import { attempt } from "../../runtime/attempt";
 import { free } from "../../runtime/free";
 import { realtimeOffset } from "../../time/clock";
+import { ErrorReport } from "../error-report";
 import { Packet, packetAllocLarge, packetFree, packetGet } from "../packet";
 import { netEnter, netLeave, netPoll } from "../poll";
 import {
@@ -36,12 +37,14 @@ import {
   udpSend,
 } from "../udp";
 import { IPPROTO_UDP, isInternalAddress, isMulticastAddress } from "../wire/ipv4";
+import { UDP_HEADER } from "../wire/udp";
 import { SocketAddress } from "./address";
 import {
   AF_INET,
   AF_UNSPEC,
   IP_ADD_MEMBERSHIP,
   IP_DROP_MEMBERSHIP,
+  IP_PMTUDISC_WANT,
   MSG_ERRQUEUE,
   MSG_MORE,
   MSG_OOB,
@@ -55,6 +58,7 @@ import {
 } from "./constants";
 import { Cork } from "./cork";
 import { tellPacketInfo, tellTime, tellTos, tellTtl } from "./datagram-info";
+import { ErrorQueue, SO_EE_ORIGIN_ICMP, SO_EE_ORIGIN_LOCAL } from "./error-queue";
 import { inetLocal, inetRemote, inetTell } from "./inet-address";
 import { inet6TellPacketInfo } from "./inet6-options";
 import { Memberships } from "./memberships";
@@ -73,10 +77,30 @@ class SocketEndpoint extends UdpEndpoint {
     this.socket.changed(POLLIN | POLLRDNORM | error);
   }
 
+  failed(remote: u32, remotePort: u32, payload: u64, report: ErrorReport): void {
+    const bytes = report.length - UDP_HEADER;
+    this.socket.errorQueue().add(SO_EE_ORIGIN_ICMP, report, remote, remotePort, payload, bytes);
+  }
+
+  tooLarge(packet: Packet, remote: u32, remotePort: u32, mtu: u32): void {
+    if (!this.recordsErrors) return;
+    localReport.errno = EMSGSIZE;
+    localReport.info = mtu;
+    const bytes = min(packet.length, QUOTE_MAX);
+    const queue = this.socket.errorQueue();
+    queue.add(SO_EE_ORIGIN_LOCAL, localReport, remote, remotePort, packet.data, bytes);
+    this.socket.changed(POLLERR);
+  }
+
   inode(): u64 {
     return this.socket.inode;
   }
 }
+
+/** Of what this machine refuses to send; used up at once. */
+const localReport: ErrorReport = new ErrorReport();
+/** Bytes that are kept of a datagram which is too large. */
+const QUOTE_MAX: u32 = 1024;
 
 export class UdpSocket extends Socket {
   endpoint: SocketEndpoint = changetype<SocketEndpoint>(0);
@@ -87,6 +111,8 @@ export class UdpSocket extends Socket {
   tellTos: bool = false;
   /** IP_MULTICAST_TTL. */
   multicastTtl: u8 = 1;
+  /** IP_MTU_DISCOVER. */
+  mtuDiscover: i32 = IP_PMTUDISC_WANT;
   /** UDP_CORK. */
   corked: bool = false;
   /** Options of ip(7) that are on or off and only remembered, a bit per number below 64. */
@@ -96,6 +122,8 @@ export class UdpSocket extends Socket {
   private memberships: Memberships | null = null;
   /** When the datagram that was read last had come, monotonic ns; 0: there is none. */
   private lastTime: u64 = 0;
+  /** Made when IP_RECVERR is first set. */
+  private errors: ErrorQueue | null = null;
   private receiveShut: bool = false;
   private sendShut: bool = false;
 
@@ -147,7 +175,7 @@ export class UdpSocket extends Socket {
   }
 
   receive(io: IoVector, flags: u32, message: Message | null): i64 {
-    if ((flags & MSG_ERRQUEUE) != 0) return -EAGAIN;
+    if ((flags & MSG_ERRQUEUE) != 0) return this.receiveError(io, message);
     if ((flags & MSG_OOB) != 0) return -EOPNOTSUPP;
     const endpoint = this.endpoint;
     if (!endpoint.queue.first) {
@@ -162,6 +190,31 @@ export class UdpSocket extends Socket {
     const result = this.deliver(packet, io, flags, message);
     packetFree(packet);
     return result;
+  }
+
+  /** The queue of errors, which is there once `recordErrors` has made it. */
+  errorQueue(): ErrorQueue {
+    return this.errors!;
+  }
+
+  /** IP_RECVERR. 0 or -ENOBUFS. */
+  recordErrors(value: bool): i32 {
+    if (value && !this.errors) this.errors = attempt(new ErrorQueue());
+    const errors = this.errors;
+    if (value && !errors) return -ENOBUFS;
+    if (!value && errors) errors.clear();
+    this.endpoint.recordsErrors = value;
+    return 0;
+  }
+
+  /** The next error is pending when one has been taken, as on Linux. */
+  private receiveError(io: IoVector, message: Message | null): i64 {
+    netPoll();
+    const errors = this.errors;
+    if (!errors || errors.isEmpty()) return -EAGAIN;
+    const done = errors.take(io, message);
+    this.endpoint.error = errors.nextErrno();
+    return done;
   }
 
   /**
@@ -296,7 +349,8 @@ export class UdpSocket extends Socket {
     const endpoint = this.endpoint;
     let mask = POLLOUT | POLLWRNORM;
     if (endpoint.queue.first) mask |= POLLIN | POLLRDNORM;
-    if (endpoint.error != 0) mask |= POLLERR;
+    const errors = this.errors;
+    if (endpoint.error != 0 || (errors && !errors.isEmpty())) mask |= POLLERR;
     if (this.receiveShut) mask |= POLLIN | POLLRDNORM | POLLRDHUP;
     if (this.receiveShut && this.sendShut) mask |= POLLHUP;
     return mask;
@@ -365,6 +419,11 @@ export class UdpSocket extends Socket {
     if (memberships) {
       memberships.release();
       free(memberships);
+    }
+    const errors = this.errors;
+    if (errors) {
+      errors.release();
+      free(errors);
     }
     free(endpoint.queue);
     free(endpoint);
