@@ -11,16 +11,16 @@
  *
  * What is sent goes to the first thread that waits for such a message, and into the queue only if
  * none does. Who makes room puts in what senders that wait have brought, in the order they came. So
- * a thread that wakes up finds its result in its own wish or delivery and does not look at the
+ * a thread that wakes up finds its result in its own wish and does not look at the
  * queue, which may be gone.
  */
-import { E2BIG, EAGAIN, EIDRM, EINTR, ENOMEM, ENOMSG } from "../lib/errno";
+import { E2BIG, EAGAIN, EIDRM, ENOMEM, ENOMSG } from "../lib/errno";
 import { attempt } from "../runtime/attempt";
 import { free } from "../runtime/free";
 import { heapAlloc, heapFree } from "../runtime/heap";
-import { currentThread, Thread } from "../sched/thread";
-import { WaitQueue } from "../sched/wait-queue";
+import { NO_DEADLINE } from "../sched/wait-queue";
 import { IpcObject, IpcTable, ipcSeconds } from "./ipc";
+import { Sleeper, SleeperList } from "./sleepers";
 
 // include/uapi/linux/msg.h
 /** Queues, bytes of a message, bytes of a queue that root has not given more. */
@@ -34,10 +34,6 @@ export const WANTS_TYPE: u32 = 1;
 export const WANTS_OTHER: u32 = 2;
 /** The lowest type up to the one that is told. */
 export const WANTS_LOWEST: u32 = 3;
-
-const PENDING: i64 = i64.MAX_VALUE;
-/** Inside of this file alone: the queue has changed, and the wait begins anew. */
-const AGAIN: i64 = i64.MAX_VALUE - 1;
 
 /** Its text lies behind it in memory. */
 @unmanaged
@@ -67,21 +63,21 @@ export function messageFree(message: Message): void {
   heapFree(changetype<usize>(message));
 }
 
-/** A thread that waits, to send or to receive. */
-class Sleeper {
-  next: Sleeper | null = null;
-  thread: Thread = currentThread();
-  status: i64 = PENDING;
-
-  /** `message`: what is brought, or has been received. */
+/** A thread that waits to send what it has brought. */
+class Sender extends Sleeper {
   constructor(
-    public message: Message | null,
+    readonly message: Message,
     readonly pid: u32,
-  ) {}
+  ) {
+    super();
+  }
 }
 
 /** What a thread wants to receive. */
 export class Wish extends Sleeper {
+  /** What has been received. */
+  message: Message | null = null;
+
   /** `sizeMax`: of the text; `truncates`: a longer one is good as well (MSG_NOERROR). */
   constructor(
     readonly wants: u32,
@@ -89,9 +85,9 @@ export class Wish extends Sleeper {
     readonly sizeMax: u64,
     readonly truncates: bool,
     readonly noWait: bool,
-    pid: u32,
+    readonly pid: u32,
   ) {
-    super(null, pid);
+    super();
   }
 
   accepts(message: Message): bool {
@@ -103,63 +99,6 @@ export class Wish extends Sleeper {
 
   fits(message: Message): bool {
     return this.truncates || <u64>message.size <= this.sizeMax;
-  }
-}
-
-/** Threads in the order they came. */
-@unmanaged
-class SleeperList {
-  first: Sleeper | null;
-  last: Sleeper | null;
-  /** All of them sleep here. */
-  waiting!: WaitQueue;
-
-  constructor() {
-    this.first = null;
-    this.last = null;
-    this.waiting = new WaitQueue();
-  }
-
-  /** Sleeps until `finish`: its status, or -EINTR. */
-  sleep(sleeper: Sleeper): i64 {
-    const last = this.last;
-    sleeper.status = PENDING;
-    sleeper.next = null;
-    if (last) last.next = sleeper;
-    else this.first = sleeper;
-    this.last = sleeper;
-    this.waiting.wait();
-    if (sleeper.status != PENDING) return sleeper.status;
-    this.unlink(sleeper);
-    return -EINTR;
-  }
-
-  private unlink(sleeper: Sleeper): void {
-    let before: Sleeper | null = null;
-    let at = this.first;
-    while (at && at != sleeper) {
-      before = at;
-      at = at.next;
-    }
-    if (before) before.next = sleeper.next;
-    else this.first = sleeper.next;
-    if (this.last == sleeper) this.last = before;
-  }
-
-  /** From here on the sleeper is its thread's alone. */
-  finish(sleeper: Sleeper, status: i64): void {
-    this.unlink(sleeper);
-    sleeper.status = status;
-    this.waiting.wake(sleeper.thread);
-  }
-
-  finishAll(status: i64): void {
-    for (let sleeper = this.first; sleeper; sleeper = this.first) this.finish(sleeper, status);
-  }
-
-  destroy(): void {
-    free(this.waiting);
-    free(this);
   }
 }
 
@@ -205,9 +144,9 @@ export class MessageQueue extends IpcObject {
       return 0;
     }
     if (noWait) return -EAGAIN;
-    const sender = attempt(new Sleeper(message, pid));
+    const sender = attempt(new Sender(message, pid));
     if (!sender) return -ENOMEM;
-    const result = this.senders.sleep(sender);
+    const result = this.senders.sleep(sender, NO_DEADLINE);
     free(sender);
     return result;
   }
@@ -256,15 +195,14 @@ export class MessageQueue extends IpcObject {
 
   /**
    * Takes the message that a wish is for, asleep until one comes: 0, and it is in the wish. Or
-   * -ENOMSG (`noWait`), -E2BIG, -EINTR, -EIDRM; AGAIN is told as -EAGAIN: look the queue up once
-   * more. The queue must not be used afterwards if this has slept.
+   * -ENOMSG (`noWait`), -E2BIG, -EINTR, -EIDRM; -EAGAIN: look the queue up once more. The queue
+   * must not be used afterwards if this has slept.
    */
   receive(wish: Wish): i64 {
     const message = this.find(wish);
     if (!message) {
       if (wish.noWait) return -ENOMSG;
-      const result = this.receivers.sleep(wish);
-      return result == AGAIN ? -EAGAIN : result;
+      return this.receivers.sleep(wish, NO_DEADLINE);
     }
     if (!wish.fits(message)) return -E2BIG;
     this.take(message);
@@ -303,15 +241,15 @@ export class MessageQueue extends IpcObject {
 
   /** There may be room: takes what senders that wait have brought, as far as it goes in. */
   private admit(): void {
-    let sender = this.senders.first;
-    while (sender) {
-      const next = sender.next;
-      const message = sender.message!;
+    let sleeper = this.senders.first;
+    while (sleeper) {
+      const sender = <Sender>sleeper;
+      sleeper = sender.next;
+      const message = sender.message;
       if (this.hasRoom(message.size)) {
         this.accept(message, sender.pid);
         this.senders.finish(sender, 0);
       }
-      sender = next;
     }
   }
 
@@ -325,7 +263,7 @@ export class MessageQueue extends IpcObject {
   /** Owner, permissions or limit have changed: all who wait look again whether they may. */
   changed(bytesMax: u64): void {
     this.bytesMax = bytesMax;
-    this.receivers.finishAll(AGAIN);
+    this.receivers.finishAll(-EAGAIN);
     this.admit();
   }
 

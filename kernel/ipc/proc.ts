@@ -11,6 +11,7 @@ import { TextBuffer } from "../lib/text-buffer";
 import { PAGE_SHIFT } from "../mem/page-allocator";
 import { IpcObject } from "./ipc";
 import { MSGMAX, MSGMNB, MSGMNI, queues } from "./messages";
+import { DFLT_MSG, DFLT_MSGMAX, DFLT_MSGSIZE, DFLT_MSGSIZEMAX, DFLT_QUEUESMAX } from "./mqueue";
 import { SEMMNI, SEMMNS, SEMMSL, SEMOPM, sets } from "./semaphores";
 import { SHMALL, SHMMAX, SHMMNI, segments } from "./shared-memory";
 
@@ -125,6 +126,11 @@ function fillIpc(proc: TmpDirectory): void {
   addText(proc, "sys/kernel/msgmax", 0o444, procNumber, MSGMAX);
   addText(proc, "sys/kernel/msgmnb", 0o444, procNumber, MSGMNB);
   addText(proc, "sys/kernel/msgmni", 0o444, procNumber, MSGMNI);
+  addText(proc, "sys/fs/mqueue/msg_default", 0o444, procNumber, DFLT_MSG);
+  addText(proc, "sys/fs/mqueue/msg_max", 0o444, procNumber, DFLT_MSGMAX);
+  addText(proc, "sys/fs/mqueue/msgsize_default", 0o444, procNumber, DFLT_MSGSIZE);
+  addText(proc, "sys/fs/mqueue/msgsize_max", 0o444, procNumber, DFLT_MSGSIZEMAX);
+  addText(proc, "sys/fs/mqueue/queues_max", 0o444, procNumber, DFLT_QUEUESMAX);
   addText(proc, "sys/kernel/shmmax", 0o444, procLimit, SETTING_SHMMAX);
   addText(proc, "sys/kernel/shmall", 0o444, procLimit, SETTING_SHMALL);
   addText(proc, "sys/kernel/shmmni", 0o444, procNumber, SHMMNI);

@@ -4,6 +4,7 @@
 import { EPOLL_EVENT_SIZE, Epoll } from "../fs/epoll";
 import { File, fileGet, filePut, O_CLOEXEC } from "../fs/file";
 import { S_IFDIR, S_IFMT, S_IFREG, Stat } from "../fs/stat";
+import { MqueueFile } from "../ipc/mqueue";
 import { EBADF, EFAULT, EINTR, EINVAL, ENOMEM, EPERM, ETIMEDOUT } from "../lib/errno";
 import { netPoll } from "../net/poll";
 import { netUnrest } from "../net/unrest";
@@ -48,14 +49,14 @@ export function sys_epoll_create1(flags: u32): i64 {
 
 /**
  * Whether waiting on a file makes sense: regular files and directories are always ready
- * (epoll_ctl(2), EPERM).
+ * (epoll_ctl(2), EPERM). Message queues only look like regular files.
  */
 function canBeWatched(file: File): bool {
   const stat = changetype<Stat>(threadScratch());
   stat.mode = 0;
   if (file.stat(stat) != 0) return true;
   const type = stat.mode & S_IFMT;
-  return type != S_IFREG && type != S_IFDIR;
+  return (type != S_IFREG && type != S_IFDIR) || file instanceof MqueueFile;
 }
 
 export function sys_epoll_ctl(epollFd: i32, operation: u32, fd: i32, event: u64): i64 {

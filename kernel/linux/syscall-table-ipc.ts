@@ -9,6 +9,14 @@ import {
   sys_io_setup,
   sys_io_submit,
 } from "./aio-calls";
+import {
+  sys_mq_getsetattr,
+  sys_mq_notify,
+  sys_mq_open,
+  sys_mq_timedreceive,
+  sys_mq_timedsend,
+  sys_mq_unlink,
+} from "./mqueue-calls";
 import { sys_semctl, sys_semget, sys_semop, sys_semtimedop } from "./semaphore-calls";
 import { sys_shmat, sys_shmctl, sys_shmdt, sys_shmget } from "./shared-memory-calls";
 import { row } from "./syscall-row";
@@ -32,5 +40,11 @@ export function ipcRows(): void {
   row(209, "io_submit", sys_io_submit);
   row(210, "io_cancel", sys_io_cancel);
   row(220, "semtimedop", sys_semtimedop);
+  row(240, "mq_open", sys_mq_open);
+  row(241, "mq_unlink", sys_mq_unlink);
+  row(242, "mq_timedsend", sys_mq_timedsend);
+  row(243, "mq_timedreceive", sys_mq_timedreceive);
+  row(244, "mq_notify", sys_mq_notify);
+  row(245, "mq_getsetattr", sys_mq_getsetattr);
   row(333, "io_pgetevents", sys_io_pgetevents);
 }

@@ -73,6 +73,10 @@ static void make_all(void) {
   segment = shmget(IPC_PRIVATE, PAGE, 0600);
   semaphores = semget(IPC_PRIVATE, 1, 0600);
   queue = msgget(IPC_PRIVATE, 0600);
+  syscall(SYS_mq_unlink, mqueue_name);
+  mqueue = syscall(SYS_mq_open, mqueue_name, O_CREAT | O_RDWR | O_NONBLOCK, 0600, mqueue_like);
+  if (mqueue < 0)
+    _exit(95);
   if (syscall(SYS_io_setup, 8, &context) != 0)
     _exit(95);
   request[2] = (uint64_t)file << 32;
@@ -112,6 +116,8 @@ static void prepare(void) {
   }
   msgrcv(queue, data, 8, 0, IPC_NOWAIT);
   msgsnd(queue, &ipc_message, 8, IPC_NOWAIT);
+  syscall(SYS_mq_timedreceive, mqueue, data, 8, NULL, NULL);
+  syscall(SYS_mq_timedsend, mqueue, "message", 8, 0, NULL);
   const void *requests[1] = {request};
   struct timespec none = {0, 0};
   char events[8 * 32];
@@ -256,6 +262,7 @@ static void test_walk(void) {
   shmctl(segment, IPC_RMID, NULL);
   semctl(semaphores, 0, IPC_RMID);
   msgctl(queue, IPC_RMID, NULL);
+  syscall(SYS_mq_unlink, mqueue_name);
   /* What two of them have left for the thread's end. */
   syscall(SYS_set_tid_address, &thread);
   syscall(SYS_set_robust_list, 0, 24);

@@ -85,7 +85,7 @@ static char link_path[16] = "/tmp/walk-link";
 static const char attribute_name[] = "user.walk";
 static char other_path[16] = "/tmp/walk-other";
 static long file, output, directory, pipe_in, pipe_out, event, epoll, timer_fd, posix_timer;
-static long segment, semaphores, queue, context;
+static long segment, semaphores, queue, context, mqueue;
 static long inotify, pidfd, udp, udp_client, listener, pair_near, pair_far, process, thread, good_page;
 static char data[64];
 static struct iovec vector = {data, 8};
@@ -135,6 +135,15 @@ static const struct {
   char text[8];
 } ipc_message = {1, "message"};
 static const uint64_t ipc_queue[15] = {[11] = 16384};
+static const char mqueue_name[10] = "walk-name";
+/* struct mq_attr: two messages of 8 bytes; and O_NONBLOCK. */
+static const long mqueue_like[8] = {[1] = 2, [2] = 8}, mqueue_attributes[8] = {O_NONBLOCK};
+/* struct sigevent with SIGEV_THREAD. */
+static struct {
+  const void *cookie;
+  int signal, notify;
+  char unused[48];
+} cookie_event = {data, -1, 2, ""};
 static uint64_t request[8];
 static struct {
   const void *at;
@@ -167,6 +176,9 @@ static const struct call calls[] = {
     {329, "pkey_mprotect", {HINT, N(PAGE), N(PROT_READ), N(-1)}, 0},
     {330, "pkey_alloc", {N(0), N(0)}, 0},
 
+    {440, "process_madvise", {AT(pidfd), IN_OF(vector), N(1), N(0), N(0)}, EINVAL},
+    {312, "kcmp", {AT(thread), AT(thread), N(1), LAZY, LAZY}, 0},
+
     /* System V IPC */
     {29, "shmget", {N(0), LAZY, N(0600)}, 0},
     {30, "shmat", {AT(segment), LAZY, N(0)}, 0},
@@ -187,6 +199,15 @@ static const struct call calls[] = {
     {71, "msgctl: IPC_STAT", {AT(queue), N(2), OUT(120)}, 0},
     {71, "msgctl: IPC_SET", {AT(queue), N(1), IN_OF(ipc_queue)}, 0},
     {71, "msgctl: IPC_INFO", {N(0), N(3), OUT(32)}, 0},
+
+    /* POSIX message queues */
+    {240, "mq_open", {IN_OF(mqueue_name), N(O_CREAT | O_RDWR), N(0600), OPTIONAL_IN_OF(mqueue_like)}, 0},
+    {241, "mq_unlink", {IN_OF(mqueue_name)}, 0},
+    {242, "mq_timedsend", {AT(mqueue), IN(8), N(8), N(0), OPTIONAL_IN_OF(no_time)}, 0},
+    {243, "mq_timedreceive", {AT(mqueue), OUT(8), N(8), OPTIONAL_OUT(4), OPTIONAL_IN_OF(no_time)}, 0},
+    {244, "mq_notify", {AT(mqueue), OPTIONAL_IN_OF(no_event)}, EBUSY},
+    {244, "mq_notify, cookie", {AT(mqueue), INNER(cookie_event, cookie)}, 0},
+    {245, "mq_getsetattr", {AT(mqueue), OPTIONAL_IN_OF(mqueue_attributes), OPTIONAL_OUT(64)}, 0},
 
     /* Asynchronous I/O */
     {206, "io_setup", {N(1), OUT(8)}, 0},
