@@ -55,7 +55,7 @@ class PidFile extends File {
 }
 
 /** Whether a descriptor stands for a process. */
-function isPidFile(fd: i32): bool {
+export function isPidFile(fd: i32): bool {
   const file = fdFile(fd);
   return file != null && file instanceof PidFile;
 }

@@ -36,6 +36,7 @@ import {
   sys_setsid,
   sys_uname,
 } from "./identity-calls";
+import { sys_kcmp } from "./kcmp";
 import {
   sys_pidfd_getfd,
   sys_pidfd_open,
@@ -119,6 +120,7 @@ export function identityRows(): void {
   row(247, "waitid", sys_waitid);
   row(424, "pidfd_send_signal", sys_pidfd_send_signal);
   row(434, "pidfd_open", sys_pidfd_open);
+  row(312, "kcmp", sys_kcmp);
   row(438, "pidfd_getfd", sys_pidfd_getfd);
   credentialRows();
   schedulingRows();

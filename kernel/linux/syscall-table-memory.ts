@@ -13,6 +13,7 @@ import {
   sys_set_mempolicy,
 } from "./memory-policy";
 import { sys_mremap, sys_remap_file_pages } from "./mremap";
+import { sys_process_madvise } from "./process-madvise";
 import { row } from "./syscall-row";
 
 export function memoryRows(): void {
@@ -36,4 +37,5 @@ export function memoryRows(): void {
   row(329, "pkey_mprotect", sys_pkey_mprotect);
   row(330, "pkey_alloc", sys_pkey_alloc);
   row(331, "pkey_free", sys_pkey_free);
+  row(440, "process_madvise", sys_process_madvise);
 }
