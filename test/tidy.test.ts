@@ -113,6 +113,15 @@ test("tidy: kernel folders import what architecture.md says, and nothing else", 
   expectNone(found, "imports against the direction");
 });
 
+test("tidy: the kernel's modules export no variables, which would be results or anybody's", () => {
+  const found = kernel.flatMap(({ file, lines }) =>
+    lines.flatMap((line, index) =>
+      /^export let /.test(line) && !isTest(file) ? [`${file}:${index + 1}`] : [],
+    ),
+  );
+  expectNone(found, "return it, write it to the caller's object, or let a function tell it");
+});
+
 test("tidy: user memory is copied where its addresses are checked, and nowhere else", () => {
   const allowed: Readonly<Record<string, string>> = {
     userCopy: "kernel/linux/user-memory.ts",

@@ -22,7 +22,7 @@ import { VirtioTransport } from "./virtio/transport";
 import { mmioProbe } from "./virtio/transport-mmio";
 import { pciProbe, pciVirtioId } from "./virtio/transport-pci";
 import { virtioBlkProbe } from "./virtio/virtio-blk";
-import { mmioWordBase, mmioWordIrq, parseMmioWord } from "./virtio/virtio-mmio-word";
+import { MmioWord } from "./virtio/virtio-mmio-word";
 import { virtioNetProbe } from "./virtio/virtio-net";
 import {
   VIRTIO_ID_BLOCK,
@@ -95,9 +95,11 @@ function foundPci(device: PciDevice): void {
   if (transport) bind(transport);
 }
 
+const parsedWord = new MmioWord();
+
 /** The device that a word of the command line names. */
 function foundWord(word: string): void {
-  if (!parseMmioWord(word)) {
+  if (!parsedWord.parse(word)) {
     if (logBegin(LOG_WARN, "discover")) {
       put("not understood: ");
       put(word);
@@ -105,7 +107,7 @@ function foundWord(word: string): void {
     }
     return;
   }
-  foundMmio(mmioWordBase, mmioWordIrq);
+  foundMmio(parsedWord.base, parsedWord.irq);
 }
 
 function foundMmio(base: u64, irq: u32): void {

@@ -49,7 +49,7 @@ test("file lock: ranges cut, merged and dropped at random are what was asked for
     }
   }
   dropProcessLocks(file);
-  expectEqual(processLockCount, 0, "none is left");
+  expectEqual(processLockCount(), 0, "none is left");
   filePut(file);
   filePut(other);
 });
@@ -60,9 +60,9 @@ test("file lock: neighbours of one type are one range", () => {
   lockRange(file, PROCESS, F_WRLCK, 0, 4, false);
   lockRange(file, PROCESS, F_WRLCK, 10, RANGE_END, false);
   lockRange(file, PROCESS, F_WRLCK, 5, 9, false);
-  expectEqual(processLockCount, 1, "merged");
+  expectEqual(processLockCount(), 1, "merged");
   lockRange(file, PROCESS, F_RDLCK, 5, 9, false);
-  expectEqual(processLockCount, 3, "cut in the middle");
+  expectEqual(processLockCount(), 3, "cut in the middle");
   filePut(file);
 });
 
@@ -78,6 +78,6 @@ test("file lock: a file that ends takes its own locks along, and no memory stays
   expectEqual(lockWhole(file, F_RDLCK, false), -EAGAIN, "in the way");
   expect(lockConflict(file, ownerOf(file), F_RDLCK, 0, RANGE_END) != null, "as is the range");
   filePut(other);
-  expectEqual(fileLockCount, 0, "none is left");
+  expectEqual(fileLockCount(), 0, "none is left");
   expectEqual(heapBytesInUse(), before, "nothing leaked");
 });

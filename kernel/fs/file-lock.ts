@@ -71,8 +71,16 @@ class LockSet extends HashNode {
   previous: LockSet | null;
 }
 
-export let processLockCount: u32 = 0;
-export let fileLockCount: u32 = 0;
+let locksOfProcess: u32 = 0;
+let locksOfFiles: u32 = 0;
+
+export function processLockCount(): u32 {
+  return locksOfProcess;
+}
+
+export function fileLockCount(): u32 {
+  return locksOfFiles;
+}
 
 const table = new HashTable();
 let firstSet: LockSet | null = null;
@@ -151,8 +159,8 @@ function wakeAll(set: LockSet): void {
 // ---- Locks --------------------------------------------------------------------------------------
 
 function count(owner: usize, change: i32): void {
-  if (owner == PROCESS) processLockCount += change;
-  else fileLockCount += change;
+  if (owner == PROCESS) locksOfProcess += change;
+  else locksOfFiles += change;
 }
 
 /** A lock without its values; null when memory is short. */

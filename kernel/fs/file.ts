@@ -199,7 +199,7 @@ export function filePut(file: File): void {
 
 /** The last reference is gone. */
 function fileEndSlowly(file: File): void {
-  if (fileLockCount != 0) dropFileLocks(file);
+  if (fileLockCount() != 0) dropFileLocks(file);
   file.dropObservers();
   file.release();
   free(file);

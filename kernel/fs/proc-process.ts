@@ -43,7 +43,7 @@ export function procStat(out: TextBuffer, thread: u32): void {
   out.put(info.threadSleeps(id) ? ") S" : ") R");
   // ppid pgrp session tty_nr tpgid flags minflt cminflt majflt cmajflt
   // Faults count for the process, and none is told apart as one that waited for a disk.
-  out.put(" 0 1 1 0 -1 4194304 ").decimal(faultCount).put(" 0 0 0 ");
+  out.put(" 0 1 1 0 -1 4194304 ").decimal(faultCount()).put(" 0 0 0 ");
   // utime stime cutime cstime priority nice num_threads itrealvalue starttime
   const nice = info.nice(id);
   const realtime = info.realtimePriority(id);

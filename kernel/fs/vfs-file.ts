@@ -119,7 +119,7 @@ export function seekTo(position: i64, size: i64, offset: i64, whence: i32): i64 
 }
 
 /** RLIMIT_FSIZE as far as it is below FILE_SIZE_MAX: no file grows past it. */
-export let fileSizeLimit: u64 = FILE_SIZE_MAX;
+let fileSizeLimit: u64 = FILE_SIZE_MAX;
 
 export function setFileSizeLimit(bytes: u64): void {
   fileSizeLimit = min(bytes, FILE_SIZE_MAX);

@@ -171,7 +171,7 @@ function fdTake(fd: i32): File | null {
   setBit(closeOnExec, fd, false);
   if (<u32>fd < lowest) lowest = fd;
   openCount--;
-  if (processLockCount != 0) dropProcessLocks(file);
+  if (processLockCount() != 0) dropProcessLocks(file);
   return file;
 }
 

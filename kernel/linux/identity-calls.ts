@@ -61,13 +61,22 @@ const PERSONALITY_QUERY: u32 = 0xffffffff;
 if (UTS_SIZE > SCRATCH_SIZE) ERROR("struct utsname fits into the thread's memory");
 let dumpable: u64 = 1;
 let deathSignal: u32 = 0;
-export let personality: u32 = 0;
+let execution: u32 = 0;
+let slackNs: i64 = DEFAULT_TIMERSLACK_NS;
+
+/** What personality(2) has set; remembered, without effect. */
+export function personality(): u32 {
+  return execution;
+}
+
 /** Told, without effect: timers are as exact as the hardware. */
-export let timerSlackNs: i64 = DEFAULT_TIMERSLACK_NS;
+export function timerSlackNs(): i64 {
+  return slackNs;
+}
 
 /** 0 sets the default. */
 export function setTimerSlack(ns: i64): void {
-  timerSlackNs = ns != 0 ? ns : DEFAULT_TIMERSLACK_NS;
+  slackNs = ns != 0 ? ns : DEFAULT_TIMERSLACK_NS;
 }
 
 export function sys_getpid(): i64 {
@@ -188,7 +197,7 @@ export function sys_prctl(option: u32, a: u64, b: u64, c: u64, d: u64): i64 {
     case PR_SET_SECUREBITS:
       return setSecureBits(a);
     case PR_GET_TIMERSLACK:
-      return timerSlackNs;
+      return slackNs;
     case PR_SET_TIMERSLACK:
       setTimerSlack(a);
       return 0;
@@ -204,7 +213,7 @@ export function sys_prctl(option: u32, a: u64, b: u64, c: u64, d: u64): i64 {
 }
 
 export function sys_personality(persona: u32): i64 {
-  const old = personality;
-  if (persona != PERSONALITY_QUERY) personality = persona;
+  const old = execution;
+  if (persona != PERSONALITY_QUERY) execution = persona;
   return old;
 }

@@ -35,14 +35,7 @@ import { fdCloexec, fdFile, fdNext } from "./descriptors";
 import { personality, setTimerSlack, timerSlackNs } from "./identity-calls";
 import { resourceLimit, resourceLimitMax } from "./limits";
 import { lockedPages } from "./memory-lock";
-import {
-  argumentsEnd,
-  argumentsStart,
-  auxiliaryEnd,
-  auxiliaryStart,
-  environmentEnd,
-  programFile,
-} from "./program";
+import { started } from "./program";
 import { SIG_DFL, SIG_IGN, SIGNAL_MAX, signalBit } from "./signal-numbers";
 import { signalRecordCount } from "./signal-queue";
 import { currentTask, PROCESS_ID, process, signalAction, taskFind } from "./task";
@@ -142,23 +135,23 @@ export class ProcessView extends ProcessInfo {
   }
 
   stackStart(): u64 {
-    return argumentsStart;
+    return started.argumentsStart;
   }
 
   auxiliaryVector(out: TextBuffer): void {
-    putUser(out, auxiliaryStart, auxiliaryEnd);
+    putUser(out, started.auxiliaryStart, started.auxiliaryEnd);
   }
 
   commandLine(out: TextBuffer): void {
-    putUser(out, argumentsStart, argumentsEnd);
+    putUser(out, started.argumentsStart, started.argumentsEnd);
   }
 
   environment(out: TextBuffer): void {
-    putUser(out, argumentsEnd, environmentEnd);
+    putUser(out, started.argumentsEnd, started.environmentEnd);
   }
 
   program(): Dentry | null {
-    const file = programFile;
+    const file = started.file;
     const place = file ? placeOf(file) : null;
     return place ? place.dentry : null;
   }
@@ -210,11 +203,11 @@ export class ProcessView extends ProcessInfo {
   }
 
   personality(): u32 {
-    return personality;
+    return personality();
   }
 
   timerSlackNs(): i64 {
-    return timerSlackNs;
+    return timerSlackNs();
   }
 
   setTimerSlackNs(ns: i64): void {

@@ -71,13 +71,20 @@ const PHENT: u64 = 56;
 /** The signal frame without the vector state, and slack. */
 const SIGNAL_FRAME_MIN: u64 = 1024;
 
-/** Where the parts of the stack are, for /proc/self: arguments, environment, auxiliary vector. */
-export let argumentsStart: u64 = 0;
-export let argumentsEnd: u64 = 0;
-export let environmentEnd: u64 = 0;
-export let auxiliaryStart: u64 = 0;
-export let auxiliaryEnd: u64 = 0;
-export let programFile: File | null = null;
+/** What /proc/self tells of the start. */
+@unmanaged
+class StartedProgram {
+  // Where on the stack arguments, environment and auxiliary vector are.
+  argumentsStart: u64;
+  argumentsEnd: u64;
+  environmentEnd: u64;
+  auxiliaryStart: u64;
+  auxiliaryEnd: u64;
+  /** With a reference; null before. */
+  file: File | null;
+}
+
+export const started: StartedProgram = changetype<StartedProgram>(memory.data(48, 8));
 
 const image: ElfImage = changetype<ElfImage>(memory.data(64, 8));
 const interpreterImage: ElfImage = changetype<ElfImage>(memory.data(64, 8));
@@ -131,11 +138,11 @@ function buildStack(path: string, args: string[], environment: string[], vdso: u
   const pathAt = pushText(path);
   const argumentAt = new StaticArray<u64>(args.length);
   const environmentAt = new StaticArray<u64>(environment.length);
-  environmentEnd = pathAt;
+  started.environmentEnd = pathAt;
   for (let i = environment.length - 1; i >= 0; i--) environmentAt[i] = pushText(environment[i]);
-  argumentsEnd = stackTop - used;
+  started.argumentsEnd = stackTop - used;
   for (let i = args.length - 1; i >= 0; i--) argumentAt[i] = pushText(args[i]);
-  argumentsStart = stackTop - used;
+  started.argumentsStart = stackTop - used;
   const platformAt = pushText("x86_64");
   used = (used + 15) & ~15;
   const random = memory.data(16, 8);
@@ -145,7 +152,7 @@ function buildStack(path: string, args: string[], environment: string[], vdso: u
   // The words below, argc included, must end on a multiple of 16.
   const words = 1 + args.length + 1 + environment.length + 1;
   if ((words & 1) != 0) pushWord(0);
-  auxiliaryEnd = stackTop - used;
+  started.auxiliaryEnd = stackTop - used;
   pushAux(AT_NULL, 0);
   pushAux(AT_MINSIGSTKSZ, SIGNAL_FRAME_MIN + vectorStateSize());
   if (vdso != 0) pushAux(AT_SYSINFO_EHDR, vdso);
@@ -167,7 +174,7 @@ function buildStack(path: string, args: string[], environment: string[], vdso: u
   pushAux(AT_PHNUM, image.headerCount);
   pushAux(AT_PHENT, PHENT);
   pushAux(AT_PHDR, image.headers);
-  auxiliaryStart = stackTop - used;
+  started.auxiliaryStart = stackTop - used;
   pushWord(0);
   for (let i = environment.length - 1; i >= 0; i--) pushWord(environmentAt[i]);
   pushWord(0);
@@ -187,7 +194,7 @@ function loadImages(path: string): i32 {
   const program = changetype<File>(file);
   const base = PROGRAM_BASE + ((randomU64() & RANDOM_PAGES_MASK) << 12);
   // The reference stays: the program's file is /proc/self/exe.
-  programFile = program;
+  started.file = program;
   const error = elfLoad(program, base, image);
   if (error != 0 || !image.hasInterpreter) return error;
   return loadInterpreter();

@@ -60,7 +60,7 @@ export function sys_getrusage(who: i32, to: u64): i64 {
     store<u64>(scratch + RU_MAXRSS, (residentPagesMax() * PAGE_SIZE) >> 10);
     storeSwitches(scratch, who == RUSAGE_THREAD ? currentThread().id : 0);
   }
-  if (who == RUSAGE_SELF) store<u64>(scratch + RU_MINFLT, faultCount);
+  if (who == RUSAGE_SELF) store<u64>(scratch + RU_MINFLT, faultCount());
   return storeUser(to, scratch, RUSAGE_SIZE);
 }
 

@@ -3,7 +3,7 @@
  * pending, and reads them from here.
  *
  *     sys_signalfd4(fd, mask, size, flags)
- *     signalArrived(bit)          from linux/signal.ts, when a signal of `watchedSignals` has become pending
+ *     signalArrived(bit)          from linux/signal.ts, when a signal of `watchedSignals()` has become pending
  */
 
 import { addressOf } from "../arch/hw";
@@ -25,9 +25,13 @@ const SIGSET_SIZE: u64 = 8;
 /** struct signalfd_siginfo, include/uapi/linux/signalfd.h. */
 const RECORD_SIZE: usize = 128;
 
-/** Signals that some SignalFile wants. */
-export let watchedSignals: u64 = 0;
+let watched: u64 = 0;
 let files: SignalFile | null = null;
+
+/** Signals that some SignalFile wants. */
+export function watchedSignals(): u64 {
+  return watched;
+}
 
 /** A signal has become pending: wakes who reads it. */
 export function signalArrived(bit: u64): void {
@@ -48,7 +52,7 @@ function updateWatched(): void {
     mask |= file.mask;
     file = file.next;
   }
-  watchedSignals = mask;
+  watched = mask;
 }
 
 /** The record that a reader gets of a signal, at `record`. */

@@ -101,7 +101,7 @@ function isLost(task: Task, signal: i32): bool {
 /** A signal has been queued for a thread. */
 function arrivedForTask(task: Task, signal: i32): void {
   const bit = signalBit(signal);
-  if ((watchedSignals & bit) != 0) signalArrived(bit);
+  if ((watchedSignals() & bit) != 0) signalArrived(bit);
   updateSignalWork(task);
   if ((task.thread.work & WORK_SIGNAL) != 0) wakeForSignal(task.thread);
 }
@@ -138,7 +138,7 @@ function takerOf(signal: i32): Task | null {
 /** A signal has been queued for the process. */
 function arrivedForProcess(signal: i32, taker: Task | null): void {
   const bit = signalBit(signal);
-  if ((watchedSignals & bit) != 0) signalArrived(bit);
+  if ((watchedSignals() & bit) != 0) signalArrived(bit);
   updateAllSignalWork();
   if (taker) wakeForSignal(taker.thread);
 }

@@ -69,12 +69,16 @@ function allowed(area: Vma, error: u64): bool {
   return (area.protection & (PROT_READ | PROT_WRITE | PROT_EXEC)) != 0;
 }
 
+let faults: u64 = 0;
+
 /** Page faults of the application's half so far, and pages that were filled for it beforehand. */
-export let faultCount: u64 = 0;
+export function faultCount(): u64 {
+  return faults;
+}
 
 /** Resolves a fault of the access `error` (trap-frame.ts) at an address of the lower half. */
 export function handleFault(address: u64, error: u64): i32 {
-  faultCount++;
+  faults++;
   let area = vmaFind(address);
   if (!area) {
     area = growStack(address);

@@ -1,12 +1,6 @@
 import { addressOf, store8 } from "../arch/hw";
 import { expect, expectEqual, test } from "../lib/testing";
-import {
-  parseAddress,
-  parsedAddress,
-  parsedGateway,
-  parsedPrefix,
-  parseInterfaceAddress,
-} from "./address-text";
+import { AddressText } from "./address-text";
 import { netNow, netSetNow } from "./clock";
 import { DhcpClient, DhcpListener, DhcpState } from "./dhcp";
 import { Interface } from "./interface";
@@ -284,20 +278,22 @@ test("dhcp: garbage does no harm", () => {
   expectEqual(client.state, DhcpState.SELECTING, "still waits");
 });
 
+const parsed = new AddressText();
+
 function parses(text: string, isInterface: bool): bool {
   const buffer = memory.data(64);
   for (let i = 0; i < text.length; i++) store<u8>(buffer + <usize>i, <u8>text.charCodeAt(i));
   return isInterface
-    ? parseInterfaceAddress(addressOf(buffer), <u32>text.length)
-    : parseAddress(addressOf(buffer), <u32>text.length);
+    ? parsed.parseInterface(addressOf(buffer), <u32>text.length)
+    : parsed.parseAddress(addressOf(buffer), <u32>text.length);
 }
 
 test("addresses as text", () => {
   expect(parses("10.0.2.15/24,10.0.2.2", true), "all parts");
-  expectEqual(parsedAddress, 0x0a00_020f, "address");
-  expectEqual(parsedPrefix, 24, "prefix");
-  expectEqual(parsedGateway, 0x0a00_0202, "gateway");
-  expect(parses("192.168.1.1/16", true) && parsedGateway == 0, "no gateway");
+  expectEqual(parsed.address, 0x0a00_020f, "address");
+  expectEqual(parsed.prefix, 24, "prefix");
+  expectEqual(parsed.gateway, 0x0a00_0202, "gateway");
+  expect(parses("192.168.1.1/16", true) && parsed.gateway == 0, "no gateway");
   expect(
     !parses("10.0.2.256", false) && !parses("10.0.2", false) && !parses("10.0.2.1x", false),
     "not one",

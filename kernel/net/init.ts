@@ -14,7 +14,7 @@ import { PAGE_SIZE, totalPageCount } from "../mem/page-allocator";
 import { addReclaimer } from "../mem/reclaim";
 import { addIdlePoller } from "../sched/idle";
 import { monotonicNs } from "../time/clock";
-import { parsedAddress, parsedGateway, parsedPrefix, parseInterfaceAddress } from "./address-text";
+import { AddressText } from "./address-text";
 import { arpAnnounce } from "./arp";
 import { netSetNow } from "./clock";
 import { NetDevice } from "./device";
@@ -74,6 +74,9 @@ function textIs(text: u64, length: u32, word: string): bool {
   return true;
 }
 
+/** What the command line says. */
+const given = new AddressText();
+
 /**
  * Brings up the loopback, and the device's interface as `text` (at an address, `length` bytes;
  * empty: dhcp) says: `dhcp`, `none`, or `address/prefix,gateway`. 0, or -EINVAL when it says
@@ -95,8 +98,8 @@ export function netInit(device: NetDevice | null, text: u64, length: u32): i32 {
   let result = 0;
   if (length == 0 || textIs(text, length, "dhcp")) {
     startDhcp(via);
-  } else if (parseInterfaceAddress(text, length)) {
-    interfaceSetAddress(via, parsedAddress, parsedPrefix, parsedGateway);
+  } else if (given.parseInterface(text, length)) {
+    interfaceSetAddress(via, given.address, given.prefix, given.gateway);
     arpAnnounce(via);
     reportAddress(via);
   } else if (!textIs(text, length, "none")) {

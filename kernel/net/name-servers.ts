@@ -8,7 +8,7 @@
  */
 import { TextBuffer } from "../lib/text-buffer";
 import { realtimeNs } from "../time/clock";
-import { parseAddress, parsedAddress } from "./address-text";
+import { AddressText } from "./address-text";
 
 /** C libraries look at so many (MAXNS in resolv.h). */
 const SERVERS_MAX = 3;
@@ -19,12 +19,13 @@ let serverCount: i32 = 0;
 /** They are the command line's. */
 let isFixed: bool = false;
 let changedAt: u64 = 0;
+const parsed = new AddressText();
 
 /** Further ones than a C library looks at are left out. */
 export function nameServerAdd(text: u64, length: u32): bool {
-  if (!parseAddress(text, length)) return false;
+  if (!parsed.parseAddress(text, length)) return false;
   isFixed = true;
-  if (serverCount < SERVERS_MAX) servers[serverCount++] = parsedAddress;
+  if (serverCount < SERVERS_MAX) servers[serverCount++] = parsed.address;
   return true;
 }
 

@@ -49,10 +49,10 @@ test("poll: many frames, one kick, when the program asks for more", () => {
   send(5);
   expectEqual(device.sent.count, 10, "on the ring");
   expectEqual(device.flushes, 0, "and no kick yet");
-  expect(outputWaits, "the scheduler knows");
+  expect(outputWaits(), "the scheduler knows");
   netPoll();
   expectEqual(device.flushes, 1, "one for all");
-  expect(!outputWaits, "nothing waits");
+  expect(!outputWaits(), "nothing waits");
   netPoll();
   expectEqual(device.flushes, 1, "none for nothing");
 });

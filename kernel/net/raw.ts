@@ -3,7 +3,7 @@
  * and ping sockets, socket/raw-socket.ts).
  *
  *     rawEnter(endpoint), rawLeave(endpoint)
- *     rawCount                              how many there are: 0 costs a received packet one compare
+ *     rawCount()                                 how many there are: 0 costs a received packet one compare
  *     rawInput(packet)                      gives each that wants it a copy; whether any did
  *
  * A segment of TCP goes to its connection without coming by here (classify.ts), unless somebody
@@ -34,7 +34,12 @@ export abstract class RawEndpoint {
 }
 
 let first: RawEndpoint | null = null;
-export let rawCount: u32 = 0;
+let endpointCount: u32 = 0;
+
+/** How many there are. */
+export function rawCount(): u32 {
+  return endpointCount;
+}
 
 /** All there are, linked by `nextRaw`: for listings. */
 export function rawFirst(): RawEndpoint | null {
@@ -44,7 +49,7 @@ export function rawFirst(): RawEndpoint | null {
 export function rawEnter(endpoint: RawEndpoint): void {
   endpoint.nextRaw = first;
   first = endpoint;
-  rawCount++;
+  endpointCount++;
   if (endpoint.protocol == IPPROTO_TCP) interfacesWatch(0);
 }
 
@@ -57,7 +62,7 @@ export function rawLeave(endpoint: RawEndpoint): void {
   }
   if (previous) previous.nextRaw = endpoint.nextRaw;
   else first = endpoint.nextRaw;
-  rawCount--;
+  endpointCount--;
   if (endpoint.protocol == IPPROTO_TCP) interfacesUnwatch(0);
 }
 

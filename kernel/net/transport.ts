@@ -35,7 +35,7 @@ import { IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP, IPV4_HEADER } from "./wire/ipv4
 /** Takes a whole packet that starts with its transport header; addresses and protocol are set. */
 export function transportInput(packet: Packet): void {
   const protocol: u32 = packet.protocol;
-  const isHeard = rawCount != 0 && rawInput(packet);
+  const isHeard = rawCount() != 0 && rawInput(packet);
   if (protocol == IPPROTO_TCP) {
     // A segment with data can be sent again; an acknowledgment frees memory.
     if (packet.length > TCP_HEADER_MAX && packetsAreShort()) {

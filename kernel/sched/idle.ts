@@ -26,12 +26,16 @@ export function idlePoll(): bool {
   return found;
 }
 
-/** Whether output waits for `flushOutput`. */
-export let outputWaits = false;
+let hasOutput = false;
 let outputFlusher: u32 = 0;
 
+/** Whether output waits for `flushOutput`. */
+export function outputWaits(): bool {
+  return hasOutput;
+}
+
 export function setOutputWaits(value: bool): void {
-  outputWaits = value;
+  hasOutput = value;
 }
 
 /** Sets what sends the output, without sleeping. */
@@ -40,6 +44,6 @@ export function setOutputFlusher(flush: () => void): void {
 }
 
 export function flushOutput(): void {
-  outputWaits = false;
+  hasOutput = false;
   call_indirect<void>(outputFlusher);
 }

@@ -45,7 +45,12 @@ const SLICE_NS: u64 = 4_000_000;
 const NO_TIMER: u64 = u64.MAX_VALUE;
 
 /** How often one thread has followed another, the kernel's own included. */
-export let contextSwitches: u64 = 0;
+let switches: u64 = 0;
+
+/** How often another thread was switched to. */
+export function contextSwitches(): u64 {
+  return switches;
+}
 
 /** Turns the code that boots, on the boot stack, into the first thread. */
 export function schedulerInit(cpu: Cpu): void {
@@ -136,7 +141,7 @@ export function afterSwitch(): void {
 }
 
 function switchTo(cpu: Cpu, current: Thread, next: Thread, now: u64): void {
-  contextSwitches++;
+  switches++;
   cpu.current = next;
   cpu.stackTop = next.stackTop;
   cpu.work = next.work;
@@ -178,7 +183,7 @@ export function schedule(): void {
     armHardwareTimer(cpu.sliceEnd);
   }
   if (next != current) {
-    if (outputWaits) flushOutput();
+    if (outputWaits()) flushOutput();
     switchTo(cpu, current, next, now);
   }
 }

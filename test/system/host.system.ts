@@ -229,28 +229,32 @@ test("standard output has what the program wrote there and nothing else", { skip
   }
 });
 
-test("outputs that are one pipe are one to the program, in the order it wrote", {
-  skip,
-}, async () => {
-  const command = [
-    process.execPath,
-    "--import",
-    "tsx",
-    MAIN,
-    ...APART,
-    kernel,
-    program.path,
-    "apart",
-  ];
-  const shell = spawn("sh", ["-c", '"$@" 2>&1', "sh", ...command], {
-    stdio: ["ignore", "pipe", "inherit"],
+/**
+ * Runs the program by a shell that redirects its outputs, as `redirection` says: its status, and
+ * what comes out of the one of the shell's outputs that is listened to.
+ */
+async function byShell(
+  redirection: string,
+  output: "stdout" | "stderr",
+  ...args: string[]
+): Promise<{ readonly status: number | null; readonly text: string }> {
+  const command = [process.execPath, "--import", "tsx", MAIN, ...APART, kernel, program.path];
+  const shell = spawn("sh", ["-c", `"$@" ${redirection}`, "sh", ...command, ...args], {
+    stdio: ["ignore", "pipe", output === "stdout" ? "inherit" : "pipe"],
     env: { ...process.env, VIRGA_STATE_DIR: state },
   });
   let text = "";
-  shell.stdout.on("data", (chunk: Buffer) => {
+  shell[output]?.on("data", (chunk: Buffer) => {
     text += chunk.toString();
   });
-  await new Promise((resolve) => shell.once("close", resolve));
+  const status = await new Promise<number | null>((resolve) => shell.once("close", resolve));
+  return { status, text };
+}
+
+test("outputs that are one pipe are one to the program, in the order it wrote", {
+  skip,
+}, async () => {
+  const { text } = await byShell("2>&1", "stdout", "apart");
   assert.match(text, /^answer\nremark\n[\s\S]*#0 0x/m);
 });
 
@@ -286,28 +290,10 @@ test("a script is run by its interpreter, with its path and its arguments", { sk
 test("an output that is full ends the run with the reason, and no machine stays", {
   skip,
 }, async () => {
-  const command = [
-    process.execPath,
-    "--import",
-    "tsx",
-    MAIN,
-    ...APART,
-    kernel,
-    program.path,
-    "flood",
-  ];
-  const shell = spawn("sh", ["-c", '"$@" > /dev/full', "sh", ...command], {
-    stdio: ["ignore", "ignore", "pipe"],
-    env: { ...process.env, VIRGA_STATE_DIR: state },
-  });
-  let stderr = "";
-  shell.stderr.on("data", (chunk: Buffer) => {
-    stderr += chunk.toString();
-  });
-  const status = await new Promise((resolve) => shell.once("close", resolve));
-  assert.equal(status, 125, stderr);
-  assert.match(stderr, /^virga: standard output: .*no space left on device/m);
-  assert.doesNotMatch(stderr, /unexpected error|\n\s+at /);
+  const { status, text } = await byShell("> /dev/full", "stderr", "flood");
+  assert.equal(status, 125, text);
+  assert.match(text, /^virga: standard output: .*no space left on device/m);
+  assert.doesNotMatch(text, /unexpected error|\n\s+at /);
   assert.equal((await virga("ps", "--json", "--all").ended).stdout, "[]\n");
 });
 

@@ -39,7 +39,7 @@ export function procSystemStat(out: TextBuffer, subject: u32): void {
     out.decimal(idle).put(" 0 0 0 0 0 0\n");
   }
   out.put("intr ").decimal(interruptTotal());
-  out.put("\nctxt ").decimal(contextSwitches);
+  out.put("\nctxt ").decimal(contextSwitches());
   out.put("\nbtime ").decimal(realtimeOffset() / NS_PER_SECOND);
   out.put("\nprocesses ").decimal(processInfo().threadsCreated());
   out.put("\nprocs_running ").decimal(<u64>runQueueLength() + 1);

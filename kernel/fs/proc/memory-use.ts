@@ -91,7 +91,7 @@ export function procVmstat(out: TextBuffer, subject: u32): void {
   count(out, "pgpgout", 0);
   count(out, "pswpin", 0);
   count(out, "pswpout", 0);
-  count(out, "pgfault", faultCount);
+  count(out, "pgfault", faultCount());
   count(out, "pgmajfault", 0);
   count(out, "oom_kill", 0);
 }
