@@ -11,7 +11,7 @@ import { EAGAIN, EINVAL } from "../lib/errno";
 import { free } from "../runtime/free";
 import { threadScratch } from "../sched/thread";
 import { WaitQueue } from "../sched/wait-queue";
-import { File, O_NONBLOCK, O_RDWR, POLLERR, POLLIN, POLLOUT, POLLRDNORM, POLLWRNORM } from "./file";
+import { File, O_NONBLOCK, O_RDWR, POLLERR, POLLIN, POLLOUT } from "./file";
 import { IoVector } from "./io-vector";
 import { Stat } from "./stat";
 
@@ -46,7 +46,7 @@ export class EventFile extends File {
     if (this.counter != 0) this.readers.wakeOne();
     // There may be room for all of them, or for a later one only.
     this.writers.wakeAll();
-    this.notify(POLLOUT | POLLWRNORM);
+    this.notify(POLLOUT);
     store<u64>(threadScratch(), value);
     return io.putAll(addressOf(threadScratch()), VALUE_SIZE);
   }
@@ -73,7 +73,7 @@ export class EventFile extends File {
     this.counter += value;
     if (value != 0) {
       this.readers.wakeOne();
-      this.notify(POLLIN | POLLRDNORM);
+      this.notify(POLLIN);
     }
     return VALUE_SIZE;
   }
@@ -82,7 +82,7 @@ export class EventFile extends File {
   signal(): void {
     if (this.counter != COUNTER_LIMIT) this.counter++;
     this.readers.wakeOne();
-    this.notify(POLLIN | POLLRDNORM);
+    this.notify(POLLIN);
   }
 
   private waitForRoom(value: u64): i64 {
@@ -94,8 +94,8 @@ export class EventFile extends File {
   }
 
   poll(): u32 {
-    let mask: u32 = this.counter != 0 ? POLLIN | POLLRDNORM : 0;
-    if (this.counter < COUNTER_LIMIT - 1) mask |= POLLOUT | POLLWRNORM;
+    let mask: u32 = this.counter != 0 ? POLLIN : 0;
+    if (this.counter < COUNTER_LIMIT - 1) mask |= POLLOUT;
     return this.counter == COUNTER_LIMIT ? mask | POLLERR : mask;
   }
 

@@ -19,7 +19,7 @@ import { threadScratch } from "../sched/thread";
 import { WaitQueue } from "../sched/wait-queue";
 import { monotonicNs, realtimeOffset } from "../time/clock";
 import { Timer } from "../time/timer";
-import { File, O_NONBLOCK, O_RDWR, POLLIN, POLLRDNORM } from "./file";
+import { File, O_NONBLOCK, O_RDWR, POLLIN } from "./file";
 import { IoVector } from "./io-vector";
 import { Stat } from "./stat";
 
@@ -96,7 +96,7 @@ export class TimerFile extends File {
   fired(): void {
     this.pending = true;
     this.readers.wakeOne();
-    this.notify(POLLIN | POLLRDNORM);
+    this.notify(POLLIN);
   }
 
   /** Counts the expirations since the timer has fired, and arms it for the next. */
@@ -128,7 +128,7 @@ export class TimerFile extends File {
   }
 
   poll(): u32 {
-    return this.pending || this.expirations != 0 ? POLLIN | POLLRDNORM : 0;
+    return this.pending || this.expirations != 0 ? POLLIN : 0;
   }
 
   stat(out: Stat): i32 {

@@ -7,7 +7,7 @@
  */
 
 import { addressOf } from "../arch/hw";
-import { File, O_CLOEXEC, O_NONBLOCK, O_RDWR, POLLIN, POLLRDNORM } from "../fs/file";
+import { File, O_CLOEXEC, O_NONBLOCK, O_RDWR, POLLIN } from "../fs/file";
 import { IoVector } from "../fs/io-vector";
 import { Stat } from "../fs/stat";
 import { EAGAIN, EBADF, EFAULT, EINVAL, ENOMEM } from "../lib/errno";
@@ -39,7 +39,7 @@ export function signalArrived(bit: u64): void {
   while (file) {
     if ((file.mask & bit) != 0) {
       file.readers.wakeAll();
-      file.notify(POLLIN | POLLRDNORM);
+      file.notify(POLLIN);
     }
     file = file.next;
   }
@@ -113,7 +113,7 @@ class SignalFile extends File {
 
   poll(): u32 {
     const pending = currentTask().pending | process.pending;
-    return (pending & this.mask) != 0 ? POLLIN | POLLRDNORM : 0;
+    return (pending & this.mask) != 0 ? POLLIN : 0;
   }
 
   stat(out: Stat): i32 {
