@@ -154,6 +154,15 @@ static void test_effective(void) {
   less[0].effective = less[0].permitted = less[1].permitted = 0;
   CHECK_EQ("all dropped", set(less), 0);
   CHECK_ERR("nothing is allowed", setgid(78), EPERM);
+  struct {
+    unsigned bytes;
+    int type;
+    unsigned char handle[128];
+  } handle = {.bytes = sizeof handle.handle};
+  int mount;
+  syscall(SYS_name_to_handle_at, -100, "/tmp", &handle, &mount, 0);
+  int directory = syscall(SYS_open, "/", 0);
+  CHECK_ERR("nor to open by handle", syscall(SYS_open_by_handle_at, directory, &handle, 0), EPERM);
   CHECK_ERR("nor to change secure bits", prctl(PR_SET_SECUREBITS, 0, 0, 0, 0), EPERM);
 }
 

@@ -5,6 +5,7 @@
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <signal.h>
+#include <sys/syscall.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -111,6 +112,9 @@ int main(int argc, char **argv) {
   } else if (!strcmp(how, "main-thread-exit")) {
     /* The process lives until its last thread ends, and then exits with 0. */
     pthread_exit(NULL);
+  } else if (!strcmp(how, "last-thread-exit")) {
+    /* exit(2), which ends a thread, by the only one there is: its status is the process'. */
+    syscall(SYS_exit, 9);
   } else if (!strcmp(how, "raise-term"))
     raise(SIGTERM);
   else if (!strcmp(how, "raise-kill"))

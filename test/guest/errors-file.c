@@ -349,6 +349,9 @@ static void test_attributes(void) {
   FAILS(ENOENT, chmod(missing, 0600));
   FAILS(EBADF, fchmod(CLOSED, 0600));
   FAILS(EBADF, syscall(SYS_fchmod, path, 0600));
+  FAILS(EINVAL, syscall(452 /* fchmodat2 */, directory, "file", 0600, 1));
+  FAILS(ENOENT, syscall(452, directory, "missing", 0600, 0));
+  GIVES(0, syscall(452, directory, "file", 0644, 0));
   FAILS(ENOENT, chown(missing, 0, 0));
   FAILS(EBADF, fchown(CLOSED, 0, 0));
   FAILS(EINVAL, fchownat(directory, "file", 0, 0, 1));

@@ -272,6 +272,41 @@ static void test_scheduling(void) {
   FAILS(ESRCH, syscall(315, NO_THREAD, buffer, 48, 0));
 }
 
+/* Every limit is told, and can be set to what it is; /proc/self/limits tells the same. */
+static void check_limit(int resource, const char *name) {
+  struct rlimit limit, again;
+  char line[128] = "", found[128] = "", soft[24], hard[24];
+  REQUIRE(name, syscall(SYS_getrlimit, resource, &limit) == 0 && limit.rlim_cur <= limit.rlim_max);
+  FILE *limits = fopen("/proc/self/limits", "r");
+  while (limits && fgets(line, sizeof line, limits))
+    if (strncmp(line, name, strlen(name)) == 0)
+      strcpy(found, line + strlen(name));
+  if (limits)
+    fclose(limits);
+  CHECK("is in /proc/self/limits", sscanf(found, "%23s %23s", soft, hard) == 2);
+  CHECK("with both values", limit.rlim_cur == RLIM_INFINITY
+                                ? !strcmp(soft, "unlimited")
+                                : strtoul(soft, NULL, 10) == limit.rlim_cur);
+  CHECK("the hard one, too", limit.rlim_max == RLIM_INFINITY
+                                 ? !strcmp(hard, "unlimited")
+                                 : strtoul(hard, NULL, 10) == limit.rlim_max);
+  CHECK("it can be set to what it is", syscall(SYS_setrlimit, resource, &limit) == 0);
+  CHECK("it is as it was", syscall(SYS_prlimit64, 0, resource, NULL, &again) == 0 &&
+                               again.rlim_cur == limit.rlim_cur &&
+                               again.rlim_max == limit.rlim_max);
+}
+
+static void test_each_limit(void) {
+  static const char *const names[] = {
+      "Max cpu time", "Max file size", "Max data size", "Max stack size", "Max core file size",
+      "Max resident set", "Max processes", "Max open files", "Max locked memory",
+      "Max address space", "Max file locks", "Max pending signals", "Max msgqueue size",
+      "Max nice priority", "Max realtime priority", "Max realtime timeout",
+  };
+  for (unsigned resource = 0; resource < COUNT(names); resource++)
+    check_limit(resource, names[resource]);
+}
+
 static void test_limits(void) {
   struct rlimit limit = {2, 1}, out;
   struct rusage usage;
@@ -329,7 +364,7 @@ static void test_process(void) {
 static const struct group groups[] = {
     {"setup", test_setup},     {"mapping", test_mapping},       {"signals", test_signals},
     {"time", test_time},       {"threads", test_threads},       {"scheduling", test_scheduling},
-    {"limits", test_limits},   {"process", test_process},
+    {"limits", test_limits},   {"each-limit", test_each_limit},   {"process", test_process},
 };
 
 int main(int argc, char **argv) { return check_main(argc, argv, groups, COUNT(groups)); }

@@ -50,6 +50,7 @@ export const ENDINGS: readonly Ending[] = [
   { way: "exit-256", end: exits(5) },
   { way: "thread-exit", end: exits(7) },
   { way: "main-thread-exit", end: exits(0) },
+  { way: "last-thread-exit", end: exits(9) },
   { way: "stderr", end: exits(0), says: [/^to standard error$/m] },
   { way: "none-such", end: exits(2), says: [/no such way: none-such/] },
   { way: "big-stdout", end: exits(0) },
