@@ -145,7 +145,7 @@ async function unpack(deb: string): Promise<{ folder: string; depends: string[] 
   return { folder, depends: parseDepends(fields) };
 }
 
-/** After an `apt update` packages have other versions, and nobody asks for the old ones any more. */
+/** After an `apt update` packages have other versions, and nobody asks for the old ones. */
 function tidy(folder: string): void {
   const isWork = (name: string): boolean => /(^|\.)work-/.test(name);
   // Of runs that were killed.

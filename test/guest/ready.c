@@ -1,7 +1,7 @@
 /*
- * What is ready, asked of poll, ppoll, select, pselect and epoll, while descriptors of all kinds are
- * written, read, shut down and closed at random: all five have to agree, and with what is known of
- * the bytes that wait.
+ * What is ready, asked of poll, ppoll, select, pselect and epoll, while descriptors of all kinds
+ * are written, read, shut down and closed at random: all five have to agree, and with what is known
+ * of the bytes that wait.
  */
 #include "check.h"
 #include <arpa/inet.h>
