@@ -24,7 +24,7 @@ import { EAGAIN, EBADF, EBUSY, EINTR, EINVAL, ENOMEM, ENOTTY, EPERM, EPIPE } fro
 import { sendSignalToCurrent } from "../linux/signal";
 import { SIGPIPE } from "../linux/signal-numbers";
 import { storeUser32 } from "../linux/user-memory";
-import { allocPages, directMap, freePages, ORDER_MAX } from "../mem/page-allocator";
+import { allocSparePages, directMap, freePages, ORDER_MAX } from "../mem/page-allocator";
 import { attempt } from "../runtime/attempt";
 import { free } from "../runtime/free";
 import { LOCK_PIPE } from "../sched/lock-order";
@@ -109,7 +109,7 @@ export class Pipe {
   /** Moves the contents to a ring of `size` bytes, a power of two of pages. 0 or -ENOMEM. */
   resize(size: u32): i32 {
     assert(!this.lockHeld && this.used() <= size, "the contents fit and stand still");
-    const memory = allocPages(<u32>ctz(size / PAGE));
+    const memory = allocSparePages(<u32>ctz(size / PAGE));
     if (memory == 0) return -ENOMEM;
     const ring = directMap(memory);
     const used = this.used();
@@ -413,7 +413,7 @@ export function pipeCreate(flags: u32): Pipe | null {
  * short.
  */
 export function pipeCreateBare(): Pipe | null {
-  const memory = allocPages(0);
+  const memory = allocSparePages(0);
   if (memory == 0) return null;
   const pipe = attempt(new Pipe(directMap(memory)));
   if (!pipe) freePages(memory, 0);

@@ -10,7 +10,7 @@
 import { copy, fill } from "../arch/hw";
 import { EBUSY, EFBIG, EINVAL, ENOMEM, ENOSPC, EOPNOTSUPP, EPERM } from "../lib/errno";
 import { discardSource, isMappedWritable } from "../mem/address-space";
-import { allocPages, directMap, PAGE_SIZE, pageGet, pagePut } from "../mem/page-allocator";
+import { allocSparePages, directMap, PAGE_SIZE, pageGet, pagePut } from "../mem/page-allocator";
 import { attempt } from "../runtime/attempt";
 import { free } from "../runtime/free";
 import { Dentry } from "./dentry";
@@ -114,7 +114,7 @@ export class TmpFile extends TmpInode {
    */
   private newPage(): i64 {
     if (this.tmpfs.pagesUsed >= this.tmpfs.pagesMax) return -ENOSPC;
-    const page = allocPages(0);
+    const page = allocSparePages(0);
     if (page == 0) return -ENOMEM;
     this.tmpfs.pagesUsed++;
     return page;

@@ -31,8 +31,7 @@ export function stackAllocate(): usize {
   }
   if (next + SLOT_SIZE > STACKS_END) return 0;
   for (let page: usize = next + PAGE; page < next + SLOT_SIZE; page += PAGE) {
-    // Pages mapped before a failure stay mapped: the slot is tried again, and their entries
-    // replaced.
+    // Pages mapped before a failure stay mapped, for when the slot is tried again.
     if (!mapKernelPage(hw.addressOf(page))) return 0;
   }
   next += SLOT_SIZE;

@@ -8,34 +8,18 @@
  */
 import * as hw from "../arch/hw";
 import { mapKernelPage } from "../arch/x86_64/paging";
-import { freePageCount, PAGE_SIZE, totalPageCount } from "./page-allocator";
-import { reclaimPages } from "./reclaim";
+import { PAGE_SIZE } from "./page-allocator";
 
 const HEAP_LIMIT: usize = 0x20000000;
 
-/**
- * The heap leaves this part of the memory to others: one of 64. Otherwise a program that makes
- * objects until there are no more could not touch a page of its stack afterwards.
- */
-const KEPT_SHIFT: u64 = 6;
-
 let mapped: u64 = 0;
-
-/** Whether one more page for the heap leaves enough to others. */
-function canSpare(): bool {
-  const kept = totalPageCount() >> KEPT_SHIFT;
-  while (freePageCount() <= kept) {
-    if (!reclaimPages()) return false;
-  }
-  return true;
-}
 
 /** Backs linear memory up to `bytes`. 1, or 0 when memory or the window is at its end. */
 export function growLinearMemory(bytes: usize): u32 {
   if (bytes > HEAP_LIMIT) return 0;
   if (mapped == 0) mapped = hw.linearInitialEnd() - hw.linearInitialStart();
   while (mapped < bytes) {
-    if (!canSpare() || !mapKernelPage(hw.addressOf(0) + mapped)) return 0;
+    if (!mapKernelPage(hw.addressOf(0) + mapped)) return 0;
     mapped += PAGE_SIZE;
   }
   return 1;

@@ -2,6 +2,7 @@ import { expect, expectEqual, test } from "../lib/testing";
 import {
   addMemory,
   allocPages,
+  allocSparePages,
   freePageCount,
   freePages,
   isMemory,
@@ -10,6 +11,7 @@ import {
   pageGet,
   pagePut,
   splitPages,
+  totalPageCount,
 } from "./page-allocator";
 
 const MIB: u64 = 1 << 20;
@@ -67,4 +69,20 @@ test("pages: what is memory, and what is not, is known to who maps a device", ()
   expect(!isMemory(0, 1 * MIB), "before the first");
   expect(!isMemory(9 * MIB, 32 * MIB), "between two");
   expect(!isMemory(40 * MIB, u64.MAX_VALUE), "behind the last");
+});
+
+test("pages: what calls make leaves the last of the memory to page faults", () => {
+  addMemory(1 * MIB, 33 * MIB);
+  const kept = totalPageCount() / 64;
+  let last: u64 = 0;
+  for (;;) {
+    const page = allocSparePages(0);
+    if (page == 0) break;
+    last = page;
+  }
+  expectEqual(freePageCount(), kept, "so many stay");
+  expect(allocPages(0) != 0, "for a fault there is one");
+  freePages(last, 0);
+  expectEqual(allocSparePages(0), 0, "what a fault took is missing");
+  expectEqual(allocSparePages(ORDER_MAX), 0, "more than there is");
 });

@@ -5,6 +5,7 @@
  *     isMemory(start, end)         for who is told that a device is there
  *     allocPages(order)            2^order contiguous pages, naturally aligned; physical address, 0 when out of memory
  *     allocFreePages(order)        the same, but 0 when it would cost the caches something
+ *     allocSparePages(order)       for what calls make: 0 when what is left is for page faults
  *     freePages(address, order)
  *     pageGet(address) / pagePut(address)      the reference count of one page; the last `pagePut` frees it
  *     directMap(address)           the virtual address of physical memory
@@ -36,6 +37,13 @@ export const PAGE_SHIFT: u64 = 12;
  */
 const ORDER_NEEDED_MAX: u32 = 3;
 const BATCHES_FOR_LARGE: u32 = 4;
+
+/**
+ * What calls make (buffers, stacks, the heap's objects) leaves this part of the memory to page
+ * faults: one of 64. A call can say that there is none; a fault that finds none is the end of the
+ * program, which could not even look at what the call said.
+ */
+const KEPT_SHIFT: u64 = 6;
 
 /** 4 MiB. */
 export const ORDER_MAX: u32 = 10;
@@ -270,6 +278,22 @@ export function allocPages(order: u32): u64 {
 export function allocFreePages(order: u32): u64 {
   if (VERIFY && allocationFails()) return 0;
   return takeFree(order);
+}
+
+/** As `allocPages`, for what a call makes: 0 when what is left is for page faults. */
+export function allocSparePages(order: u32): u64 {
+  const rest = freeCount - ((<u64>1) << order);
+  if (<i64>rest < <i64>(totalCount >> KEPT_SHIFT) && !sparePagesSlowly(order)) return 0;
+  return allocPages(order);
+}
+
+/** Shrinks the caches until there are 2^order pages to spare; false when there are none. */
+function sparePagesSlowly(order: u32): bool {
+  const wanted = (totalCount >> KEPT_SHIFT) + ((<u64>1) << order);
+  while (freeCount < wanted) {
+    if (!reclaimPages()) return false;
+  }
+  return true;
 }
 
 /** Gives back a block of `allocPages`, or any aligned part of one. */

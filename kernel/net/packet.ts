@@ -20,7 +20,7 @@
  * device still reads it. Thread context only. One pool for the machine; with more CPUs, each has a
  * list of its own in front of it.
  */
-import { allocPages, directMap, freePages, PAGE_SIZE } from "../mem/page-allocator";
+import { allocSparePages, directMap, freePages, PAGE_SIZE } from "../mem/page-allocator";
 import { attempt } from "../runtime/attempt";
 import { free } from "../runtime/free";
 
@@ -234,7 +234,7 @@ export function packetSetLimit(bytes: u64): void {
 /** Carves one page into packets. False when memory or the limit is exhausted. */
 function poolGrow(): bool {
   if (smallCount + 2 > smallMax) return false;
-  const page = allocPages(0);
+  const page = allocSparePages(0);
   isExhausted = page == 0;
   if (page == 0) return false;
   const first = attempt(new Packet());
@@ -321,7 +321,7 @@ export function packetAllocLarge(bytes: u32): Packet | null {
   if (bytes > PACKET_LARGE_MAX) return null;
   let order: u32 = 0;
   while ((<u32>PAGE_SIZE) << order < bytes + PACKET_HEADROOM) order++;
-  const block = allocPages(order);
+  const block = allocSparePages(order);
   if (block == 0) return null;
   const packet = attempt(new Packet());
   if (!packet) {

@@ -9,6 +9,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,10 +56,41 @@ static int make_item(void) {
   return -1;
 }
 
+static char bytes[1 << 16];
+
+static int close_with(int fd, int error) {
+  close(fd);
+  errno = error;
+  return -1;
+}
+
+/* Pages, and hardly an object: a pipe that is as full as it can be. */
+static int make_full(void) {
+  int ends[2];
+  if (pipe2(ends, O_NONBLOCK) != 0)
+    return -1;
+  ssize_t n = write(ends[1], bytes, sizeof bytes);
+  int error = errno;
+  close(ends[1]);
+  return n > 0 ? ends[0] : close_with(ends[0], error);
+}
+
+/* One end of a pair that has data for the other, which goes with it. */
+static int make_unread(void) {
+  int ends[2];
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends) != 0)
+    return -1;
+  ssize_t n = write(ends[0], bytes, 20000);
+  int error = errno;
+  close(ends[0]);
+  return n > 0 ? ends[1] : close_with(ends[1], error);
+}
+
 static const struct kind {
   const char *name;
   int (*make)(void);
 } kinds[] = {
+    {"full", make_full},       {"unread", make_unread},
     {"eventfd", make_eventfd}, {"timerfd", make_timerfd}, {"epoll", make_epoll},
     {"tcp", make_tcp},         {"udp", make_udp},         {"unix", make_unix},
     {"memfd", make_memfd},     {"open", make_open},       {"pipe", make_pipe},
@@ -83,7 +115,7 @@ static int exhaust_files(const struct kind *kind) {
   int error = errno;
   for (int i = 0; i < count; i++)
     close(fds[i]);
-  printf("%s: %s\n", kind->name, count > 1000 && is_out(error) ? "ends in an error" : "?");
+  printf("%s: %s\n", kind->name, count > 100 && is_out(error) ? "ends in an error" : "?");
   int again = kind->make();
   if (again < 0)
     fail("after all were closed");
@@ -115,6 +147,25 @@ static int exhaust_names(const char *way) {
   }
   if (mkdir("/tmp/exhaust/again", 0755) != 0 || rmdir("/tmp/exhaust/again") != 0)
     fail("after all were removed");
+  return 0;
+}
+
+static void *wait_for_end(void *argument) {
+  pause();
+  return argument;
+}
+
+/* Stacks of the kernel, and pages of the program's own. */
+static int exhaust_threads(void) {
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  pthread_attr_setstacksize(&attributes, 1 << 15);
+  pthread_t thread;
+  int count = 0, error = 0;
+  while (count < LIMIT && error == 0)
+    if ((error = pthread_create(&thread, &attributes, wait_for_end, NULL)) == 0)
+      count++;
+  printf("thread: %s\n", count > 100 && error == EAGAIN ? "ends in an error" : "?");
   return 0;
 }
 
@@ -154,6 +205,8 @@ int main(int argc, char **argv) {
   for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
     if (strcmp(argv[1], kinds[i].name) == 0)
       return exhaust_files(&kinds[i]);
+  if (strcmp(argv[1], "thread") == 0)
+    return exhaust_threads();
   if (strcmp(argv[1], "map") == 0 || strcmp(argv[1], "protect") == 0)
     return exhaust_areas(strcmp(argv[1], "protect") == 0);
   return exhaust_names(argv[1]);

@@ -40,7 +40,7 @@ function dies(name: keyof typeof SIGNALS): ExpectedEnd {
 /** What test/guest/exhaust.c asks for until there is no more. */
 const EXHAUSTED = [
   ...["eventfd", "timerfd", "epoll", "item", "tcp", "udp", "unix", "memfd", "open", "pipe"],
-  ...["mkdir", "link", "file", "map", "protect"],
+  ...["full", "unread", "thread", "mkdir", "link", "file", "map", "protect"],
 ] as const;
 
 export const ENDINGS: readonly Ending[] = [

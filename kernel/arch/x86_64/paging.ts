@@ -14,7 +14,14 @@
  */
 
 import { panic } from "../../lib/panic";
-import { allocPages, DIRECT_MAP, directMap, isMemory, PAGE_SIZE } from "../../mem/page-allocator";
+import {
+  allocPages,
+  allocSparePages,
+  DIRECT_MAP,
+  directMap,
+  isMemory,
+  PAGE_SIZE,
+} from "../../mem/page-allocator";
 import * as hw from "../hw";
 
 export const PTE_PRESENT: u64 = 1 << 0;
@@ -142,12 +149,14 @@ function mapOrPanic(address: u64, physical: u64, flags: u64): void {
 }
 
 /**
- * Maps a fresh page of memory at an address of the kernel, writable. False when memory is short.
+ * Maps a fresh page of memory at an address of the kernel, writable, unless one is mapped there.
+ * False when memory is short.
  */
 export function mapKernelPage(address: u64): bool {
   const entry = walk(address, true);
   if (entry == 0) return false;
-  const page = allocPages(0);
+  if ((hw.load64(entry) & PTE_PRESENT) != 0) return true;
+  const page = allocSparePages(0);
   if (page == 0) return false;
   hw.store64(entry, page | PTE_PRESENT | PTE_WRITE | PTE_NO_EXECUTE);
   return true;

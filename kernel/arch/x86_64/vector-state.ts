@@ -4,7 +4,7 @@
  * application gets the CPU.
  */
 
-import { allocPages, directMap, freePages } from "../../mem/page-allocator";
+import { allocSparePages, directMap, freePages } from "../../mem/page-allocator";
 import * as hw from "../hw";
 
 /** Unmasked SSE exceptions are #XM, not #UD. */
@@ -70,7 +70,7 @@ export function vectorStateSize(): u32 {
  * KB.
  */
 export function vectorStateArea(): u64 {
-  const page = allocPages(0);
+  const page = allocSparePages(0);
   return page != 0 ? directMap(page) : 0;
 }
 

@@ -15,7 +15,7 @@
 import { copy } from "../../arch/hw";
 import { IoVector } from "../../fs/io-vector";
 import {
-  allocPages,
+  allocSparePages,
   directMap,
   freePages,
   ORDER_MAX,
@@ -38,7 +38,7 @@ function resize(c: Connection, order: u32): bool {
   const pages: u64 = (<u64>1) << order;
   // Together they may take a quarter of the memory; beyond that, each has the minimum.
   if (order > ORDER_KEPT && pagesHeld + pages > totalPageCount() >> 2) return false;
-  const block = allocPages(order);
+  const block = allocSparePages(order);
   if (block == 0) return false;
   pagesHeld += pages;
   const base = directMap(block);
