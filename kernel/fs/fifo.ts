@@ -2,7 +2,8 @@
  * Named pipes (fifo(7)): a name in any file system that stands for a pipe while somebody has it
  * open.
  *
- *     fifoOpen(inode, dentry, flags)      a File or -errno; may sleep until the other side is opened
+ *     fifoOpen(inode, dentry, flags)            a File or -errno; may sleep until the other side is opened
+ *     fifoOpenPipe(pipe, inode, dentry, flags)  the same of a pipe(2) (pipe-place.ts)
  *
  * A pipe (pipe.ts) has one reading and one writing end. Any number of files may have a FIFO
  * open, so the files of one side share that end: it is made when the first comes and put when
@@ -35,7 +36,7 @@ import {
   POLLWRNORM,
   PollObserver,
 } from "./file";
-import { Inode } from "./inode";
+import { Inode, isError } from "./inode";
 import { IN_ACCESS, IN_MODIFY } from "./inotify-events";
 import { IoVector } from "./io-vector";
 import { FIONREAD, PIPE_BUF, Pipe, pipeCreateBare } from "./pipe";
@@ -73,21 +74,33 @@ function hashOf(inode: usize): u32 {
   return <u32>(inode >> 4);
 }
 
-/** The Fifo of an inode, made if need be; null when memory is out. */
-function fifoOf(inode: usize): Fifo | null {
-  let node = table.first(hashOf(inode));
-  while (node && changetype<Fifo>(node).inode != inode) node = HashTable.next(node);
-  if (node) return changetype<Fifo>(node);
-  const pipe = pipeCreateBare();
-  if (!pipe) return null;
-  const fifo = attempt(new Fifo(inode, pipe));
-  if (fifo && table.insert(fifo, hashOf(inode))) return fifo;
+/** The Fifo of an inode, or of a pipe without a name, or null: nobody has it open. */
+function fifoFind(key: usize): Fifo | null {
+  let node = table.first(hashOf(key));
+  while (node && changetype<Fifo>(node).inode != key) node = HashTable.next(node);
+  return node ? changetype<Fifo>(node) : null;
+}
+
+/** A new Fifo with this pipe; null when memory is out. */
+function fifoCreate(key: usize, pipe: Pipe): Fifo | null {
+  const fifo = attempt(new Fifo(key, pipe));
+  if (fifo && table.insert(fifo, hashOf(key))) return fifo;
   if (fifo) {
     free(fifo.openers);
     free(fifo);
   }
-  pipe.dropEnd();
   return null;
+}
+
+/** The Fifo of an inode, made if need be; null when memory is out. */
+function fifoOf(inode: usize): Fifo | null {
+  const present = fifoFind(inode);
+  if (present) return present;
+  const pipe = pipeCreateBare();
+  if (!pipe) return null;
+  const fifo = fifoCreate(inode, pipe);
+  if (!fifo) pipe.dropEnd();
+  return fifo;
 }
 
 /** Nobody has it open any more; the pipe went with its last end, unless it never had one. */
@@ -249,23 +262,47 @@ export class FifoFile extends VfsFile {
 /** 0 or more: a File; -ENXIO (O_NONBLOCK to write, and nobody reads), -EINTR, -ENOMEM. */
 export function fifoOpen(inode: Inode, dentry: Dentry, flags: u32): usize {
   const fifo = fifoOf(changetype<usize>(inode));
-  if (!fifo) return -ENOMEM;
-  const access = flags & O_ACCMODE;
-  if (access == O_ACCMODE) {
-    forget(fifo, false);
-    return -EBADF;
-  }
-  if (access == O_WRONLY && (flags & O_NONBLOCK) != 0 && fifo.readers == 0) {
+  if (fifo && (flags & O_ACCMODE) == O_WRONLY && (flags & O_NONBLOCK) != 0 && fifo.readers == 0) {
     forget(fifo, false);
     return -ENXIO;
+  }
+  const file = openFifo(fifo, inode, dentry, flags);
+  if (isError(file)) return file;
+  const error = changetype<FifoFile>(file).waitForPartner();
+  if (error == 0) return file;
+  filePut(changetype<FifoFile>(file));
+  return error;
+}
+
+/**
+ * Opens a pipe that has an open end anew; `inode` and `dentry` are the file's place. As on Linux
+ * nobody waits for the other side then. -EBADF, -ENOMEM; does not sleep.
+ */
+export function fifoOpenPipe(pipe: Pipe, inode: Inode, dentry: Dentry, flags: u32): usize {
+  const key = changetype<usize>(pipe);
+  const present = fifoFind(key);
+  return openFifo(present ? present : fifoCreate(key, pipe), inode, dentry, flags);
+}
+
+/** The pipe without a name at that address, if it has that number and was opened anew. */
+export function fifoPipeAt(key: usize, number: u64): Pipe | null {
+  const fifo = fifoFind(key);
+  return fifo && fifo.pipe.inode == number ? fifo.pipe : null;
+}
+
+/** A file that takes part in the ends of its sides, or -EBADF, -ENOMEM. */
+function openFifo(fifo: Fifo | null, inode: Inode, dentry: Dentry, flags: u32): usize {
+  if (!fifo) return -ENOMEM;
+  if ((flags & O_ACCMODE) == O_ACCMODE) {
+    forget(fifo, false);
+    return -EBADF;
   }
   const file = attempt(new FifoFile(fifo, inode, dentry, flags));
   if (!file) {
     forget(fifo, false);
     return -ENOMEM;
   }
-  const error = file.enter() ? file.waitForPartner() : -ENOMEM;
-  if (error == 0) return changetype<usize>(file);
+  if (file.enter()) return changetype<usize>(file);
   filePut(file);
-  return error;
+  return -ENOMEM;
 }

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -262,10 +263,47 @@ static void test_reopening(void) {
   close(again);
 }
 
+static void test_pipes(void) {
+  int ends[2];
+  char bytes[8] = "";
+  struct stat a, b;
+  REQUIRE("pipe", pipe(ends) == 0);
+  int reader = reopen(ends[0], O_RDONLY | O_NONBLOCK), writer = reopen(ends[0], O_WRONLY);
+  REQUIRE("both sides by one end's link", reader >= 0 && writer >= 0);
+  CHECK("are the same pipe", fstat(reader, &a) == 0 && fstat(ends[1], &b) == 0 &&
+                                 S_ISFIFO(a.st_mode) && a.st_ino == b.st_ino);
+  CHECK_ERR("with flags of their own", read(reader, bytes, 1), EAGAIN);
+  CHECK_EQ("a write to the new one", write(writer, "abc", 3), 3);
+  CHECK_EQ("is read from the old one", read(ends[0], bytes, 1), 1);
+  CHECK_EQ("and from the other new one", read(reader, bytes, 8), 2);
+  CHECK_ERR("a writer does not read", read(writer, bytes, 1), EBADF);
+  int again = reopen(writer, O_WRONLY);
+  CHECK("what was opened anew can be, too", again >= 0 && write(again, "x", 1) == 1);
+  CHECK_EQ("and read", read(reader, bytes, 8), 1);
+  close(again);
+  close(ends[1]);
+  CHECK_ERR("a writer is left", read(reader, bytes, 1), EAGAIN);
+  close(writer);
+  CHECK_EQ("with the last one it ends", read(reader, bytes, 1), 0);
+  CHECK_EQ("for the old one as well", read(ends[0], bytes, 1), 0);
+  writer = reopen(reader, O_WRONLY | O_NONBLOCK);
+  CHECK("a new writer", writer >= 0 && write(writer, "y", 1) == 1 && read(ends[0], bytes, 8) == 1);
+  close(ends[0]);
+  close(reader);
+  signal(SIGPIPE, SIG_IGN);
+  CHECK_ERR("nobody reads", write(writer, "z", 1), EPIPE);
+  reader = reopen(writer, O_RDONLY);
+  CHECK("until somebody comes, who waits for nobody", reader >= 0 && write(writer, "z", 1) == 1 &&
+                                                          read(reader, bytes, 8) == 1);
+  close(reader);
+  close(writer);
+}
+
 static const struct group groups[] = {
     {"smaps", test_smaps},           {"pagemap", test_pagemap}, {"namespaces", test_namespaces},
     {"accounting", test_accounting}, {"written", test_written}, {"threads", test_threads},
     {"reopening", test_reopening},
+    {"pipes", test_pipes},
 };
 
 int main(int argc, char **argv) { return check_main(argc, argv, groups, COUNT(groups)); }

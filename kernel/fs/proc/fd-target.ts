@@ -1,7 +1,7 @@
 /**
  * Where a link of /proc/self/fd leads when the file has no place in a file system: sockets, pipes,
- * eventfd(2) and their kin. It can be looked at (stat(2), O_PATH), and not be opened, which Linux
- * lets nobody do with a socket either: ENXIO. What is missing: a pipe that is opened anew.
+ * eventfd(2) and their kin. It can be looked at (stat(2), O_PATH), and a pipe be opened anew. Others
+ * can't be opened, on Linux neither: ENXIO.
  *
  *     const target = targetCreate(file)     a dentry with one reference; null: memory is out
  */
@@ -11,6 +11,8 @@ import { free } from "../../runtime/free";
 import { Dentry, dentryCreate, NAME_HASH_START } from "../dentry";
 import { File, fileGet, filePut } from "../file";
 import { FileSystem, Inode, inodePut } from "../inode";
+import { pipeOf } from "../pipe";
+import { pipeOpenAnew } from "../pipe-place";
 import { Stat } from "../stat";
 
 class TargetFileSystem extends FileSystem {
@@ -37,7 +39,8 @@ class TargetInode extends Inode {
   }
 
   open(dentry: Dentry, flags: u32): usize {
-    return -ENXIO;
+    const pipe = pipeOf(this.file);
+    return pipe ? pipeOpenAnew(pipe, flags) : -ENXIO;
   }
 
   destroy(): void {
