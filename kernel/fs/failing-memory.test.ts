@@ -16,6 +16,7 @@ import { memfdCreate } from "./memfd";
 import { mountOf, rootDirectory } from "./mount";
 import { Walk, walkGet, walkPut } from "./path-walk";
 import { pipeCreate, pipeSetCapacity } from "./pipe";
+import { pipeOpenAnew } from "./pipe-place";
 import {
   resolve,
   testCache,
@@ -272,4 +273,20 @@ test("failing memory: a file copied up by opening leaves no inode behind", () =>
 
 test("failing memory: a file copied up by a change of its mode leaves no inode behind", () => {
   expectOneCopy("/tail", changeMode, 2);
+});
+
+test("failing memory: a pipe that is opened anew", () => {
+  testTmpfsRoot();
+  expectUndone((): bool => {
+    const pipe = pipeCreate(O_NONBLOCK);
+    if (!pipe) return false;
+    const reader = pipe.reader!;
+    const writer = pipe.writer!;
+    const again = pipeOpenAnew(pipe, O_RDONLY);
+    const done = !isError(again);
+    if (done) filePut(changetype<File>(again));
+    filePut(writer);
+    filePut(reader);
+    return done;
+  });
 });
