@@ -1,7 +1,7 @@
 /**
  * Where a link of /proc/self/fd leads when the file has no place in a file system: sockets, pipes,
- * eventfd(2) and their kin. It can be looked at (stat(2), O_PATH), and a pipe be opened anew. Others
- * can't be opened, on Linux neither: ENXIO.
+ * eventfd(2) and their kin. It can be looked at (stat(2), O_PATH), and a pipe be opened anew; the
+ * others can't be opened: ENXIO.
  *
  *     const target = targetCreate(file)     a dentry with one reference; null: memory is out
  */
