@@ -214,7 +214,8 @@ export function handleOpen(mount: Mount, handle: FileHandle, flags: u32): usize 
   if (path) {
     const error = findPath(mount, handle, path, buffer);
     const length = <u32>(buffer + <usize>PATH_MAX - 1 - path.start);
-    result = error != 0 ? error : openPath(mount, handle, path.start, length, flags);
+    result = error;
+    if (error == 0) result = openPath(mount, handle, path.start, length, flags);
     free(path);
   }
   heapFree(buffer);

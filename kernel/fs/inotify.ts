@@ -41,9 +41,26 @@ import { Stat } from "./stat";
 import { Watch, watchesThere } from "./watch";
 
 /** Linux's defaults of fs.inotify.*; watches: what a machine of some 16 GiB has there. */
-export const INOTIFY_INSTANCES_MAX: u32 = 128;
-export const INOTIFY_EVENTS_MAX: u32 = 16384;
-export const INOTIFY_WATCHES_MAX: u32 = 131072;
+const INSTANCES_MAX: u32 = 128;
+const EVENTS_MAX: u32 = 16384;
+const WATCHES_MAX: u32 = 131072;
+
+/** The limits as they are set (/proc/sys/fs/inotify). */
+@unmanaged
+class InotifyLimits {
+  instances: u32;
+  watches: u32;
+  /** Of an instance, from when it is made on. */
+  events: u32;
+
+  constructor() {
+    this.instances = INSTANCES_MAX;
+    this.watches = WATCHES_MAX;
+    this.events = EVENTS_MAX;
+  }
+}
+
+export const inotifyLimits = new InotifyLimits();
 
 /** What of the mask of inotify_add_watch(2) stays with the watch. */
 const KEPT: u32 = IN_ALL_EVENTS | IN_ONESHOT | IN_EXCL_UNLINK;
@@ -117,6 +134,7 @@ export class Inotify extends File {
   private watches: HashTable = new HashTable();
   private firstWatch: Watch | null = null;
   private lastWd: i32 = 0;
+  private eventsMax: u32 = inotifyLimits.events;
 
   /** Takes over the event for IN_Q_OVERFLOW. */
   constructor(overflow: usize, flags: u32) {
@@ -147,7 +165,7 @@ export class Inotify extends File {
       present.mask = kept | (mask & KEPT);
       return present.wd;
     }
-    if (watchesThere() >= INOTIFY_WATCHES_MAX) return -ENOSPC;
+    if (watchesThere() >= inotifyLimits.watches) return -ENOSPC;
     const watch = attempt(new Watch(this, this.lastWd + 1, mask & KEPT, dentry));
     if (!watch) return -ENOMEM;
     if (!this.watches.insert(watch, watch.wd)) {
@@ -200,7 +218,7 @@ export class Inotify extends File {
     const last = this.tail;
     if (last && last.says(wd, mask, name, length)) return;
     let event: QueuedEvent | null = null;
-    if (this.queued < INOTIFY_EVENTS_MAX) {
+    if (this.queued < this.eventsMax) {
       event = QueuedEvent.create(wd, mask, cookie, name, length);
     }
     if (!event) {
@@ -301,7 +319,7 @@ export class Inotify extends File {
 
 /** A new instance: `flags` may have O_NONBLOCK. -EMFILE (too many instances), -ENOMEM. */
 export function inotifyCreate(flags: u32): usize {
-  if (instanceCount >= INOTIFY_INSTANCES_MAX) return -EMFILE;
+  if (instanceCount >= inotifyLimits.instances) return -EMFILE;
   const overflow = QueuedEvent.create(-1, IN_Q_OVERFLOW, 0, 0, 0);
   if (!overflow) return -ENOMEM;
   const instance = attempt(new Inotify(changetype<usize>(overflow), flags));

@@ -50,8 +50,8 @@ import { S_IFIFO, Stat } from "./stat";
 /** Writes of up to this many bytes are not interleaved with others (limits.h). */
 export const PIPE_BUF: u32 = 4096;
 const DEFAULT_CAPACITY: u32 = 65536;
-/** Linux's default of fs.pipe-max-size. */
-const CAPACITY_MAX: u32 = 1048576;
+/** fs.pipe-max-size, with Linux's default. */
+let capacityMax: u32 = 1048576;
 /** The largest piece of contiguous memory that there is. */
 const RING_MAX: u32 = 4096 << ORDER_MAX;
 export const FIONREAD: u32 = 0x541b;
@@ -432,6 +432,17 @@ export function pipeCapacity(file: File): i32 {
   return pipe ? <i32>pipe.capacity : -EBADF;
 }
 
+/** What the capacity may be set to without privilege. */
+export function pipeCapacityMax(): u32 {
+  return capacityMax;
+}
+
+/** Rounds up as capacities are; at most 2 GiB. */
+export function setPipeCapacityMax(bytes: u32): void {
+  capacityMax = PAGE;
+  while (capacityMax < bytes) capacityMax <<= 1;
+}
+
 /**
  * Sets the capacity, rounded up to a power of two of pages (F_SETPIPE_SZ). Returns it, or -EBADF,
  * -EINVAL, -EPERM (above the limit, and not `privileged`), -EBUSY (more is in the pipe), -ENOMEM.
@@ -443,10 +454,10 @@ export function pipeSetCapacity(file: File, bytes: u32, privileged: bool = false
   let size = PAGE;
   while (size < bytes) size <<= 1;
   if (size > RING_MAX) return privileged ? -ENOMEM : -EPERM;
-  if (size > pipe.capacity && size > CAPACITY_MAX && !privileged) return -EPERM;
+  if (size > pipe.capacity && size > capacityMax && !privileged) return -EPERM;
   if (pipe.lockHeld || size < pipe.used()) return -EBUSY;
   // Beyond the limit there may not be such a ring at all, which is to be known now.
-  if (size < pipe.mask + 1 || (size > CAPACITY_MAX && size != pipe.mask + 1)) {
+  if (size < pipe.mask + 1 || (size > capacityMax && size != pipe.mask + 1)) {
     const error = pipe.resize(size);
     if (error != 0) return error;
   }

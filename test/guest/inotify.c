@@ -360,6 +360,12 @@ static void test_image(void) {
   close(fd);
 }
 
+static void put_limit(const char *path, const char *value) {
+  int fd = open(path, O_WRONLY);
+  CHECK_EQ("a limit is set", write(fd, value, strlen(value)), strlen(value));
+  close(fd);
+}
+
 static void test_limits(void) {
   int fds[200], n = 0;
   while (n < 200 && (fds[n] = inotify_init()) >= 0) n++;
@@ -370,6 +376,16 @@ static void test_limits(void) {
   int fd = open("/proc/sys/fs/inotify/max_queued_events", O_RDONLY);
   CHECK("the limit of events", read(fd, text, 31) > 0 && atoi(text) == 16384);
   close(fd);
+  /* On Linux it would be everybody's. */
+  if (!on_virga) return;
+  put_limit("/proc/sys/fs/inotify/max_user_watches", "1\n");
+  fresh("inotify-limits");
+  fd = inotify_init();
+  CHECK_EQ("one watch", inotify_add_watch(fd, folder, IN_OPEN), 1);
+  CHECK_ERR("is all", inotify_add_watch(fd, "/tmp", IN_OPEN), ENOSPC);
+  CHECK_EQ("the same again", inotify_add_watch(fd, folder, IN_CLOSE), 1);
+  close(fd);
+  put_limit("/proc/sys/fs/inotify/max_user_watches", "8192\n");
 }
 
 int main(int argc, char **argv) {

@@ -24,7 +24,8 @@ import { STACKS_MAX } from "../../mem/kernel-stack";
 import { reclaimUnused } from "../../mem/reclaim";
 import { AIO_MAX_NR, aioRequests } from "../aio-context";
 import { dentryCount, dentryQueueLength } from "../dentry";
-import { INOTIFY_EVENTS_MAX, INOTIFY_INSTANCES_MAX, INOTIFY_WATCHES_MAX } from "../inotify";
+import { inotifyLimits } from "../inotify";
+import { pipeCapacityMax, setPipeCapacityMax } from "../pipe";
 import { processInfo } from "../process-info";
 import { addText, subdirectory } from "../procfs";
 import { TmpDirectory } from "../tmpfs";
@@ -76,11 +77,7 @@ const NUMBERS: StaticArray<Setting> = [
   new Setting("vm/panic_on_oom", 0),
   new Setting("fs/file-max", 1048576),
   new Setting("fs/nr_open", 1048576),
-  new Setting("fs/pipe-max-size", 1048576),
   new Setting("fs/aio-max-nr", AIO_MAX_NR),
-  new Setting("fs/inotify/max_user_instances", INOTIFY_INSTANCES_MAX),
-  new Setting("fs/inotify/max_user_watches", INOTIFY_WATCHES_MAX),
-  new Setting("fs/inotify/max_queued_events", INOTIFY_EVENTS_MAX),
   new Setting("fs/suid_dumpable", 0),
   // Rules of who may follow or open what of others' in shared directories: there is one user.
   new Setting("fs/protected_fifos", 0),
@@ -110,9 +107,37 @@ export function addSettings(root: TmpDirectory): void {
   addText(sys, "kernel/random/boot_id", 0o444, procBootId);
   addText(sys, "kernel/random/uuid", 0o444, procUuid);
   addText(sys, "vm/drop_caches", 0o200, procNothing, 0, takeDropCaches);
+  addText(sys, "fs/pipe-max-size", 0o644, procLimit, LIMIT_PIPE, takeLimit);
+  addText(sys, "fs/inotify/max_user_instances", 0o644, procLimit, LIMIT_INSTANCES, takeLimit);
+  addText(sys, "fs/inotify/max_user_watches", 0o644, procLimit, LIMIT_WATCHES, takeLimit);
+  addText(sys, "fs/inotify/max_queued_events", 0o644, procLimit, LIMIT_EVENTS, takeLimit);
   addText(sys, "fs/file-nr", 0o444, procFileCount);
   addText(sys, "fs/aio-nr", 0o444, procAioCount);
   addText(sys, "fs/dentry-state", 0o444, procDentryState);
+}
+
+// The limits that can be set, as the subject of their files.
+const LIMIT_PIPE: u32 = 0;
+const LIMIT_INSTANCES: u32 = 1;
+const LIMIT_WATCHES: u32 = 2;
+const LIMIT_EVENTS: u32 = 3;
+
+function procLimit(out: TextBuffer, subject: u32): void {
+  let value = pipeCapacityMax();
+  if (subject == LIMIT_INSTANCES) value = inotifyLimits.instances;
+  if (subject == LIMIT_WATCHES) value = inotifyLimits.watches;
+  if (subject == LIMIT_EVENTS) value = inotifyLimits.events;
+  out.decimal(value).put("\n");
+}
+
+function takeLimit(bytes: usize, length: u32, subject: u32): i32 {
+  const value = takenNumber(bytes, length);
+  if (value < 0 || value > <i64>i32.MAX_VALUE) return -EINVAL;
+  if (subject == LIMIT_PIPE) setPipeCapacityMax(<u32>value);
+  if (subject == LIMIT_INSTANCES) inotifyLimits.instances = <u32>value;
+  if (subject == LIMIT_WATCHES) inotifyLimits.watches = <u32>value;
+  if (subject == LIMIT_EVENTS) inotifyLimits.events = <u32>value;
+  return 0;
 }
 
 function procNothing(out: TextBuffer, subject: u32): void {}
