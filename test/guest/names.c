@@ -278,7 +278,8 @@ static void empty(int node, const char *path) {
   }
 }
 
-static void test_tree(void) {
+/* Random calls on what is below `base`, which the model knows. */
+static void run_model(void) {
   static const struct {
     const char *name;
     bool (*run)(void);
@@ -288,9 +289,6 @@ static void test_tree(void) {
       {"renameat2, again", do_rename},
   };
   int wrong[COUNT(ways)] = {0}, differ = 0;
-  snprintf(base, sizeof base, "%s", scratch("names"));
-  REQUIRE("a directory", mkdir(base, 0700) == 0);
-  nodes[0] = (struct node){true, true, 2, 0, {NOTHING, NOTHING, NOTHING}};
   for (int round = 0; round < ROUNDS; round++) {
     int way = below(COUNT(ways));
     wrong[way] += !ways[way].run();
@@ -305,6 +303,29 @@ static void test_tree(void) {
   CHECK_EQ("nothing is left", rmdir(base), 0);
 }
 
-static const struct group groups[] = {{"tree", test_tree}};
+static void test_tree(void) {
+  snprintf(base, sizeof base, "%s", scratch("names"));
+  REQUIRE("a directory", mkdir(base, 0700) == 0);
+  nodes[0] = (struct node){true, true, 2, 0, {NOTHING, NOTHING, NOTHING}};
+  run_model();
+}
+
+/* The same in a folder of the image, with names that are there before (system/root.ts). */
+static void test_image(void) {
+  if (!on_virga)
+    return;
+  enum { ROOT, X, X_Y, X_Z, Z };
+  strcpy(base, "/names");
+  memset(nodes, 0, sizeof nodes);
+  nodes[ROOT] = (struct node){true, true, 3, 0, {X, NOTHING, Z}};
+  nodes[X] = (struct node){true, true, 3, ROOT, {NOTHING, X_Y, X_Z}};
+  nodes[X_Y] = (struct node){true, true, 2, X, {NOTHING, NOTHING, NOTHING}};
+  nodes[X_Z] = (struct node){true, false, 1, X, {0}};
+  nodes[Z] = (struct node){true, false, 1, ROOT, {0}};
+  CHECK("the image's names are there", same(base, ROOT));
+  run_model();
+}
+
+static const struct group groups[] = {{"tree", test_tree}, {"image", test_image}};
 
 int main(int argc, char **argv) { return check_main(argc, argv, groups, COUNT(groups)); }

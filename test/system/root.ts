@@ -37,11 +37,19 @@ function addFilesToChange(tree: Tree): void {
   }
 }
 
+/** Names that test/guest/names.c begins with. */
+function addNames(tree: Tree): void {
+  tree.addFolder("/names/x/y");
+  tree.addText("/names/x/z", "of the image\n");
+  tree.addText("/names/z", "of the image\n");
+}
+
 /** Returns the path of the image. */
 export async function composeTestRoot(programs: readonly GuestProgram[]): Promise<string> {
   const tree = new Tree();
   addBasics(tree);
   addFilesToChange(tree);
+  addNames(tree);
   const glibc = new Set<string>();
   const musl = new Set<string>();
   for (const program of programs) {
