@@ -123,6 +123,8 @@ static void test_position(void) {
   FAILS(EINVAL, lseek(file, 0, 99));
   FAILS(EINVAL, lseek(file, -1, SEEK_SET));
   FAILS(EINVAL, lseek(file, -11, SEEK_END));
+  FAILS(EINVAL, lseek(directory, -1, SEEK_SET));
+  FAILS(EINVAL, lseek(directory, 0, 99));
   FAILS(ENXIO, lseek(file, 10, SEEK_DATA));
   FAILS(ENXIO, lseek(file, 11, SEEK_HOLE));
   FAILS(ENXIO, lseek(file, -1, SEEK_DATA));
