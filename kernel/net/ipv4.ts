@@ -144,6 +144,14 @@ function loopOutput(packet: Packet): i32 {
   return 0;
 }
 
+/** Takes a packet to a group that starts with its transport header, for members on this machine. */
+export function ipv4LoopGroup(packet: Packet, source: u32, group: u32, protocol: u32): void {
+  packet.source = source;
+  packet.destination = group;
+  packet.protocol = <u8>protocol;
+  loopOutput(packet);
+}
+
 /**
  * Takes a packet that starts with its transport header, and sends it. A partial checksum
  * (PACKET_CHECKSUM_PARTIAL) has `checksumStart` counted from the transport header; it is adjusted

@@ -17,9 +17,10 @@ import { randomU32 } from "../lib/random";
 import { checksumFinish, checksumFold, checksumPacket, checksumPseudo } from "./checksum";
 import { netNow } from "./clock";
 import { ErrorReport } from "./error-report";
+import { groupIsJoined } from "./groups";
 import { icmpUnreachable } from "./icmp";
 import { isBroadcastAddress, isLocalAddress } from "./interface";
-import { ipv4MtuFor, ipv4Output, ipv4SourceFor, packetTrim } from "./ipv4";
+import { ipv4LoopGroup, ipv4MtuFor, ipv4Output, ipv4SourceFor, packetTrim } from "./ipv4";
 import {
   PACKET_BROADCAST,
   PACKET_CHECKSUM_PARTIAL,
@@ -29,6 +30,7 @@ import {
   packetFree,
   packetsAreShort,
 } from "./packet";
+import { packetCopy } from "./packet-copy";
 import { netStats } from "./stats";
 import { ICMP_PORT_UNREACHABLE } from "./wire/icmp";
 import {
@@ -82,6 +84,15 @@ export abstract class UdpEndpoint {
   isIpv6: bool = false;
   ttl: u8 = 0;
   tos: u8 = 0;
+  // ---- Multicast ----
+  /** IP_MULTICAST_ALL: it hears the groups of others, too. */
+  hearsAllGroups: bool = true;
+  /** IP_MULTICAST_LOOP: members on this machine hear what it sends. */
+  loopsGroups: bool = true;
+  /** IP_MULTICAST_IF's address (0: by route); and whether it is the loopback's. */
+  groupSource: u32 = 0;
+  groupsStayHere: bool = false;
+
   /** errno that the next call reports. */
   error: i32 = 0;
   /** IP_RECVERR: errors are kept with their datagrams. */
@@ -107,6 +118,11 @@ export abstract class UdpEndpoint {
 
   /** A datagram was not sent: its path takes `mtu` bytes. The packet stays the caller's. */
   tooLarge(packet: Packet, remote: u32, remotePort: u32, mtu: u32): void {}
+
+  /** Whether it has joined a group. */
+  isMember(group: u32): bool {
+    return false;
+  }
 
   /** A datagram or an error has arrived. Must not sleep. */
   abstract arrived(): void;
@@ -272,7 +288,23 @@ export function udpSend(
     }
   }
   netStats.udpOut++;
+  if (isMulticastAddress(destination))
+    return sendToGroup(endpoint, packet, source, destination, port);
   return udpOutput(packet, source, endpoint.localPort, destination, port);
+}
+
+/** As `udpOutput`: to members on this machine, and to the link, as its options say. */
+function sendToGroup(endpoint: UdpEndpoint, packet: Packet, from: u32, group: u32, port: u32): i32 {
+  const source = endpoint.groupSource != 0 ? endpoint.groupSource : from;
+  udpPrepare(packet, source, endpoint.localPort, group, port);
+  // What goes by the loopback comes back in any case.
+  if (endpoint.groupsStayHere || (endpoint.loopsGroups && groupIsJoined(group))) {
+    const twin = packetCopy(packet);
+    if (twin) ipv4LoopGroup(twin, source, group, IPPROTO_UDP);
+  }
+  if (!endpoint.groupsStayHere) return ipv4Output(packet, source, group, IPPROTO_UDP);
+  packetFree(packet);
+  return 0;
 }
 
 /** Takes the payload and sends it between the given ends. */
@@ -369,15 +401,52 @@ export function udpInput(packet: Packet): void {
     return;
   }
   netStats.udpIn++;
+  if (isMulticastAddress(packet.destination) || (packet.flags & PACKET_BROADCAST) != 0) {
+    deliverToAll(packet);
+    return;
+  }
   const endpoint = findEndpoint(packet);
   if (!endpoint) {
     netStats.udpNoPort++;
-    const toGroup =
-      isMulticastAddress(packet.destination) || (packet.flags & PACKET_BROADCAST) != 0;
-    if (!toGroup) icmpUnreachable(packet, ICMP_PORT_UNREACHABLE);
+    icmpUnreachable(packet, ICMP_PORT_UNREACHABLE);
     packetFree(packet);
     return;
   }
+  deliver(endpoint, packet);
+}
+
+function hearsGroup(endpoint: UdpEndpoint, group: u32): bool {
+  if (!isMulticastAddress(group)) return true;
+  return endpoint.hearsAllGroups || endpoint.isMember(group);
+}
+
+/** Whether a datagram came from the link to a group that nobody here has joined. */
+function isForNobody(packet: Packet): bool {
+  const isFromLink = packet.networkLength != 0;
+  return isFromLink && isMulticastAddress(packet.destination) && !groupIsJoined(packet.destination);
+}
+
+/** Takes a datagram to a group or to everyone, and gives each endpoint that hears it its own. */
+function deliverToAll(packet: Packet): void {
+  let endpoint = buckets[bucketOf(packet.destinationPort)];
+  if (isForNobody(packet)) endpoint = null;
+  while (endpoint) {
+    const next = endpoint.nextEndpoint;
+    if (matches(endpoint, packet) >= 0 && hearsGroup(endpoint, packet.destination)) {
+      const twin = packetCopy(packet);
+      if (twin) {
+        twin.sourcePort = packet.sourcePort;
+        twin.destinationPort = packet.destinationPort;
+        deliver(endpoint, twin);
+      }
+    }
+    endpoint = next;
+  }
+  packetFree(packet);
+}
+
+/** Takes a datagram that is an endpoint's, with its header. */
+function deliver(endpoint: UdpEndpoint, packet: Packet): void {
   packet.pull(UDP_HEADER);
   const cost = packet.totalLength() + PACKET_OVERHEAD;
   if (endpoint.queuedBytes + cost > endpoint.receiveLimit + PACKET_OVERHEAD || packetsAreShort()) {

@@ -327,11 +327,63 @@ static void test_groups(void) {
   close(fd);
 }
 
+static int member(int port, bool joins) {
+  int fd = socket(AF_INET, SOCK_DGRAM, 0);
+  struct sockaddr_in any = {.sin_family = AF_INET, .sin_port = htons(port)};
+  struct ip_mreq group = {.imr_interface.s_addr = htonl(INADDR_LOOPBACK)};
+  group.imr_multiaddr.s_addr = inet_addr("239.4.5.6");
+  set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+  if (bind(fd, (struct sockaddr *)&any, sizeof any) != 0)
+    return -1;
+  if (joins && setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &group, sizeof group) != 0)
+    return -1;
+  return fd;
+}
+
+/* What is sent to a group, each member on this machine hears. */
+static void test_multicast(void) {
+  enum { MULTICAST_ALL = 49 };
+  int port = 0, fd = udp_bound(&port);
+  close(fd);
+  int first = member(port, true), second = member(port, true), other = member(port, false);
+  REQUIRE("two members and one that is none", first >= 0 && second >= 0 && other >= 0);
+  CHECK_EQ("IP_MULTICAST_ALL is on", get_option(other, IPPROTO_IP, MULTICAST_ALL), 1);
+  CHECK_EQ("off", set_option(other, IPPROTO_IP, MULTICAST_ALL, 0), 0);
+  fd = socket(AF_INET, SOCK_DGRAM, 0);
+  struct in_addr lo = {htonl(INADDR_LOOPBACK)};
+  CHECK_EQ("IP_MULTICAST_IF", setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &lo, sizeof lo), 0);
+  CHECK_EQ("is set", get_option(fd, IPPROTO_IP, IP_MULTICAST_IF), (int)lo.s_addr);
+  struct in_addr nobody = {inet_addr("192.0.2.77")};
+  CHECK_ERR("nobody's address", setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &nobody, sizeof lo),
+            EADDRNOTAVAIL);
+  struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port)}, from;
+  to.sin_addr.s_addr = inet_addr("239.4.5.6");
+  CHECK_EQ("to the group", sendto(fd, "all", 3, 0, (struct sockaddr *)&to, sizeof to), 3);
+  char buffer[8] = "";
+  socklen_t length = sizeof from;
+  CHECK("the first hears",
+        recvfrom(first, buffer, 8, 0, (struct sockaddr *)&from, &length) == 3 && *buffer == 'a');
+  CHECK("from the interface's address", from.sin_addr.s_addr == lo.s_addr);
+  CHECK("the second, too", recv(second, buffer, 8, 0) == 3 && *buffer == 'a');
+  CHECK_ERR("who has not joined does not", recv(other, buffer, 8, MSG_DONTWAIT), EAGAIN);
+  set_option(other, IPPROTO_IP, MULTICAST_ALL, 1);
+  sendto(fd, "2", 1, 0, (struct sockaddr *)&to, sizeof to);
+  CHECK_EQ("but with IP_MULTICAST_ALL", recv(other, buffer, 8, 0), 1);
+  CHECK("each once", recv(first, buffer, 8, 0) == 1 && recv(second, buffer, 8, 0) == 1);
+  CHECK_EQ("IP_MULTICAST_LOOP off", set_option(fd, IPPROTO_IP, IP_MULTICAST_LOOP, 0), 0);
+  CHECK_EQ("is off", get_option(fd, IPPROTO_IP, IP_MULTICAST_LOOP), 0);
+  close(first);
+  close(second);
+  close(other);
+  close(fd);
+}
+
 static const struct group groups[] = {
     {"cork", test_cork},           {"control", test_control}, {"groups", test_groups},
     {"datagrams", test_datagrams}, {"large", test_large},     {"connected", test_connected},
     {"messages", test_messages},   {"waiting", test_waiting}, {"errors", test_errors},
     {"stamps", test_stamps},       {"error-queue", test_error_queue},
+    {"multicast", test_multicast},
 };
 
 int main(int argc, char **argv) { return check_main(argc, argv, groups, COUNT(groups)); }

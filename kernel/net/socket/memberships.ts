@@ -1,12 +1,12 @@
 /**
  * The multicast groups that a socket has joined (IP_ADD_MEMBERSHIP of ip(7)).
  *
- * An interface takes what is sent to any group, and so a socket hears its group as soon as it is
- * bound to the port. Missing: reports to routers (IGMP), sources (IP_ADD_SOURCE_MEMBERSHIP), and
- * hearing what this machine itself sends to a group.
+ * An interface takes what is sent to any group; who of the sockets on a port hears it, these say
+ * (net/udp.ts). Missing: reports to routers (IGMP), and sources (IP_ADD_SOURCE_MEMBERSHIP).
  */
 import { EADDRINUSE, EADDRNOTAVAIL, EINVAL, ENOBUFS, ENODEV } from "../../lib/errno";
 import { free } from "../../runtime/free";
+import { groupJoin, groupLeave } from "../groups";
 import { Interface, interfaceAt, interfaceCount } from "../interface";
 import { interfaceOfIndex } from "../interface-view";
 import { routeTo } from "../route";
@@ -25,6 +25,7 @@ export class Memberships {
 
   /** Frees what the object holds. */
   release(): void {
+    for (let i = 0; i < this.count; i++) groupLeave(this.groups[i]);
     free(this.groups);
     free(this.indexes);
   }
@@ -40,10 +41,18 @@ export class Memberships {
     if (!joins) return at < 0 ? -EADDRNOTAVAIL : this.remove(at);
     if (at >= 0) return -EADDRINUSE;
     if (this.count == MEMBERSHIPS_MAX) return -ENOBUFS;
+    if (!groupJoin(group)) return -ENOBUFS;
     this.groups[this.count] = group;
     this.indexes[this.count] = via.index;
     this.count++;
     return 0;
+  }
+
+  has(group: u32): bool {
+    for (let i = 0; i < this.count; i++) {
+      if (this.groups[i] == group) return true;
+    }
+    return false;
   }
 
   private find(group: u32, index: i32): i32 {
@@ -54,6 +63,7 @@ export class Memberships {
   }
 
   private remove(at: i32): i32 {
+    groupLeave(this.groups[at]);
     this.count--;
     this.groups[at] = this.groups[this.count];
     this.indexes[at] = this.indexes[this.count];
@@ -70,6 +80,21 @@ function membershipInterface(group: u32, data: usize, size: u32): Interface | nu
     const route = routeTo(group);
     return route ? route.via : null;
   }
+  return interfaceOfAddress(address);
+}
+
+/**
+ * IP_MULTICAST_IF: the interface that a struct in_addr, ip_mreq or ip_mreqn names by its address or
+ * index; null: there is none such.
+ */
+export function outgoingInterface(data: usize, size: u32): Interface | null {
+  const index = size >= MREQN_SIZE ? load<i32>(data, 8) : 0;
+  if (index != 0) return interfaceOfIndex(index);
+  const address = size >= MREQ_SIZE ? load<u32>(data, 4) : load<u32>(data);
+  return interfaceOfAddress(bswap<u32>(address));
+}
+
+function interfaceOfAddress(address: u32): Interface | null {
   for (let i = 0; i < interfaceCount(); i++) {
     if (interfaceAt(i).address == address) return interfaceAt(i);
   }

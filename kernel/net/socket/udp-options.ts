@@ -39,10 +39,6 @@ const SEND_BUFFER: i64 = 212992;
 const RECEIVE_LIMIT_MIN: i32 = 2304;
 const RECEIVE_LIMIT_MAX: i32 = 8 << 20;
 const TTL_DEFAULT: i64 = 64;
-/** Of `UdpSocket.ipFlags`. */
-export const IP_FLAGS_DEFAULT: u64 =
-  ((<u64>1) << IP_MULTICAST_LOOP) | ((<u64>1) << IP_MULTICAST_ALL);
-
 export function udpSetOption(socket: UdpSocket, level: u32, name: u32, value: i32): i32 {
   if (level == SOL_SOCKET) return setCommon(socket, name, value);
   if (level == SOL_IP) return setIp(socket, name, value);
@@ -100,19 +96,18 @@ function setIp(socket: UdpSocket, name: u32, value: i32): i32 {
       socket.mtuDiscover = value;
       endpoint.neverCuts = value == IP_PMTUDISC_DO || value == IP_PMTUDISC_PROBE;
       return 0;
-    case IP_MULTICAST_IF:
+    case IP_MULTICAST_LOOP:
+      endpoint.loopsGroups = value != 0;
+      return 0;
+    case IP_MULTICAST_ALL:
+      endpoint.hearsAllGroups = value != 0;
+      return 0;
+    case IP_FREEBIND:
+      socket.freeBind = value != 0;
       return 0;
     default:
-      break;
+      return -ENOPROTOOPT;
   }
-  if (!isFlag(name)) return -ENOPROTOOPT;
-  const bit = (<u64>1) << name;
-  socket.ipFlags = value != 0 ? socket.ipFlags | bit : socket.ipFlags & ~bit;
-  return 0;
-}
-
-function isFlag(name: u32): bool {
-  return name == IP_FREEBIND || name == IP_MULTICAST_LOOP || name == IP_MULTICAST_ALL;
 }
 
 export function udpGetOption(socket: UdpSocket, level: u32, name: u32): i64 {
@@ -131,6 +126,14 @@ export function udpGetOption(socket: UdpSocket, level: u32, name: u32): i64 {
       return endpoint.tos;
     case IP_MTU:
       return endpoint.remotePort != 0 ? <i64>ipv4MtuFor(endpoint.remoteAddress) : -ENOTCONN;
+    case IP_MULTICAST_LOOP:
+      return i64(endpoint.loopsGroups);
+    case IP_MULTICAST_ALL:
+      return i64(endpoint.hearsAllGroups);
+    case IP_MULTICAST_IF:
+      return bswap<u32>(endpoint.groupSource);
+    case IP_FREEBIND:
+      return i64(socket.freeBind);
     case IP_MTU_DISCOVER:
       return socket.mtuDiscover;
     case IP_RECVERR:
@@ -144,6 +147,6 @@ export function udpGetOption(socket: UdpSocket, level: u32, name: u32): i64 {
     case IP_MULTICAST_TTL:
       return socket.multicastTtl;
     default:
-      return isFlag(name) ? <i64>((socket.ipFlags >> name) & 1) : -ENOPROTOOPT;
+      return -ENOPROTOOPT;
   }
 }

@@ -12,6 +12,7 @@ import {
 } from "../../fs/file";
 import { IoVector } from "../../fs/io-vector";
 import {
+  EADDRNOTAVAIL,
   EAGAIN,
   EDESTADDRREQ,
   EINVAL,
@@ -25,6 +26,7 @@ import { attempt } from "../../runtime/attempt";
 import { free } from "../../runtime/free";
 import { realtimeOffset } from "../../time/clock";
 import { ErrorReport } from "../error-report";
+import { isLoopback } from "../interface-view";
 import { Packet, packetAllocLarge, packetFree, packetGet } from "../packet";
 import { netEnter, netLeave, netPoll } from "../poll";
 import {
@@ -44,6 +46,7 @@ import {
   AF_UNSPEC,
   IP_ADD_MEMBERSHIP,
   IP_DROP_MEMBERSHIP,
+  IP_MULTICAST_IF,
   IP_PMTUDISC_WANT,
   MSG_ERRQUEUE,
   MSG_MORE,
@@ -61,11 +64,11 @@ import { tellPacketInfo, tellTime, tellTos, tellTtl } from "./datagram-info";
 import { ErrorQueue, SO_EE_ORIGIN_ICMP, SO_EE_ORIGIN_LOCAL } from "./error-queue";
 import { inetLocal, inetRemote, inetTell } from "./inet-address";
 import { inet6TellPacketInfo } from "./inet6-options";
-import { Memberships } from "./memberships";
+import { Memberships, outgoingInterface } from "./memberships";
 import { Message } from "./message";
 import { packetPut } from "./packet-io";
 import { Socket } from "./socket";
-import { IP_FLAGS_DEFAULT, udpGetOption, udpSetOption } from "./udp-options";
+import { udpGetOption, udpSetOption } from "./udp-options";
 
 class SocketEndpoint extends UdpEndpoint {
   constructor(private socket: UdpSocket) {
@@ -80,6 +83,10 @@ class SocketEndpoint extends UdpEndpoint {
   failed(remote: u32, remotePort: u32, payload: u64, report: ErrorReport): void {
     const bytes = report.length - UDP_HEADER;
     this.socket.errorQueue().add(SO_EE_ORIGIN_ICMP, report, remote, remotePort, payload, bytes);
+  }
+
+  isMember(group: u32): bool {
+    return this.socket.isMember(group);
   }
 
   tooLarge(packet: Packet, remote: u32, remotePort: u32, mtu: u32): void {
@@ -115,8 +122,8 @@ export class UdpSocket extends Socket {
   mtuDiscover: i32 = IP_PMTUDISC_WANT;
   /** UDP_CORK. */
   corked: bool = false;
-  /** Options of ip(7) that are on or off and only remembered, a bit per number below 64. */
-  ipFlags: u64 = IP_FLAGS_DEFAULT;
+  /** IP_FREEBIND: remembered, and without effect. */
+  freeBind: bool = false;
   /** A datagram that is not complete. */
   private cork: Cork | null = null;
   private memberships: Memberships | null = null;
@@ -390,7 +397,24 @@ export class UdpSocket extends Socket {
     if (level == SOL_IP && (name == IP_ADD_MEMBERSHIP || name == IP_DROP_MEMBERSHIP)) {
       return this.changeMembership(data, size, name == IP_ADD_MEMBERSHIP);
     }
+    if (level == SOL_IP && name == IP_MULTICAST_IF) return this.setGroupInterface(data, size);
     return super.setOptionData(level, name, data, size);
+  }
+
+  isMember(group: u32): bool {
+    const memberships = this.memberships;
+    return memberships != null && memberships.has(group);
+  }
+
+  /** IP_MULTICAST_IF; an address of 0: by route again. */
+  private setGroupInterface(data: usize, size: u32): i32 {
+    if (size < 4) return -EINVAL;
+    const via = outgoingInterface(data, size);
+    const isReset = !via && size == 4 && load<u32>(data) == 0;
+    if (!via && !isReset) return -EADDRNOTAVAIL;
+    this.endpoint.groupSource = via ? via.address : 0;
+    this.endpoint.groupsStayHere = via != null && isLoopback(via);
+    return 0;
   }
 
   private changeMembership(data: usize, size: u32, joins: bool): i32 {
