@@ -25,10 +25,12 @@ import { sys_futex } from "./futex";
 import { sys_madvise } from "./memory-advice";
 import { sys_mmap, sys_mprotect, sys_munmap } from "./memory-calls";
 import { sys_mremap } from "./mremap";
+import { sys_semctl, sys_semget, sys_semop } from "./semaphore-calls";
 import { nextSignal } from "./signal";
 import { sys_rt_sigprocmask, sys_rt_sigtimedwait, sys_tkill } from "./signal-calls";
 import { SignalInfo } from "./signal-numbers";
 import { SimFile, SimSource } from "./sim-memory";
+import { sys_msgctl, sys_msgget, sys_msgrcv, sys_msgsnd } from "./sysv-message-calls";
 import { taskCreate } from "./task";
 
 export {
@@ -242,4 +244,35 @@ export function simSigprocmask(how: i32, set: u32): i32 {
 
 export function simSigtimedwait(set: u32, timeout: u32): i32 {
   return <i32>sys_rt_sigtimedwait(set, 0, timeout, 8);
+}
+
+// ---- System V IPC -------------------------------------------------------------------------------
+
+/** IPC_PRIVATE. */
+export function simSemget(count: i32): i32 {
+  return <i32>sys_semget(0, count, 0o600);
+}
+
+export function simSemop(id: i32, operations: u32, count: u32): i32 {
+  return <i32>sys_semop(id, operations, count);
+}
+
+export function simSemctl(id: i32, index: u32, command: u32, argument: u32): i32 {
+  return <i32>sys_semctl(id, index, command, argument);
+}
+
+export function simMsgget(): i32 {
+  return <i32>sys_msgget(0, 0o600);
+}
+
+export function simMsgsnd(id: i32, buffer: u32, size: u32, flags: u32): i32 {
+  return <i32>sys_msgsnd(id, buffer, size, flags);
+}
+
+export function simMsgrcv(id: i32, buffer: u32, size: u32, type: i32, flags: u32): i32 {
+  return <i32>sys_msgrcv(id, buffer, size, type, flags);
+}
+
+export function simMsgctl(id: i32, command: u32, argument: u32): i32 {
+  return <i32>sys_msgctl(id, command, argument);
 }

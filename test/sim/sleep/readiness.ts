@@ -359,8 +359,9 @@ export const READINESS_FAULTS: readonly SourceFault[] = [
     { from: "peer.hasBlockedSender = true", to: "false", isExpression: true },
   ),
   fault(EVENT_FILE, "a count does not end a poll", "poll-select", LOST, {
-    from: "this.notify(POLLIN | POLLRDNORM);",
+    from: "this.notify(POLLIN);",
     to: "",
+    within: "if (value != 0) {\n      this.readers.wakeOne();\n      this.notify(POLLIN);",
   }),
   fault(EVENT_FILE, "room in a counter wakes one of several", "eventfd-full", LOST, {
     from: "this.writers.wakeAll();",

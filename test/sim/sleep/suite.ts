@@ -10,6 +10,7 @@ import { type Build, type Fault, loadSource } from "../interleave/load.ts";
 import { EVENT_FAULTS, EVENT_SCENARIOS } from "./events.ts";
 import { type SourceFault, writeFaultyKernel } from "./faults.ts";
 import { FUTEX_FAULTS, FUTEX_SCENARIOS } from "./futexes.ts";
+import { IPC_FAULTS, IPC_SCENARIOS } from "./ipc.ts";
 import { SleepMachine } from "./machine.ts";
 import { MEETING_FAULTS, MEETING_SCENARIOS } from "./meetings.ts";
 import { MESSAGE_FAULTS, MESSAGE_SCENARIOS } from "./messages.ts";
@@ -37,6 +38,7 @@ const FAULTS: readonly SourceFault[] = [
   ...MEETING_FAULTS,
   ...MESSAGE_FAULTS,
   ...READINESS_FAULTS,
+  ...IPC_FAULTS,
 ];
 
 /** The module with all faults in it, made when it is first asked for. */
@@ -76,6 +78,7 @@ const SCENARIOS: readonly Scenario[] = [
   ...MEETING_SCENARIOS,
   ...MESSAGE_SCENARIOS,
   ...READINESS_SCENARIOS,
+  ...IPC_SCENARIOS,
 ];
 
 export const SLEEP_SUITE = { scenarios: SCENARIOS, faults: FAULTS, load };
