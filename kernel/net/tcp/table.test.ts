@@ -1,4 +1,5 @@
 import { expect, expectEqual, test } from "../../lib/testing";
+import { failAllocation } from "../../runtime/failing";
 import { Connection } from "./connection";
 import { Listener, listenerFind } from "./listener";
 import { ephemeralPort, PORT_FIRST, PORT_LAST } from "./ports";
@@ -35,6 +36,21 @@ test("tcp table: endpoints are found among thousands, and not when removed", () 
   expect(tableFind(2, 0, (80 << 16) | 1) == null, "another local address");
   expect(tablePortInUse(0, 80, true) && tablePortInUse(1, 80, true), "port in use");
   expect(!tablePortInUse(2, 80, true) && !tablePortInUse(0, 81, true), "not in use");
+});
+
+test("tcp table: without memory to grow, endpoints are found all the same", () => {
+  start();
+  const all = new StaticArray<Connection>(1000);
+  for (let i: i32 = 0; i < 1000; i++) {
+    all[i] = entry(<u32>i, 7);
+    failAllocation(1);
+    tableInsert(all[i]);
+    failAllocation(0);
+  }
+  for (let i: i32 = 0; i < 1000; i++) {
+    expect(tableFind(1, <u32>i, (80 << 16) | 7) == all[i], "found");
+  }
+  verifyAll();
 });
 
 test("tcp ports: ephemeral ones are in the range, differ, and avoid what is taken", () => {

@@ -9,6 +9,7 @@
  * multiplications. The table is shared by nothing, so with more CPUs each has its own, and
  * receive-side scaling by the same tuple sends a connection's packets there.
  */
+import { panic } from "../../lib/panic";
 import { heapAlloc, heapFree } from "../../runtime/heap";
 import { NetTimer } from "../timers";
 import { State } from "./state";
@@ -58,10 +59,14 @@ function chainOf(local: u32, remote: u32, ports: u32): usize {
   return chains + ((<usize>(hash & (chainCount - 1))) << 2);
 }
 
-function allocateChains(count: u32): void {
-  chains = heapAlloc((<usize>count) << 2);
-  memory.fill(chains, 0, (<usize>count) << 2);
+/** False, and the table is as it was, when memory is short. */
+function allocateChains(count: u32): bool {
+  const made = heapAlloc((<usize>count) << 2);
+  if (made == 0) return false;
+  memory.fill(made, 0, (<usize>count) << 2);
+  chains = made;
   chainCount = count;
+  return true;
 }
 
 function link(endpoint: Endpoint): void {
@@ -70,10 +75,11 @@ function link(endpoint: Endpoint): void {
   store<usize>(chain, changetype<usize>(endpoint));
 }
 
+/** Without memory for more chains, those there are get longer. */
 function grow(): void {
   const old = chains;
   const oldCount = chainCount;
-  allocateChains(oldCount * 2);
+  if (!allocateChains(oldCount * 2)) return;
   for (let i: u32 = 0; i < oldCount; i++) {
     let endpoint = changetype<Endpoint | null>(load<usize>(old + ((<usize>i) << 2)));
     while (endpoint) {
@@ -86,7 +92,7 @@ function grow(): void {
 }
 
 export function tableInit(): void {
-  if (chainCount == 0) allocateChains(CHAINS_MIN);
+  if (chainCount == 0 && !allocateChains(CHAINS_MIN)) panic("tcp", "no memory at boot");
 }
 
 export function tableCount(): u32 {
