@@ -196,6 +196,23 @@ static int fail_stat(void) {
   return 0;
 }
 
+static int fail_handle(void) {
+  struct {
+    unsigned bytes;
+    int type;
+    unsigned char handle[128];
+  } handle = {128, 0, {0}};
+  int mount;
+  NEED(syscall(303 /* name_to_handle_at */, AT_FDCWD, PLACE, &handle, &mount, 0));
+  int base = keep(open(PLACE, O_RDONLY | O_DIRECTORY));
+  NEED(base);
+  int fd = syscall(304 /* open_by_handle_at */, base, &handle, O_RDONLY);
+  if (fd < 0 && geteuid() != 0 && errno == EPERM)
+    return 0;
+  NEED(keep(fd));
+  return 0;
+}
+
 static int fail_inotify(void) {
   int fd = keep(inotify_init1(IN_NONBLOCK));
   NEED(fd);
@@ -278,6 +295,7 @@ static const struct scenario file_scenarios[] = {
     {.name = "memfd_create", .run = fail_memfd, .errors = {ENFILE}},
     {.name = "O_TMPFILE", .run = fail_temporary, .errors = {ENFILE}},
     {.name = "stat and its kin", .run = fail_stat},
+    {.name = "handles of files", .run = fail_handle, .errors = {ENFILE}},
     {.name = "inotify", .run = fail_inotify, .errors = {ENFILE, EMFILE}, .clean = remove_files},
     {.name = "dup", .run = fail_dup, .errors = {EMFILE}},
     {.name = "texts of /proc", .run = fail_proc, .errors = {ENFILE}},

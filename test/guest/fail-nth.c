@@ -5,11 +5,13 @@
  */
 #include "fail-events.h"
 #include "fail-files.h"
+#include "fail-ipc.h"
 #include "fail-memory.h"
 #include "fail-sockets.h"
 
 static void test_memory(void) { run_scenarios(memory_scenarios, COUNT(memory_scenarios)); }
 static void test_events(void) { run_scenarios(event_scenarios, COUNT(event_scenarios)); }
+static void test_ipc(void) { run_scenarios(ipc_scenarios, COUNT(ipc_scenarios)); }
 static void test_sockets(void) { run_scenarios(socket_scenarios, COUNT(socket_scenarios)); }
 
 static void test_files(void) {
@@ -46,7 +48,7 @@ static void test_armed(void) {
 }
 
 static const struct group groups[] = {
-    {"armed", test_armed},     {"memory", test_memory}, {"events", test_events},
+    {"armed", test_armed},     {"memory", test_memory}, {"events", test_events}, {"ipc", test_ipc},
     {"sockets", test_sockets}, {"files", test_files},   {"copy-up", test_copy_up},
 };
 

@@ -250,6 +250,15 @@ static int fail_options(void) {
   return 0;
 }
 
+static int fail_membership(void) {
+  int fd = keep(socket(AF_INET, SOCK_DGRAM, 0));
+  NEED(fd);
+  struct ip_mreq group = {{inet_addr("239.1.2.3")}, {htonl(INADDR_LOOPBACK)}};
+  NEED(setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &group, sizeof group));
+  NEED(setsockopt(fd, IPPROTO_IP, IP_DROP_MEMBERSHIP, &group, sizeof group));
+  return 0;
+}
+
 static const struct scenario socket_scenarios[] = {
     {.name = "socket, bind", .run = fail_socket, .errors = {ENOBUFS, ENFILE}},
     {.name = "a TCP connection", .run = fail_tcp, .errors = {ENOBUFS, ENFILE}},
@@ -262,6 +271,7 @@ static const struct scenario socket_scenarios[] = {
     {.name = "a unix datagram", .run = fail_unix_datagram,
      .errors = {ENOBUFS, ENFILE}, .clean = remove_socket},
     {.name = "netlink", .run = fail_netlink, .errors = {ENOBUFS, ENFILE}},
+    {.name = "membership in a group", .run = fail_membership, .errors = {ENOBUFS, ENFILE}},
     {.name = "socket options, ioctl", .run = fail_options, .errors = {ENOBUFS, ENFILE}},
 };
 
