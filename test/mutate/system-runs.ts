@@ -14,7 +14,7 @@ import { type BootRequest, type BootResult, boot } from "../system/boot.ts";
 import type { Testbed } from "../system/guest-runs.ts";
 import { type MachineRun, machineRuns } from "../system/machine-runs.ts";
 import { checkSources, compileProgram, SPECIAL_SOURCES, VARIANTS } from "../system/programs.ts";
-import { composeTestRoot } from "../system/root.ts";
+import { composeTestRoot, isHello } from "../system/root.ts";
 import { Tally } from "../tally.ts";
 import { NO_MUTANT } from "./node-suite.ts";
 import { MUTANT_VARIABLE, type MutantTree } from "./tree.ts";
@@ -90,6 +90,7 @@ async function makeTestbed(tree: MutantTree): Promise<Testbed> {
     kernel: tree.kernel,
     debugKernel: tree.debugKernel,
     image: await composeTestRoot(programs),
+    smallImage: await composeTestRoot(programs.filter(isHello)),
     programs: new Map(programs.map((each) => [each.name, each])),
     boot,
   };

@@ -11,7 +11,7 @@ export async function runHello(hello: HelloCase, testbed: Testbed, tally: Tally)
   const program = programOf("hello.static", testbed);
   const result = await testbed.boot({
     kernel: testbed.kernel,
-    image: testbed.image,
+    image: hello.root === "module" ? testbed.smallImage : testbed.image,
     argv: [guestPath(program), ...hello.args],
     machine: hello.machine,
     root: hello.root,

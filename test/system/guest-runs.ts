@@ -12,6 +12,8 @@ export interface Testbed {
   /** The kernel with checks, for `runChecksInDebugGuest`. */
   readonly debugKernel: string;
   readonly image: string;
+  /** With hello.c alone, for machines that take their root as a module: that has a limit. */
+  readonly smallImage: string;
   readonly programs: ReadonlyMap<string, GuestProgram>;
   /** Boots a machine to its end. */
   readonly boot: (request: BootRequest) => Promise<BootResult>;

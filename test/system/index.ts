@@ -17,7 +17,7 @@ import {
   SPECIAL_SOURCES,
   VARIANTS,
 } from "./programs.ts";
-import { composeTestRoot } from "./root.ts";
+import { composeTestRoot, isHello } from "./root.ts";
 
 /** Virtual machines at a time: software emulation keeps one core each busy. */
 const WIDTH = 2;
@@ -63,7 +63,14 @@ function hostRuns(): MachineRun[] {
 
 /** Everything is compiled whatever is wanted, so that the image is the same for all runs. */
 async function prepare(options: TestOptions, tally: Tally): Promise<Testbed> {
-  let testbed: Testbed = { kernel: "", debugKernel: "", image: "", programs: new Map(), boot };
+  let testbed: Testbed = {
+    kernel: "",
+    debugKernel: "",
+    image: "",
+    smallImage: "",
+    programs: new Map(),
+    boot,
+  };
   await tally.phase("  build", async () => {
     const sources = [...SPECIAL_SOURCES, ...checkSources()];
     const all = sources.flatMap((source) => VARIANTS.map((variant) => ({ source, variant })));
@@ -78,6 +85,7 @@ async function prepare(options: TestOptions, tally: Tally): Promise<Testbed> {
           kernel: await buildKernel(options.isDebug),
           debugKernel: isWanted(options, FAILING) ? await buildKernel(true) : "",
           image: await composeTestRoot(programs),
+          smallImage: await composeTestRoot(programs.filter(isHello)),
           programs: byName,
         };
   });

@@ -44,6 +44,11 @@ function addNames(tree: Tree): void {
   tree.addText("/names/z", "of the image\n");
 }
 
+/** What a small root has. */
+export function isHello({ name }: GuestProgram): boolean {
+  return name === "hello.static";
+}
+
 /** Returns the path of the image. */
 export async function composeTestRoot(programs: readonly GuestProgram[]): Promise<string> {
   const tree = new Tree();

@@ -138,6 +138,8 @@ class ThreadDirectory extends RowDirectory {
   protected makeOther(which: i32): Inode | null {
     const fileSystem = this.fileSystem;
     const number = this.number + 1 + <u64>(this.rowCount + which);
+    // Not a case below: the release kernel is to have none of it.
+    if (VERIFY && which == FAIL_NTH) return attempt(new FailNth(fileSystem, number));
     switch (which) {
       case CWD:
         return attempt(new PlaceLink(fileSystem, number, PLACE_CURRENT));
@@ -156,8 +158,6 @@ class ThreadDirectory extends RowDirectory {
         return attempt(new NamespaceDirectory(fileSystem, this.number + NAMESPACES_OFFSET));
       case PAGEMAP:
         return attempt(new PagemapInode(fileSystem, number));
-      case FAIL_NTH:
-        return attempt(new FailNth(fileSystem, number));
       default:
         return attempt(new TaskDirectory(fileSystem, number, this.net));
     }
