@@ -73,7 +73,10 @@ export class TmpDirectory extends TmpInode {
     super(fileSystem, S_IFDIR | (mode & 0o7777));
     this.nlink = 2;
     this.lower = lower;
-    if (lower) this.copyAttributes(lower);
+    if (lower) {
+      this.copyAttributes(lower);
+      this.nlink = lower.nlink;
+    }
   }
 
   /** What shows through, borrowed: for a file system that is mounted over this directory. */
@@ -254,7 +257,6 @@ export class TmpDirectory extends TmpInode {
       inodePut(below);
       return -ENOMEM;
     }
-    directory.nlink = below.nlink;
     if (!this.enter(dentry.name, dentry.nameLength, directory, true)) {
       dentry.inode = null;
       inodePut(directory);
