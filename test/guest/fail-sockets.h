@@ -231,6 +231,31 @@ static int fail_netlink(void) {
   return 0;
 }
 
+/* What is told of a socket of TCP, by sock_diag(7). */
+static int fail_diag(void) {
+  struct sockaddr_in address;
+  int server = tcp_listener(&address);
+  NEED(server);
+  int fd = keep(socket(AF_NETLINK_FAMILY, SOCK_RAW, 4 /* NETLINK_SOCK_DIAG */));
+  NEED(fd);
+  struct {
+    uint32_t length;
+    uint16_t type, flags;
+    uint32_t sequence, port;
+    uint8_t family, protocol, extensions, padding;
+    uint32_t states, id[12];
+  } request = {72, 20 /* SOCK_DIAG_BY_FAMILY */, 0x301 /* NLM_F_REQUEST | NLM_F_DUMP */, 1, 0,
+               AF_INET, IPPROTO_TCP, 0, 0, 0xfff, {0}};
+  NEED(send(fd, &request, sizeof request, 0));
+  static char answer[8192];
+  ssize_t n = recv(fd, answer, sizeof answer, MSG_DONTWAIT);
+  NEED(n);
+  uint16_t type;
+  memcpy(&type, answer + 4, sizeof type);
+  HOLDS(n > 72 && type == 20);
+  return 0;
+}
+
 static int fail_options(void) {
   int fd = keep(socket(AF_INET, SOCK_STREAM, 0));
   NEED(fd);
@@ -271,6 +296,7 @@ static const struct scenario socket_scenarios[] = {
     {.name = "a unix datagram", .run = fail_unix_datagram,
      .errors = {ENOBUFS, ENFILE}, .clean = remove_socket},
     {.name = "netlink", .run = fail_netlink, .errors = {ENOBUFS, ENFILE}},
+    {.name = "sock_diag", .run = fail_diag, .errors = {ENOBUFS, ENFILE}},
     {.name = "membership in a group", .run = fail_membership, .errors = {ENOBUFS, ENFILE}},
     {.name = "socket options, ioctl", .run = fail_options, .errors = {ENOBUFS, ENFILE}},
 };

@@ -6,8 +6,11 @@
 #include <fcntl.h>
 #include <ifaddrs.h>
 #if __has_include(<linux/rtnetlink.h>) /* musl comes without Linux's headers. */
+#include <linux/inet_diag.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
+#include <linux/sock_diag.h>
+#include <linux/unix_diag.h>
 #define HAS_NETLINK 1
 #else
 #define HAS_NETLINK 0
@@ -15,7 +18,10 @@
 #include <net/if.h>
 #include <net/if_arp.h>
 #include <poll.h>
+#include <stddef.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 
 #ifndef SIOCETHTOOL
 #define SIOCETHTOOL 0x8946
@@ -207,6 +213,207 @@ static void test_refused(void) {
   CHECK_ERR("a stream", socket(AF_NETLINK, SOCK_STREAM, NETLINK_ROUTE), ESOCKTNOSUPPORT);
 }
 
+/* ---- sock_diag ---- */
+
+#define ALL_STATES 0xfff
+enum { ESTABLISHED = 1, CLOSED = 7, LISTENING = 10 }; /* TCP_* of linux/tcp.h */
+
+static unsigned inode_of(int fd) {
+  struct stat status;
+  return fstat(fd, &status) == 0 ? status.st_ino : 0;
+}
+
+/* What a dump told of the socket `sought`; its message is in `told`. */
+static unsigned sought;
+static bool found;
+static char told[1024] __attribute__((aligned(8)));
+static size_t told_length;
+
+static void see_socket(struct nlmsghdr *m) {
+  struct inet_diag_msg *inet = NLMSG_DATA(m);
+  struct unix_diag_msg *local = NLMSG_DATA(m);
+  unsigned inode = local->udiag_family == AF_UNIX ? local->udiag_ino : inet->idiag_inode;
+  if (m->nlmsg_type != SOCK_DIAG_BY_FAMILY || inode != sought || m->nlmsg_len > sizeof told)
+    return;
+  found = true;
+  told_length = NLMSG_PAYLOAD(m, 0);
+  memcpy(told, NLMSG_DATA(m), told_length);
+}
+
+/* Reads a dump to its end: what NLMSG_DONE says, or an error's number; 1: neither. */
+static int finish_dump(int fd) {
+  for (;;) {
+    ssize_t n = recv(fd, buffer, sizeof buffer, 0);
+    if (n <= 0)
+      return 1;
+    for (struct nlmsghdr *m = (void *)buffer; NLMSG_OK(m, n); m = NLMSG_NEXT(m, n)) {
+      if (m->nlmsg_type == NLMSG_DONE)
+        return *(int *)NLMSG_DATA(m);
+      if (m->nlmsg_type == NLMSG_ERROR)
+        return error_of(m);
+      see_socket(m);
+    }
+  }
+}
+
+/* What a dump says of the socket at `of`; NULL: nothing. */
+static struct inet_diag_msg *look(int fd, int family, int protocol, unsigned states, int of) {
+  struct inet_diag_req_v2 request = {.sdiag_family = family, .sdiag_protocol = protocol,
+                                     .idiag_ext = 1 << (INET_DIAG_INFO - 1),
+                                     .idiag_states = states};
+  sought = inode_of(of);
+  found = false;
+  ask(fd, SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, &request, sizeof request);
+  return finish_dump(fd) == 0 && found ? (void *)told : NULL;
+}
+
+static struct unix_diag_msg *look_unix(int fd, unsigned states, int of) {
+  struct unix_diag_req request = {
+      .sdiag_family = AF_UNIX, .udiag_states = states,
+      .udiag_show = UDIAG_SHOW_NAME | UDIAG_SHOW_PEER | UDIAG_SHOW_RQLEN | UDIAG_SHOW_VFS};
+  sought = inode_of(of);
+  found = false;
+  ask(fd, SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, &request, sizeof request);
+  return finish_dump(fd) == 0 && found ? (void *)told : NULL;
+}
+
+static void *told_attribute(size_t header_size, int type, size_t *size) {
+  *size = 0;
+  return attribute(told, header_size, told_length, type, size);
+}
+
+static int diag_socket(void) {
+  return socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+}
+
+static void test_diag_tcp(void) {
+  int fd = diag_socket(), port = 0;
+  REQUIRE("a socket", fd >= 0);
+  int server = listener(&port, 3), client = socket(AF_INET, SOCK_STREAM, 0);
+  CHECK_EQ("connect", connect_to(client, port), 0);
+  struct inet_diag_msg *m = look(fd, AF_INET, IPPROTO_TCP, ALL_STATES, server);
+  REQUIRE("a listener", m);
+  CHECK("is one", m->idiag_family == AF_INET && m->idiag_state == LISTENING);
+  CHECK("its port and address", m->id.idiag_sport == htons(port) && m->id.idiag_dport == 0 &&
+                                    m->id.idiag_src[0] == htonl(INADDR_LOOPBACK));
+  CHECK("one waits, of three", m->idiag_rqueue == 1 && m->idiag_wqueue == 3);
+  int accepted = accept(server, NULL, NULL);
+  CHECK_EQ("bytes", send(client, "hello", 5, 0), 5);
+  m = look(fd, AF_INET, IPPROTO_TCP, ALL_STATES, accepted);
+  REQUIRE("a connection", m);
+  CHECK("is established, with bytes", m->idiag_state == ESTABLISHED && m->idiag_rqueue == 5);
+  CHECK("its ports", m->id.idiag_sport == htons(port) && m->id.idiag_dport != 0);
+  CHECK("its peer", m->id.idiag_dst[0] == htonl(INADDR_LOOPBACK));
+  size_t size;
+  uint8_t *info = told_attribute(sizeof *m, INET_DIAG_INFO, &size);
+  CHECK("struct tcp_info", info && size >= 104 && info[0] == ESTABLISHED);
+  CHECK("none that listens", !look(fd, AF_INET, IPPROTO_TCP, 1 << LISTENING, accepted));
+  CHECK("none of IPv6", !look(fd, AF_INET6, IPPROTO_TCP, ALL_STATES, accepted));
+  CHECK("nor of UDP", !look(fd, AF_INET, IPPROTO_UDP, ALL_STATES, accepted));
+  close(client);
+  close(accepted);
+  close(server);
+  close(fd);
+}
+
+static void test_diag_udp(void) {
+  int fd = diag_socket(), datagram = socket(AF_INET, SOCK_DGRAM, 0);
+  struct sockaddr_in any = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  socklen_t length = sizeof any;
+  REQUIRE("a socket of sock_diag", fd >= 0);
+  CHECK("bind", bind(datagram, (void *)&any, sizeof any) == 0 &&
+                    getsockname(datagram, (void *)&any, &length) == 0);
+  struct inet_diag_msg *m = look(fd, AF_INET, IPPROTO_UDP, ALL_STATES, datagram);
+  REQUIRE("a datagram socket", m);
+  CHECK("is not connected", m->idiag_state == CLOSED && m->id.idiag_sport == any.sin_port &&
+                                m->id.idiag_dport == 0);
+  connect(datagram, (void *)&any, sizeof any);
+  send(datagram, "hello", 5, 0);
+  m = look(fd, AF_INET, IPPROTO_UDP, 1 << ESTABLISHED, datagram);
+  CHECK("is connected, with bytes", m && m->idiag_rqueue >= 5 && m->id.idiag_dport == any.sin_port);
+  close(datagram);
+  datagram = socket(AF_INET6, SOCK_DGRAM, 0);
+  struct sockaddr_in6 any6 = {.sin6_family = AF_INET6};
+  CHECK_EQ("bind of IPv6", bind(datagram, (void *)&any6, sizeof any6), 0);
+  m = look(fd, AF_INET6, IPPROTO_UDP, ALL_STATES, datagram);
+  CHECK("its address is ::", m && m->idiag_family == AF_INET6 && !m->id.idiag_src[0] &&
+                                 !m->id.idiag_src[2] && !m->id.idiag_src[3]);
+  close(datagram);
+  close(fd);
+}
+
+static void test_diag_unix(void) {
+  int fd = diag_socket(), server = socket(AF_UNIX, SOCK_STREAM, 0), pair[2];
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  int length = sprintf(address.sun_path + 1, "virga-diag-%d", getpid());
+  bind(server, (void *)&address, offsetof(struct sockaddr_un, sun_path) + 1 + length);
+  CHECK_EQ("listen", listen(server, 7), 0);
+  struct unix_diag_msg *m = look_unix(fd, ALL_STATES, server);
+  REQUIRE("a listener", m);
+  CHECK("is one", m->udiag_type == SOCK_STREAM && m->udiag_state == LISTENING);
+  size_t size;
+  char *name = told_attribute(sizeof *m, UNIX_DIAG_NAME, &size);
+  CHECK("its name", name && size == (size_t)length + 1 && !memcmp(name, address.sun_path, size));
+  struct unix_diag_rqlen *queues = told_attribute(sizeof *m, UNIX_DIAG_RQLEN, &size);
+  CHECK("its queue", queues && queues->udiag_rqueue == 0 && queues->udiag_wqueue == 7);
+  REQUIRE("a pair", socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0);
+  CHECK_EQ("bytes", send(pair[0], "hello", 5, 0), 5);
+  m = look_unix(fd, 1 << ESTABLISHED, pair[1]);
+  REQUIRE("an end", m);
+  uint32_t *peer = told_attribute(sizeof *m, UNIX_DIAG_PEER, &size);
+  CHECK("its peer", peer && *peer == inode_of(pair[0]));
+  queues = told_attribute(sizeof *m, UNIX_DIAG_RQLEN, &size);
+  CHECK("five bytes", queues && queues->udiag_rqueue == 5);
+  CHECK("has no name", !told_attribute(sizeof *m, UNIX_DIAG_NAME, &size));
+  shutdown(pair[0], SHUT_WR);
+  m = look_unix(fd, ALL_STATES, pair[0]);
+  uint8_t *shut = m ? told_attribute(sizeof *m, UNIX_DIAG_SHUTDOWN, &size) : NULL;
+  CHECK("shut down for sending", shut && *shut == 2);
+  close(pair[0]);
+  close(pair[1]);
+  close(server);
+  close(fd);
+}
+
+static void test_diag_refused(void) {
+  int fd = diag_socket();
+  struct inet_diag_req_v2 request = {.sdiag_family = AF_INET, .sdiag_protocol = 200,
+                                     .idiag_states = ALL_STATES};
+  ask(fd, SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, &request, sizeof request);
+  CHECK_EQ("an unknown protocol", finish_dump(fd), -ENOENT);
+  request.sdiag_protocol = IPPROTO_TCP;
+  ask(fd, SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, &request, 8);
+  CHECK_EQ("a short request", finish_dump(fd), -EINVAL);
+  request.sdiag_family = 12; /* AF_DECnet */
+  ask(fd, SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, &request, sizeof request);
+  CHECK_EQ("a family of which nothing is told", finish_dump(fd), -ENOENT);
+  request.sdiag_family = 200;
+  ask(fd, SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, &request, sizeof request);
+  CHECK_EQ("a family that can't be", finish_dump(fd), -EINVAL);
+  ask(fd, 99, 0, &request, sizeof request);
+  CHECK_EQ("an unknown request", finish_dump(fd), -EINVAL);
+  close(fd);
+}
+
+/* More than the socket's receive buffer has room for comes all the same. */
+static void test_diag_many(void) {
+  enum { COUNT_OF_SOCKETS = 400 };
+  int fd = diag_socket(), size = 2304, sockets[COUNT_OF_SOCKETS];
+  CHECK_EQ("a small buffer", setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size), 0);
+  struct sockaddr_in any = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  int bound = 0;
+  for (int i = 0; i < COUNT_OF_SOCKETS; i++) {
+    sockets[i] = socket(AF_INET, SOCK_DGRAM, 0);
+    bound += bind(sockets[i], (void *)&any, sizeof any) == 0;
+  }
+  CHECK_EQ("sockets", bound, COUNT_OF_SOCKETS);
+  CHECK("the first", look(fd, AF_INET, IPPROTO_UDP, ALL_STATES, sockets[0]));
+  CHECK("the last", look(fd, AF_INET, IPPROTO_UDP, ALL_STATES, sockets[COUNT_OF_SOCKETS - 1]));
+  for (int i = 0; i < COUNT_OF_SOCKETS; i++)
+    close(sockets[i]);
+  close(fd);
+}
+
 #endif
 
 static void test_library(void) {
@@ -323,6 +530,11 @@ static void test_files(void) {
 static const struct group groups[] = {
 #if HAS_NETLINK
     {"dumps", test_dumps},     {"gets", test_gets},         {"refused", test_refused},
+    {"sockets of TCP", test_diag_tcp},
+    {"sockets of UDP", test_diag_udp},
+    {"sockets of unix", test_diag_unix},
+    {"sockets refused", test_diag_refused},
+    {"many sockets", test_diag_many},
 #endif
     {"library", test_library}, {"requests", test_requests}, {"files", test_files},
 };

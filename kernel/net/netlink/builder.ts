@@ -14,7 +14,7 @@
 import { addressOf, copy } from "../../arch/hw";
 import { heapAlloc, heapFree } from "../../runtime/heap";
 import { Packet, PacketQueue, packetAllocLarge, packetFree } from "../packet";
-import { NLMSG_HDRLEN } from "./constants";
+import { NLMSG_DONE, NLMSG_HDRLEN } from "./constants";
 
 /** The largest message: a link's with its counters is below 1 KiB. */
 const MESSAGE_SIZE: u32 = 2048;
@@ -106,6 +106,12 @@ export class NetlinkBuilder {
       return;
     }
     copy(datagram.append(size), addressOf(this.message), size);
+  }
+
+  /** The end of a dump: 0, or the negative errno that it ended with. */
+  done(error: i32): void {
+    store<i32>(this.begin(NLMSG_DONE, 4), error);
+    this.end();
   }
 
   /** Hands the datagram out. */

@@ -1,8 +1,9 @@
 /**
- * Numbers of netlink(7) and rtnetlink(7) (include/uapi/linux/netlink.h, rtnetlink.h, if_link.h,
- * if_addr.h, neighbour.h, fib_rules.h).
+ * Numbers of netlink(7), rtnetlink(7) and sock_diag(7) (include/uapi/linux/netlink.h, rtnetlink.h,
+ * if_link.h, if_addr.h, neighbour.h, fib_rules.h, sock_diag.h, inet_diag.h, unix_diag.h).
  */
 export const NETLINK_ROUTE: u32 = 0;
+export const NETLINK_SOCK_DIAG: u32 = 4;
 export const NETLINK_KOBJECT_UEVENT: u32 = 15;
 export const SOL_NETLINK: u32 = 270;
 
@@ -101,3 +102,46 @@ export const FR_ACT_TO_TBL: u32 = 1;
 // Multicast groups
 export const RTNLGRP_IPV4_IFADDR: u32 = 5;
 export const RTNLGRP_IPV4_ROUTE: u32 = 7;
+
+// Of sockets
+/** How sockets were asked for before there were families. */
+export const TCPDIAG_GETSOCK: u32 = 18;
+export const DCCPDIAG_GETSOCK: u32 = 19;
+export const SOCK_DIAG_BY_FAMILY: u32 = 20;
+export const SOCK_DESTROY: u32 = 21;
+
+/**
+ * struct inet_diag_req_v2: 0 family   1 protocol   2 extensions (u8 each)   4 states   8 struct inet_diag_sockid:
+ * 8, 10 ports   12, 28 addresses (16 bytes each)   44 interface   48 cookie (u64).
+ */
+export const INET_DIAG_REQ_SIZE: u32 = 56;
+export const INET_DIAG_REQ_BYTECODE: u32 = 1;
+/**
+ * struct inet_diag_msg: 0 family   1 state   2 timer   3 retransmissions (u8 each)   4 struct inet_diag_sockid
+ * 52 when the timer expires (ms)   56 receive queue   60 send queue   64 user   68 inode.
+ */
+export const INET_DIAG_MSG_SIZE: u32 = 72;
+/** Attributes; the request's extensions have bit number - 1 of each. */
+export const INET_DIAG_MEMINFO: u32 = 1;
+export const INET_DIAG_INFO: u32 = 2;
+export const INET_DIAG_CONG: u32 = 4;
+export const INET_DIAG_SHUTDOWN: u32 = 8;
+export const INET_DIAG_SKV6ONLY: u32 = 11;
+
+/**
+ * struct unix_diag_req: 0 family   1 protocol (u8 each)   4 states   8 inode   12 what to show   16 cookie (u64).
+ */
+export const UNIX_DIAG_REQ_SIZE: u32 = 24;
+export const UDIAG_SHOW_NAME: u32 = 0x01;
+export const UDIAG_SHOW_VFS: u32 = 0x02;
+export const UDIAG_SHOW_PEER: u32 = 0x04;
+export const UDIAG_SHOW_RQLEN: u32 = 0x10;
+export const UDIAG_SHOW_UID: u32 = 0x40;
+/** struct unix_diag_msg: 0 family   1 type   2 state (u8 each)   4 inode   8 cookie (u64). */
+export const UNIX_DIAG_MSG_SIZE: u32 = 16;
+export const UNIX_DIAG_NAME: u32 = 0;
+export const UNIX_DIAG_VFS: u32 = 1;
+export const UNIX_DIAG_PEER: u32 = 2;
+export const UNIX_DIAG_RQLEN: u32 = 4;
+export const UNIX_DIAG_SHUTDOWN: u32 = 6;
+export const UNIX_DIAG_UID: u32 = 7;

@@ -1,15 +1,24 @@
 import { addressOf, load16, load32 } from "../../arch/hw";
+import { filePut } from "../../fs/file";
+import { isError } from "../../fs/inode";
 import { IoVector } from "../../fs/io-vector";
-import { EAGAIN, ENODEV, EOPNOTSUPP } from "../../lib/errno";
+import { EAGAIN, EINVAL, ENODEV, EOPNOTSUPP } from "../../lib/errno";
 import { expect, expectEqual, test } from "../../lib/testing";
 import { heapAlloc } from "../../runtime/heap";
+import { expectUndone } from "../../runtime/testing";
 import { interfaceAt, interfaceSetAddress } from "../interface";
 import { AF_INET, AF_NETLINK, AF_UNSPEC, SOCK_RAW } from "../socket/constants";
+import { socketCreate } from "../socket/create";
 import { NetlinkSocket } from "../socket/netlink-socket";
 import { nonBlocking, receiveBytes, received } from "../socket/testing";
+import { UdpSocket } from "../socket/udp-socket";
 import { OUR_ADDRESS, testInterfaceUp } from "../testing";
+import { udpBind } from "../udp";
+import { IPPROTO_UDP } from "../wire/ipv4";
 import {
+  INET_DIAG_REQ_SIZE,
   NETLINK_ROUTE,
+  NETLINK_SOCK_DIAG,
   NLM_F_DUMP,
   NLM_F_REQUEST,
   NLMSG_DONE,
@@ -20,6 +29,7 @@ import {
   RTM_NEWADDR,
   RTM_NEWLINK,
   RTNLGRP_IPV4_IFADDR,
+  SOCK_DIAG_BY_FAMILY,
   SOL_NETLINK,
 } from "./constants";
 import { netlinkEventsInit } from "./events";
@@ -27,9 +37,28 @@ import { netlinkEventsInit } from "./events";
 const BUFFER: u32 = 1 << 16;
 const SEQUENCE: u32 = 77;
 const NETLINK_ADD_MEMBERSHIP: u32 = 1;
+/** A bit for each of TCP_*. */
+const ALL_STATES: u32 = 0xfff;
 
 function open(): NetlinkSocket {
   return nonBlocking(new NetlinkSocket(SOCK_RAW, NETLINK_ROUTE));
+}
+
+const diagIo = new IoVector();
+
+/** Asks for all sockets of a protocol of AF_INET, in `size` bytes; what send says. */
+function askForSockets(socket: NetlinkSocket, protocol: u32, size: u32): i64 {
+  const length = 16 + size;
+  const request = memory.data(16 + 56, 8);
+  store<u32>(request, length);
+  store<u16>(request, <u16>SOCK_DIAG_BY_FAMILY, 4);
+  store<u16>(request, <u16>(NLM_F_REQUEST | NLM_F_DUMP), 6);
+  store<u32>(request, SEQUENCE, 8);
+  store<u8>(request, <u8>AF_INET, 16);
+  store<u8>(request, <u8>protocol, 17);
+  store<u32>(request, ALL_STATES, 20);
+  diagIo.setKernel(addressOf(request), length);
+  return socket.send(diagIo, 0, null);
 }
 
 /** Sends a request with a struct ifinfomsg of an index, or another header of that size. */
@@ -108,4 +137,32 @@ test("netlink: members of a group hear of an address that goes and comes", () =>
   expectEqual(load16(addressOf(received) + 4), RTM_NEWADDR, "the new one");
   expectEqual(receiveBytes(other, BUFFER), -EAGAIN, "who is not a member");
   expectEqual(socket.family, AF_NETLINK, "its family");
+});
+
+test("netlink: a dump of sockets tells of UDP's, and ends; a short request is refused", () => {
+  testInterfaceUp();
+  const socket = nonBlocking(new NetlinkSocket(SOCK_RAW, NETLINK_SOCK_DIAG));
+  const datagrams = new UdpSocket();
+  expectEqual(udpBind(datagrams.endpoint, OUR_ADDRESS, 5353), 0, "bind");
+  askForSockets(socket, IPPROTO_UDP, INET_DIAG_REQ_SIZE);
+  expect(receiveBytes(socket, BUFFER) > 0, "an answer");
+  const message = addressOf(received);
+  expectEqual(load16(message + 4), SOCK_DIAG_BY_FAMILY, "a socket");
+  expectEqual(load16(message + 20), bswap<u16>(5353), "its port");
+  expectEqual(load32(message + 24), bswap<u32>(OUR_ADDRESS), "its address");
+  askForSockets(socket, IPPROTO_UDP, INET_DIAG_REQ_SIZE - 4);
+  expectEqual(failure(socket), -EINVAL, "too short");
+  filePut(datagrams);
+  filePut(socket);
+});
+
+test("netlink: a dump of sockets for which there is no memory", () => {
+  testInterfaceUp();
+  expectUndone((): bool => {
+    const socket = socketCreate(AF_NETLINK, SOCK_RAW, NETLINK_SOCK_DIAG);
+    if (isError(socket)) return false;
+    const sent = askForSockets(changetype<NetlinkSocket>(socket), IPPROTO_UDP, INET_DIAG_REQ_SIZE);
+    filePut(changetype<NetlinkSocket>(socket));
+    return sent > 0;
+  });
 });

@@ -1,11 +1,11 @@
 /**
- * Answers the requests of one datagram that was sent to NETLINK_ROUTE.
+ * Answers the requests of one datagram that was sent to NETLINK_ROUTE or NETLINK_SOCK_DIAG.
  *
- *     netlinkAnswer(datagram, length, out, port, options)      may not sleep; the replies are in `out` then
+ *     netlinkAnswer(protocol, datagram, length, out, port, quotes)      may not sleep; the replies are in `out` then
  *
- * Gets and dumps of links, addresses, routes, neighbours and rules are answered; what would change
- * something, and kinds of which nothing is known here, are refused (EOPNOTSUPP), as Linux does with
- * what it was built without.
+ * Of NETLINK_ROUTE gets and dumps of links, addresses, routes, neighbours and rules are answered;
+ * what would change something, and kinds of which nothing is known here, are refused (EOPNOTSUPP),
+ * as Linux does with what it was built without. NETLINK_SOCK_DIAG is in diag.ts.
  */
 import { EINVAL, ENETUNREACH, ENOBUFS, ENODEV, EOPNOTSUPP } from "../../lib/errno";
 import { heapAlloc, heapFree } from "../../runtime/heap";
@@ -21,12 +21,12 @@ import {
   IFLA_ALT_IFNAME,
   IFLA_IFNAME,
   NDMSG_SIZE,
+  NETLINK_SOCK_DIAG,
   NLM_F_ACK,
   NLM_F_CAPPED,
   NLM_F_DUMP,
   NLM_F_MULTI,
   NLM_F_REQUEST,
-  NLMSG_DONE,
   NLMSG_ERROR,
   NLMSG_HDRLEN,
   NLMSG_MIN_TYPE,
@@ -38,56 +38,28 @@ import {
   RTM_GETRULE,
   RTMSG_SIZE,
 } from "./constants";
+import { diagAnswer } from "./diag";
 import { putAddresses, putLink, putNeighbours, putRoute, putRoutes, putRules } from "./messages";
+import { NetlinkRequest } from "./request";
 
 /** struct nlmsgerr: the error, then the request's header. */
 const ERROR_SIZE: u32 = 4 + NLMSG_HDRLEN;
-
-/** One request: its header, and what follows it. */
-@unmanaged
-class Request {
-  header: usize;
-  body: usize;
-  size: u32;
-  type: u32;
-  flags: u32;
-
-  /** A field of the body, or 0 when it is too short. */
-  byte(at: u32): u32 {
-    return at < this.size ? load<u8>(this.body + <usize>at) : 0;
-  }
-
-  number(at: u32): u32 {
-    return at + 4 <= this.size ? load<u32>(this.body + <usize>at) : 0;
-  }
-
-  /** Where an attribute behind a header of `from` bytes is; 0: there is none. */
-  attribute(from: u32, type: u32): usize {
-    let at = (from + 3) & ~3;
-    while (at + 4 <= this.size) {
-      const length = load<u16>(this.body + <usize>at);
-      if (length < 4 || at + length > this.size) return 0;
-      if ((load<u16>(this.body + <usize>at, 2) & 0x3fff) == type) return this.body + <usize>at;
-      at += (length + 3) & ~3;
-    }
-    return 0;
-  }
-}
 
 /**
  * Answers every request in the `length` bytes at `datagram`. `quotes`: errors quote the whole
  * request and not its header alone (no NETLINK_CAP_ACK). 0 or -ENOBUFS.
  */
 export function netlinkAnswer(
+  protocol: u32,
   datagram: usize,
   length: u32,
   out: PacketQueue,
   port: u32,
   quotes: bool,
 ): i32 {
-  const storage = heapAlloc(offsetof<Request>());
+  const storage = heapAlloc(offsetof<NetlinkRequest>());
   if (storage == 0) return -ENOBUFS;
-  const request = changetype<Request>(storage);
+  const request = changetype<NetlinkRequest>(storage);
   let result = 0;
   let at: u32 = 0;
   while (result == 0 && at + NLMSG_HDRLEN <= length) {
@@ -99,7 +71,7 @@ export function netlinkAnswer(
     request.size = size - NLMSG_HDRLEN;
     request.type = load<u16>(header, 4);
     request.flags = load<u16>(header, 6);
-    result = answerOne(request, out, port, quotes);
+    result = answerOne(protocol, request, out, port, quotes);
     at += (size + 3) & ~3;
     if (at < size) break;
   }
@@ -107,13 +79,21 @@ export function netlinkAnswer(
   return result;
 }
 
-function answerOne(request: Request, out: PacketQueue, port: u32, quotes: bool): i32 {
+function answerOne(
+  protocol: u32,
+  request: NetlinkRequest,
+  out: PacketQueue,
+  port: u32,
+  quotes: bool,
+): i32 {
   const b = builderCreate(out, 0, load<u32>(request.header, 8), port);
   if (!b) return -ENOBUFS;
   let error = 0;
   if ((request.flags & NLM_F_REQUEST) != 0 && request.type >= NLMSG_MIN_TYPE) {
-    const isDump = (request.flags & NLM_F_DUMP) != 0 && (request.type & 3) == 2;
-    error = isDump ? dump(b, request) : get(b, request);
+    const isDiag = protocol == NETLINK_SOCK_DIAG;
+    const isDump = (request.flags & NLM_F_DUMP) != 0 && (isDiag || (request.type & 3) == 2);
+    if (isDiag) error = diagAnswer(b, request, isDump);
+    else error = isDump ? dump(b, request) : get(b, request);
     // A dump's end is its acknowledgment.
     if (isDump && error == 0) request.flags &= ~NLM_F_ACK;
   }
@@ -127,7 +107,7 @@ function answerOne(request: Request, out: PacketQueue, port: u32, quotes: bool):
 }
 
 /** NLMSG_ERROR: a negative errno, or 0 for an acknowledgment, and whose. */
-function acknowledge(b: NetlinkBuilder, request: Request, error: i32, whole: bool): void {
+function acknowledge(b: NetlinkBuilder, request: NetlinkRequest, error: i32, whole: bool): void {
   b.flags = whole ? 0 : NLM_F_CAPPED;
   const body = b.begin(NLMSG_ERROR, ERROR_SIZE);
   store<i32>(body, error);
@@ -136,7 +116,7 @@ function acknowledge(b: NetlinkBuilder, request: Request, error: i32, whole: boo
   b.end();
 }
 
-function dump(b: NetlinkBuilder, request: Request): i32 {
+function dump(b: NetlinkBuilder, request: NetlinkRequest): i32 {
   const family = request.byte(0);
   b.flags = NLM_F_MULTI;
   switch (request.type) {
@@ -160,18 +140,17 @@ function dump(b: NetlinkBuilder, request: Request): i32 {
       b.flags = 0;
       return -EOPNOTSUPP;
   }
-  store<i32>(b.begin(NLMSG_DONE, 4), 0);
-  b.end();
+  b.done(0);
   return 0;
 }
 
-function get(b: NetlinkBuilder, request: Request): i32 {
+function get(b: NetlinkBuilder, request: NetlinkRequest): i32 {
   if (request.type == RTM_GETLINK) return getLink(b, request);
   if (request.type == RTM_GETROUTE) return getRoute(b, request);
   return -EOPNOTSUPP;
 }
 
-function getLink(b: NetlinkBuilder, request: Request): i32 {
+function getLink(b: NetlinkBuilder, request: NetlinkRequest): i32 {
   if (request.size < IFINFOMSG_SIZE) return -EINVAL;
   const index = <i32>request.number(4);
   let via: Interface | null = null;
@@ -189,7 +168,7 @@ function getLink(b: NetlinkBuilder, request: Request): i32 {
 }
 
 /** The route to one address. */
-function getRoute(b: NetlinkBuilder, request: Request): i32 {
+function getRoute(b: NetlinkBuilder, request: NetlinkRequest): i32 {
   if (request.size < RTMSG_SIZE) return -EINVAL;
   const family = request.byte(0);
   if (family != AF_INET) return family == AF_UNSPEC ? -EOPNOTSUPP : -ENETUNREACH;

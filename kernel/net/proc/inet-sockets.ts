@@ -75,7 +75,7 @@ function putListener(out: TextBuffer, number: u32, listener: Listener): void {
 }
 
 /** Whether an endpoint is listed for IPv6: its socket, or its listener's, is one of that. */
-function isOfIpv6(endpoint: Endpoint): bool {
+export function isOfIpv6(endpoint: Endpoint): bool {
   if (endpoint.localAddress == IN6_LOOPBACK) return true;
   if (endpoint.isTimeWait()) return false;
   const c = changetype<Connection>(endpoint);

@@ -8,7 +8,7 @@ import { isError } from "../../fs/inode";
 import { EAFNOSUPPORT, EINVAL, ENOBUFS, EPROTONOSUPPORT, ESOCKTNOSUPPORT } from "../../lib/errno";
 import { attempt } from "../../runtime/attempt";
 import { free } from "../../runtime/free";
-import { NETLINK_KOBJECT_UEVENT, NETLINK_ROUTE } from "../netlink/constants";
+import { NETLINK_KOBJECT_UEVENT, NETLINK_ROUTE, NETLINK_SOCK_DIAG } from "../netlink/constants";
 import { IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP } from "../wire/ipv4";
 import {
   AF_INET,
@@ -85,10 +85,14 @@ function createInet6(type: u32, protocol: u32): usize {
   return created;
 }
 
-/** Generic netlink, audit, sock_diag and the like are refused as where Linux was built without. */
+/** Generic netlink, audit and the like are refused as where Linux was built without. */
 function createNetlink(type: u32, protocol: u32): usize {
   if (type != SOCK_RAW && type != SOCK_DGRAM) return -ESOCKTNOSUPPORT;
-  if (protocol != NETLINK_ROUTE && protocol != NETLINK_KOBJECT_UEVENT) return -EPROTONOSUPPORT;
+  const isKnown =
+    protocol == NETLINK_ROUTE ||
+    protocol == NETLINK_SOCK_DIAG ||
+    protocol == NETLINK_KOBJECT_UEVENT;
+  if (!isKnown) return -EPROTONOSUPPORT;
   return made(attempt(new NetlinkSocket(type, protocol)));
 }
 

@@ -1,7 +1,7 @@
 /**
  * netlink(7) sockets: NETLINK_ROUTE, by which programs ask for links, addresses, routes and
- * neighbours (../netlink/), and NETLINK_KOBJECT_UEVENT, on which nothing is ever told, because no
- * device comes or goes.
+ * neighbours, NETLINK_SOCK_DIAG, by which they ask for sockets (both ../netlink/), and
+ * NETLINK_KOBJECT_UEVENT, on which nothing is ever told, because no device comes or goes.
  *
  * A request is answered while it is sent: the replies are in the socket's queue when send returns.
  * Members of a multicast group hear of changed addresses and routes (../netlink/events.ts). A
@@ -24,7 +24,7 @@ import {
 } from "../../lib/errno";
 import { free } from "../../runtime/free";
 import { heapAlloc, heapFree } from "../../runtime/heap";
-import { NETLINK_ROUTE, SOL_NETLINK } from "../netlink/constants";
+import { NETLINK_KOBJECT_UEVENT, SOL_NETLINK } from "../netlink/constants";
 import { netlinkAnswer } from "../netlink/requests";
 import { Packet, PacketQueue, packetFree, packetGet } from "../packet";
 import { SocketAddress } from "./address";
@@ -185,24 +185,31 @@ export class NetlinkSocket extends Socket {
   }
 
   private answer(datagram: usize, length: u32): i32 {
-    if (this.protocol != NETLINK_ROUTE) return -ECONNREFUSED;
+    if (this.protocol == NETLINK_KOBJECT_UEVENT) return -ECONNREFUSED;
     const replies = changetype<PacketQueue>(heapAlloc(offsetof<PacketQueue>()));
     if (!replies) return -ENOBUFS;
     replies.reset();
     const quotes = (this.options & (1 << NETLINK_CAP_ACK)) == 0;
-    const error = netlinkAnswer(datagram, length, replies, this.port, quotes);
+    const error = netlinkAnswer(this.protocol, datagram, length, replies, this.port, quotes);
+    // The buffer does not cut a dump, of which Linux makes the next piece as it is read.
+    const isFull = this.queuedBytes > this.receiveLimit;
     for (;;) {
       const packet = replies.pop();
       if (!packet) break;
-      this.arrive(packet, 0);
+      this.take(packet, 0, isFull);
     }
     free(replies);
     return error;
   }
 
-  /** Takes a datagram for the socket; `group`: which all members get, or 0. */
+  /** Takes a datagram for the socket that all members of `group` get. */
   arrive(packet: Packet, group: u32): void {
-    if (this.queuedBytes > this.receiveLimit) {
+    this.take(packet, group, this.queuedBytes > this.receiveLimit);
+  }
+
+  /** Takes a datagram, of a group or (0) for this socket alone; `isFull`: it is lost. */
+  private take(packet: Packet, group: u32, isFull: bool): void {
+    if (isFull) {
       packetFree(packet);
       if ((this.options & (1 << NETLINK_NO_ENOBUFS)) == 0) this.error = ENOBUFS;
     } else {
