@@ -11,6 +11,8 @@ const LINEAR_MEMORY = 0xffffffff80000000n;
 const DIRECT_MAP = 0xffff800000000000n;
 /** The kernel's memory does not grow beyond this: enough for any test, and soon exhausted. */
 const LINEAR_LIMIT = 64 * 1024 * 1024;
+/** Any address of the kernel's. */
+const THREAD_ENTRY = 0xffffffff80001000n;
 /** Offset of `current` in a Cpu (kernel/sched/cpu.ts). */
 const CPU_CURRENT = 16;
 
@@ -115,6 +117,8 @@ export function createFakeHardware(
       if (linearView.buffer !== memory.buffer) refresh();
       return linearView.getUint32(CPU_CURRENT, true);
     },
+    // Never reached: no stack is switched.
+    threadEntry: () => THREAD_ENTRY,
     // Where a backtrace ends.
     framePointer: () => 0n,
     // There is no way out of a system call that could be interrupted.
