@@ -450,7 +450,69 @@ static void test_shutdown(void) {
   close(server);
 }
 
+static int sigpipes;
+
+static void on_sigpipe(int signal) { sigpipes += signal == SIGPIPE; }
+
+/* A pair of which one end has sent a byte, and the other one closed without reading it. */
+static int end_with_unread(int type) {
+  int pair[2];
+  if (socketpair(AF_UNIX, type, 0, pair) != 0 || send(pair[0], "x", 1, 0) != 1 ||
+      close(pair[1]) != 0)
+    return -1;
+  return pair[0];
+}
+
+/* The other end closed with bytes of ours unread. */
+static void test_unread(void) {
+  char byte;
+  struct sigaction action = {.sa_handler = on_sigpipe};
+  sigaction(SIGPIPE, &action, NULL);
+  int fd = end_with_unread(SOCK_STREAM);
+  REQUIRE("a stream", fd >= 0);
+  struct pollfd ready = {fd, POLLIN | POLLOUT, 0};
+  CHECK("poll tells of an error", poll(&ready, 1, 0) == 1 && (ready.revents & POLLERR));
+  CHECK_ERR("its sender has a broken pipe", send(fd, "x", 1, 0), EPIPE);
+  CHECK_EQ("and SIGPIPE", sigpipes, 1);
+  CHECK_ERR("or not", send(fd, "x", 1, MSG_NOSIGNAL), EPIPE);
+  CHECK_EQ("as asked for", sigpipes, 1);
+  CHECK_ERR("its reader hears of the reset", recv(fd, &byte, 1, 0), ECONNRESET);
+  CHECK_EQ("once", recv(fd, &byte, 1, 0), 0);
+  close(fd);
+  int error = 0;
+  socklen_t length = sizeof error;
+  fd = end_with_unread(SOCK_STREAM);
+  CHECK("SO_ERROR takes it", getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) == 0 &&
+                                 error == ECONNRESET);
+  CHECK_EQ("then there is the end", recv(fd, &byte, 1, 0), 0);
+  close(fd);
+  fd = end_with_unread(SOCK_SEQPACKET);
+  CHECK_ERR("of packets the sender hears of it", send(fd, "x", 1, MSG_NOSIGNAL), ECONNRESET);
+  CHECK_ERR("and then has a broken pipe", send(fd, "x", 1, MSG_NOSIGNAL), EPIPE);
+  close(fd);
+  signal(SIGPIPE, SIG_DFL);
+}
+
+/* What the other end had sent before it closed with bytes of ours unread. */
+static void test_unread_order(void) {
+  int pair[2];
+  char byte;
+  REQUIRE("a stream", socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0);
+  CHECK("bytes both ways", send(pair[0], "x", 1, 0) == 1 && send(pair[1], "y", 1, 0) == 1);
+  close(pair[1]);
+  CHECK_EQ("bytes come first", recv(pair[0], &byte, 1, 0), 1);
+  CHECK_ERR("then the reset", recv(pair[0], &byte, 1, 0), ECONNRESET);
+  close(pair[0]);
+  REQUIRE("packets", socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair) == 0);
+  CHECK("packets both ways", send(pair[0], "x", 1, 0) == 1 && send(pair[1], "y", 1, 0) == 1);
+  close(pair[1]);
+  CHECK_ERR("the reset comes first", recv(pair[0], &byte, 1, 0), ECONNRESET);
+  CHECK_EQ("then the packet", recv(pair[0], &byte, 1, 0), 1);
+  close(pair[0]);
+}
+
 static const struct group groups[] = {
+    {"unread", test_unread},       {"order", test_unread_order},
     {"gone", test_gone},           {"sizes", test_sizes},     {"senders", test_senders},
     {"names", test_names},         {"sequenced", test_sequenced},
     {"credentials", test_credentials}, {"rights", test_rights}, {"backlog", test_backlog},

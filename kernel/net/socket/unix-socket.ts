@@ -332,7 +332,8 @@ export class UnixSocket extends Socket {
 
   send(io: IoVector, flags: u32, message: Message | null): i64 {
     if ((flags & MSG_OOB) != 0) return -EOPNOTSUPP;
-    if (this.error != 0) return -this.takeError();
+    // That the other end went is a broken pipe to a stream's sender: its error waits for receive.
+    if (this.error != 0 && this.type != SOCK_STREAM) return -this.takeError();
     if (this.sendShut && (this.type == SOCK_DGRAM || this.wasConnected)) {
       return this.brokenPipe(flags);
     }
@@ -420,7 +421,12 @@ export class UnixSocket extends Socket {
     if ((flags & MSG_OOB) != 0) return -EOPNOTSUPP;
     if (this.listening) return -EINVAL;
     const isStream = this.type == SOCK_STREAM;
-    if (isStream && io.remaining == 0) return 0;
+    if (isStream) {
+      if (io.remaining == 0) return 0;
+    } else if (this.error != 0) {
+      // Of messages an error comes before what is queued; of a stream behind it.
+      return -this.takeError();
+    }
     let total: i64 = 0;
     for (;;) {
       if (!this.queue.first) {
