@@ -31,7 +31,7 @@ export function programOf(name: string, testbed: Testbed): GuestProgram {
 }
 
 export function runChecksInGuest(name: string, testbed: Testbed, tally: Tally): Promise<boolean> {
-  return runChecks(testbed.kernel, name, testbed, tally);
+  return runChecks(testbed.kernel, name, name, testbed, tally);
 }
 
 export function runChecksInDebugGuest(
@@ -39,12 +39,13 @@ export function runChecksInDebugGuest(
   testbed: Testbed,
   tally: Tally,
 ): Promise<boolean> {
-  return runChecks(testbed.debugKernel, name, testbed, tally);
+  return runChecks(testbed.debugKernel, name, `debug/${name}`, testbed, tally);
 }
 
 async function runChecks(
   kernel: string,
   name: string,
+  label: string,
   testbed: Testbed,
   tally: Tally,
 ): Promise<boolean> {
@@ -57,7 +58,7 @@ async function runChecks(
     timeoutMs: TIMEOUT_MS,
   });
   const code = result.end.kind === "exit" ? result.end.code : null;
-  judge(name, tally, { text: result.text, code, end: describeEnd(result.end), ms: result.ms });
+  judge(label, tally, { text: result.text, code, end: describeEnd(result.end), ms: result.ms });
   return result.end.kind === "timeout";
 }
 

@@ -26,7 +26,7 @@ export async function runSystem(options: TestOptions, tally: Tally): Promise<voi
   const all = options.isOnHost ? hostRuns() : machineRuns(VARIANTS);
   const runs = all.filter(({ name }) => isWanted(options, name));
   if (runs.length > 0) {
-    const testbed = await prepare(options, tally);
+    const testbed = await prepare(options, runs, tally);
     await tally.phase("  guest", () => runAll(runs, testbed, tally));
   }
   const files = findTestFiles(".system.ts").filter((file) => isWanted(options, file));
@@ -62,7 +62,11 @@ function hostRuns(): MachineRun[] {
 }
 
 /** Everything is compiled whatever is wanted, so that the image is the same for all runs. */
-async function prepare(options: TestOptions, tally: Tally): Promise<Testbed> {
+async function prepare(
+  options: TestOptions,
+  runs: readonly MachineRun[],
+  tally: Tally,
+): Promise<Testbed> {
   let testbed: Testbed = {
     kernel: "",
     debugKernel: "",
@@ -83,7 +87,7 @@ async function prepare(options: TestOptions, tally: Tally): Promise<Testbed> {
       : {
           boot,
           kernel: await buildKernel(options.isDebug),
-          debugKernel: isWanted(options, FAILING) ? await buildKernel(true) : "",
+          debugKernel: runs.some(({ isDebug }) => isDebug) ? await buildKernel(true) : "",
           image: await composeTestRoot(programs),
           smallImage: await composeTestRoot(programs.filter(isHello)),
           programs: byName,

@@ -11,6 +11,8 @@ import { checkSources, type Variant } from "./programs.ts";
 
 export interface MachineRun {
   readonly name: string;
+  /** On the debug kernel. */
+  readonly isDebug?: boolean;
   /** One boot; true when it hung, that is, had to be stopped. */
   run(testbed: Testbed, tally: Tally): Promise<boolean>;
 }
@@ -30,6 +32,7 @@ export function machineRuns(variants: readonly Variant[]): MachineRun[] {
   });
   const failing: MachineRun = {
     name: FAILING,
+    isDebug: true,
     run: (testbed, tally) => runChecksInDebugGuest(FAILING, testbed, tally),
   };
   const checks = variants.flatMap((variant) =>
@@ -38,5 +41,14 @@ export function machineRuns(variants: readonly Variant[]): MachineRun[] {
       return { name, run: (testbed, tally) => runChecksInGuest(name, testbed, tally) };
     }),
   );
-  return [...hellos, ...endings, failing, ...checks];
+  // Its assertions and lock checks see what a program does not.
+  const debug = checkSources().map((source): MachineRun => {
+    const name = `${source}.static`;
+    return {
+      name: `debug/${name}`,
+      isDebug: true,
+      run: (testbed, tally) => runChecksInDebugGuest(name, testbed, tally),
+    };
+  });
+  return [...hellos, ...endings, failing, ...debug, ...checks];
 }
