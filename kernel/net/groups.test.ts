@@ -1,9 +1,10 @@
 import { expect, expectEqual, test } from "../lib/testing";
 import { groupIsJoined, groupJoin, groupLeave } from "./groups";
+import { loopback } from "./interface";
 import { SOL_IP } from "./socket/constants";
 import { inet, nonBlocking, receiveBytes, sendBytes } from "./socket/testing";
 import { UdpSocket } from "./socket/udp-socket";
-import { takeSent, testInterfaceUp } from "./testing";
+import { dropSent, takeSent, testInterfaceUp } from "./testing";
 
 const GROUP: u32 = 0xef01_0203;
 const PORT: u32 = 5000;
@@ -21,20 +22,30 @@ function member(): UdpSocket {
 }
 
 test("groups: one is joined until its last member leaves", () => {
+  const via = testInterfaceUp();
   expect(groupIsJoined(0xe000_0001), "all hosts");
   expect(!groupIsJoined(GROUP), "nobody");
-  expect(groupJoin(GROUP) && groupJoin(GROUP) && groupJoin(GROUP + 1), "three joins");
-  groupLeave(GROUP);
+  expect(
+    groupJoin(GROUP, via) && groupJoin(GROUP, via) && groupJoin(GROUP + 1, via),
+    "three joins",
+  );
+  groupLeave(GROUP, via);
   expect(groupIsJoined(GROUP), "one is left");
-  groupLeave(GROUP);
+  groupLeave(GROUP, via);
   expect(!groupIsJoined(GROUP) && groupIsJoined(GROUP + 1), "none, but of the other");
-  groupLeave(GROUP);
+  groupLeave(GROUP + 1, via);
+  expect(!groupIsJoined(GROUP + 1), "nobody");
+  expect(groupJoin(GROUP, via) && groupJoin(GROUP, loopback), "on two interfaces");
+  groupLeave(GROUP, via);
+  expect(groupIsJoined(GROUP), "on the other");
+  groupLeave(GROUP, loopback);
 });
 
 test("groups: a datagram goes to the link once, and to each member here", () => {
   const via = testInterfaceUp();
   const one = member();
   const two = member();
+  dropSent(via);
   const sender = nonBlocking(new UdpSocket());
   expectEqual(sender.connect(inet(GROUP, PORT)), 0, "connect");
   expectEqual(sendBytes(sender, 100), 100, "send");

@@ -6,6 +6,7 @@ import { ECONNREFUSED, EHOSTUNREACH, EMSGSIZE, ENETUNREACH, ENOPROTOOPT } from "
 import { randomU64 } from "../lib/random";
 import { ErrorReport } from "./error-report";
 import { icmpInput, icmpUnreachable } from "./icmp";
+import { igmpInput } from "./igmp";
 import { Packet, packetFree, packetsAreShort } from "./packet";
 import { rawCount, rawInput } from "./raw";
 import { routeSetPathMtu } from "./route";
@@ -30,6 +31,7 @@ import {
   ICMP_PROTOCOL_UNREACHABLE,
   ICMP_UNREACHABLE,
 } from "./wire/icmp";
+import { IPPROTO_IGMP } from "./wire/igmp";
 import { IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP, IPV4_HEADER } from "./wire/ipv4";
 
 /** Takes a whole packet that starts with its transport header; addresses and protocol are set. */
@@ -48,6 +50,8 @@ export function transportInput(packet: Packet): void {
     udpInput(packet);
   } else if (protocol == IPPROTO_ICMP) {
     icmpInput(packet);
+  } else if (protocol == IPPROTO_IGMP) {
+    igmpInput(packet);
   } else {
     if (!isHeard) {
       netStats.unknownProtocol++;

@@ -2,13 +2,15 @@
  * The multicast groups that a socket has joined (IP_ADD_MEMBERSHIP of ip(7)).
  *
  * An interface takes what is sent to any group; who of the sockets on a port hears it, these say
- * (net/udp.ts). Missing: reports to routers (IGMP), and sources (IP_ADD_SOURCE_MEMBERSHIP).
+ * (net/udp.ts). Routers hear of them by IGMP (net/igmp.ts). Missing: sources
+ * (IP_ADD_SOURCE_MEMBERSHIP).
  */
 import { EADDRINUSE, EADDRNOTAVAIL, EINVAL, ENOBUFS, ENODEV } from "../../lib/errno";
 import { free } from "../../runtime/free";
 import { groupJoin, groupLeave } from "../groups";
 import { Interface, interfaceAt, interfaceCount } from "../interface";
 import { interfaceOfIndex } from "../interface-view";
+import { netEnter, netLeave } from "../poll";
 import { routeTo } from "../route";
 import { isMulticastAddress } from "../wire/ipv4";
 
@@ -25,7 +27,9 @@ export class Memberships {
 
   /** Frees what the object holds. */
   release(): void {
-    for (let i = 0; i < this.count; i++) groupLeave(this.groups[i]);
+    netEnter();
+    for (let i = 0; i < this.count; i++) this.leave(i);
+    netLeave();
     free(this.groups);
     free(this.indexes);
   }
@@ -41,7 +45,10 @@ export class Memberships {
     if (!joins) return at < 0 ? -EADDRNOTAVAIL : this.remove(at);
     if (at >= 0) return -EADDRINUSE;
     if (this.count == MEMBERSHIPS_MAX) return -ENOBUFS;
-    if (!groupJoin(group)) return -ENOBUFS;
+    netEnter();
+    const joined = groupJoin(group, via);
+    netLeave();
+    if (!joined) return -ENOBUFS;
     this.groups[this.count] = group;
     this.indexes[this.count] = via.index;
     this.count++;
@@ -62,8 +69,14 @@ export class Memberships {
     return -1;
   }
 
+  private leave(at: i32): void {
+    groupLeave(this.groups[at], interfaceOfIndex(this.indexes[at])!);
+  }
+
   private remove(at: i32): i32 {
-    groupLeave(this.groups[at]);
+    netEnter();
+    this.leave(at);
+    netLeave();
     this.count--;
     this.groups[at] = this.groups[this.count];
     this.indexes[at] = this.indexes[this.count];
