@@ -8,6 +8,7 @@ import { buildDirectory } from "../toolchain/paths.ts";
 import { explained } from "./build-folder.ts";
 import { commands, helpOf, overview } from "./commands.ts";
 import { EXIT_RUNNER, UsageError, VirgaError } from "./errors.ts";
+import { exactArguments } from "./exact-arguments.ts";
 import { repositoryRoot } from "./paths.ts";
 
 async function main(args: readonly string[]): Promise<number> {
@@ -73,5 +74,5 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   hasLostOutput = true;
   process.exitCode = report(new VirgaError("output", `standard output: ${error.message}`));
 });
-const status = await main(process.argv.slice(2)).catch(report);
+const status = await main(exactArguments(process.argv.slice(2))).catch(report);
 process.exitCode = hasLostOutput ? EXIT_RUNNER : status;

@@ -15,6 +15,7 @@ import {
   startCommandLine,
   startInfoInit,
   startModuleAddress,
+  startModuleCount,
   startModuleSize,
   startRsdp,
 } from "./arch/x86_64/start-info";
@@ -53,11 +54,23 @@ import { setHostName } from "./lib/release";
 import { controlBytes, controlReset } from "./linux/control";
 import { ProcessView } from "./linux/process-view";
 import { programStart } from "./linux/program";
+import {
+  isProgramModule,
+  ProgramStrings,
+  takeProgramLine,
+  takeProgramModule,
+} from "./linux/program-strings";
 import { startEnvironment } from "./linux/start-environment";
 import { syscallInstruction } from "./linux/syscall";
 import { syscallTableInit } from "./linux/syscall-table";
-import { addBootMemory, addRemainingMemory, bootMemoryEnd } from "./mem/boot-memory";
+import {
+  addBootMemory,
+  addModuleMemory,
+  addRemainingMemory,
+  bootMemoryEnd,
+} from "./mem/boot-memory";
 import { growLinearMemory } from "./mem/kernel-window";
+import { directMap } from "./mem/page-allocator";
 import { netInit } from "./net/init";
 import { nameServerAdd } from "./net/name-servers";
 import { netInterrupt } from "./net/poll";
@@ -193,12 +206,50 @@ function devicesInit(line: CommandLine): void {
   }
 }
 
+/** The first module that holds the program's strings, or with false that does not; or the count. */
+function findModule(holdsStrings: bool): u32 {
+  for (let i: u32 = 0; i < startModuleCount(); i++) {
+    const address = directMap(startModuleAddress(i));
+    if (isProgramModule(address, startModuleSize(i)) == holdsStrings) return i;
+  }
+  return startModuleCount();
+}
+
+/** Mounts the root image, from the first disk or from a boot module. */
+function rootInit(line: CommandLine): void {
+  const module = findModule(false);
+  const fromModule = line.value("root") == "module" || diskAt(0) == null;
+  const isGiven = fromModule && module < startModuleCount();
+  const address = isGiven ? startModuleAddress(module) : 0;
+  const size = isGiven ? startModuleSize(module) : 0;
+  const error = fsInit(fromModule ? null : diskAt(0), address, size);
+  if (error != 0)
+    giveUp("no root file system: neither a disk nor a boot module holds one", "", error);
+}
+
+/** Starts the program of a boot module or of the command line, and frees the module. */
+function launch(line: CommandLine): void {
+  const strings = new ProgramStrings();
+  const module = findModule(true);
+  const isModule = module < startModuleCount();
+  if (isModule) {
+    const address = directMap(startModuleAddress(module));
+    takeProgramModule(strings, address, startModuleSize(module));
+  } else {
+    if (line.argv.length == 0) giveUp("no program: the command line has nothing behind --", "", 0);
+    takeProgramLine(strings, line);
+  }
+  const flaw = strings.flaw();
+  if (flaw) giveUp("the program's arguments and environment can't be: ", flaw, -EINVAL);
+  const error = programStart(strings);
+  if (error != 0) giveUp("can't start ", strings.path(), error);
+  if (isModule) addModuleMemory(module);
+}
+
 /** Called once, on the boot stack, with interrupts off. */
 export function kernelMain(startInfo: u64): void {
   machineInit(startInfo);
   const line = parseCommandLine(startCommandLine());
-  const moduleAddress = startModuleAddress();
-  const moduleSize = startModuleSize();
   setLogLevel(logLevelOf(line.value("log")));
   addRemainingMemory();
   randomInit();
@@ -209,21 +260,16 @@ export function kernelMain(startInfo: u64): void {
   devicesInit(line);
   // For the times of the files that are made here; exactly when the counter's frequency is known.
   clockSetRealtime(wallClockNs(rtcRead(), 0, pvclockWallNs()));
-  const fromModule = line.value("root") == "module" || diskAt(0) == null;
-  const error = fsInit(fromModule ? null : diskAt(0), moduleAddress, moduleSize);
-  if (error != 0)
-    giveUp("no root file system: neither a disk nor a boot module holds one", "", error);
+  rootInit(line);
   calibrationFinish();
   clockSetRealtime(wallClockNs(rtcRead(), launcherNs(line), pvclockWallNs()));
   networkInit(line);
   const name = line.value("hostname");
   if (name && !setHostName(name)) giveUp("hostname= is longer than 64 bytes: ", name, -EINVAL);
-  if (line.argv.length == 0) giveUp("no program: the command line has nothing behind --", "", 0);
   setProcessInfo(new ProcessView());
   ipcProcInit();
   startEnvironment(line);
-  const started = programStart(line.argv[0], line.argv, line.values("env"));
-  if (started != 0) giveUp("can't start ", line.argv[0], started);
+  launch(line);
   eventStart(monotonicNs());
   bootDone.waitUninterruptible();
 }

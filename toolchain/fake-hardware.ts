@@ -106,6 +106,8 @@ export function createFakeHardware(
       view.setUint32(offset, value, true);
       return 1;
     },
+    /** An image of 1 MiB, where QEMU loads it. */
+    kernelImageEnd: () => 0xffff_ffff_c020_0000n,
     out8: (port: number, value: number) => {
       if (port === 0x3f8) text += String.fromCharCode(value & 0xff);
     },

@@ -3,6 +3,8 @@
  * separated by blanks, a word in double quotes where it has blanks, quotes or backslashes in it, or
  * nothing at all.
  */
+import { hasRawBytes } from "../exact-arguments.ts";
+import { programModule } from "./program-module.ts";
 
 export type LogLevel = "error" | "warn" | "info" | "debug";
 
@@ -31,6 +33,31 @@ export interface BootOptions {
   readonly timeNs?: bigint;
 }
 
+/** QEMU's boot loader takes 4 KiB and a little less, with what microvm appends. */
+const COMMAND_LINE_MAX = 3_500;
+
+export interface Boot {
+  readonly commandLine: string;
+  /** The program's arguments and environment, where the command line does not hold them. */
+  readonly module?: Buffer;
+}
+
+/** The command line, or that and a boot module for what is long or no text. */
+export function bootOf(options: BootOptions): Boot {
+  const variables = variablesOf(options);
+  const commandLine = kernelCommandLine(options);
+  const isText = ![...options.argv, ...variables].some(hasRawBytes);
+  if (isText && Buffer.byteLength(commandLine) <= COMMAND_LINE_MAX) return { commandLine };
+  return {
+    commandLine: kernelCommandLine({ ...options, argv: [], env: {} }),
+    module: programModule(options.argv, variables),
+  };
+}
+
+function variablesOf({ env = {} }: BootOptions): string[] {
+  return Object.entries(env).map(([name, value]) => `${name}=${value}`);
+}
+
 export function kernelCommandLine(options: BootOptions): string {
   const words: string[] = [];
   const put = (key: string, value: string | undefined): void => {
@@ -46,7 +73,7 @@ export function kernelCommandLine(options: BootOptions): string {
   put("stderr", options.stderr);
   put("log", options.log);
   put("time", options.timeNs?.toString());
-  for (const [name, value] of Object.entries(options.env ?? {})) put("env", `${name}=${value}`);
+  for (const variable of variablesOf(options)) put("env", variable);
   return [...words, "--", ...options.argv.map(quoteWord)].join(" ");
 }
 

@@ -3,6 +3,7 @@ export { chooseAccelerator, whyNotKvm } from "./accelerator.ts";
 export { QEMU, qemuArguments } from "./arguments.ts";
 export {
   type BootOptions,
+  bootOf,
   kernelCommandLine,
   type LogLevel,
   type StandardError,
@@ -35,5 +36,6 @@ export {
   type Protocol,
   type QemuOptions,
 } from "./options.ts";
+export { checkProgramStrings } from "./program-module.ts";
 export { qmp } from "./qmp.ts";
 export { userNetworkEnvironment } from "./user-network.ts";

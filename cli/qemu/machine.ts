@@ -12,7 +12,7 @@
  * machine in the background does not stop at a terminal that it never reads.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, openSync, readFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { Socket } from "node:net";
 import { join } from "node:path";
 import { Readable } from "node:stream";
@@ -31,6 +31,8 @@ export interface StartOptions {
   /** A folder for sockets and logs; its path is to be short (UNIX sockets take 107 bytes). */
   readonly folder: string;
   readonly qemu: Omit<QemuOptions, "console" | "events" | "ports" | "qmpSocket">;
+  /** A boot module, in place of that of `qemu`; written to the folder. */
+  readonly module?: Uint8Array;
   /** What the program reads, once it does; the machine's end ends it. Not with `detached`. */
   readonly input?: Readable;
   /** No more come before a promise that it returns is kept: the program waits, then. */
@@ -65,6 +67,7 @@ export const QEMU_LOG = "qemu.log";
 export const QMP_SOCKET = "qmp.sock";
 export const CONTROL_SOCKET = "control.sock";
 const EVENTS_SOCKET = "events.sock";
+const MODULE_FILE = "module";
 
 /**
  * Of QEMU: what feeds standard input, the serial port, what takes standard output, and the monitor
@@ -177,8 +180,11 @@ async function spawnQemu(
 ): Promise<ChildProcess> {
   const { folder, detached = false, shielded = false } = options;
   const consoleLog = join(folder, CONSOLE_LOG);
+  const moduleFile = join(folder, MODULE_FILE);
+  if (options.module) writeFileSync(moduleFile, options.module);
   const args = qemuArguments({
     ...options.qemu,
+    ...(options.module ? { initrd: moduleFile } : {}),
     console: detached ? { kind: "file", path: consoleLog } : { kind: "stdio", logFile: consoleLog },
     events: {
       kind: "socket",

@@ -3,14 +3,15 @@
  * console and signals on, says when and where it is reachable, and ends with the program's status.
  */
 import { basename } from "node:path";
-import { EXIT_PANIC, MachineVanishedError, PortInUseError, UsageError } from "../errors.ts";
+import { EXIT_PANIC, MachineVanishedError, PortInUseError } from "../errors.ts";
 import { imageOfFolder, imageOfProgram, imageOfRecipe, type RootImage } from "../image/index.ts";
 import { claimName, forget, sweep, writeRecord } from "../machines/registry.ts";
 import { buildKernel, loadNames } from "../modules.ts";
 import { note } from "../progress.ts";
 import {
   type BootOptions,
-  kernelCommandLine,
+  bootOf,
+  checkProgramStrings,
   type Machine,
   type MachineEnd,
   type MachineEvent,
@@ -65,7 +66,7 @@ export async function run(args: readonly string[]): Promise<number> {
     if (!options.isDetached) signals.take();
     const machine = await startMachine({
       folder,
-      qemu: machineFor(options, kernel, image, {
+      ...machineFor(options, kernel, image, {
         stdin,
         ...(options.isDetached ? {} : outputs.kinds),
       }),
@@ -120,12 +121,18 @@ function machineFor(
   kernel: string,
   image: RootImage,
   standard: Pick<BootOptions, "stdin" | "stdout" | "stderr">,
-): StartOptions["qemu"] {
+): Pick<StartOptions, "qemu" | "module"> {
   const { subject } = options;
   const cwd = subject.kind === "recipe" ? subject.recipe.cwd : undefined;
-  const commandLine = kernelCommandLine({
-    argv: [image.program, ...image.scriptArguments, ...options.args],
-    env: environmentOf(options.env, standard),
+  const argv = [image.program, ...image.scriptArguments, ...options.args];
+  const env = environmentOf(options.env, standard);
+  checkProgramStrings(
+    argv,
+    Object.entries(env).map(([name, value]) => `${name}=${value}`),
+  );
+  const { commandLine, module } = bootOf({
+    argv,
+    env,
     timeNs: BigInt(Date.now()) * NS_PER_MS,
     ...(cwd === undefined ? {} : { cwd }),
     // QEMU's user network always gives this address, and asking for it by DHCP would cost a round
@@ -135,21 +142,18 @@ function machineFor(
     ...standard,
     ...(options.isDebug ? { log: "info" as const } : {}),
   });
-  const bytes = Buffer.byteLength(commandLine);
-  if (bytes > COMMAND_LINE_MAX) {
-    throw new UsageError(
-      `arguments and environment are too long: ${bytes} bytes; the limit is ${COMMAND_LINE_MAX}`,
-    );
-  }
   return {
-    machine: options.machine,
-    accelerator: options.accelerator,
-    memoryBytes: options.memoryBytes,
-    cpus: options.cpus,
-    kernel,
-    commandLine,
-    disks: [{ path: image.path, readOnly: true }],
-    network: { kind: "user", forwards: options.forwards },
+    ...(module === undefined ? {} : { module }),
+    qemu: {
+      machine: options.machine,
+      accelerator: options.accelerator,
+      memoryBytes: options.memoryBytes,
+      cpus: options.cpus,
+      kernel,
+      commandLine,
+      disks: [{ path: image.path, readOnly: true }],
+      network: { kind: "user", forwards: options.forwards },
+    },
   };
 }
 
@@ -166,9 +170,6 @@ function environmentOf(
     ...own,
   };
 }
-
-/** QEMU's boot loader takes 4 KiB and a little less, with what microvm appends. */
-const COMMAND_LINE_MAX = 3_500;
 
 function recordOf(
   options: RunOptions,

@@ -4,7 +4,8 @@
  *     parseCommandLine(address)      splits it; the words of the runner come before `--`, the program's behind it
  *
  * QEMU's microvm appends `virtio_mmio.device=…` words to the end, so behind `--` too: they are set
- * apart, the last ones of the line.
+ * apart, the last ones of the line. A word is a string of bytes: each of its characters is one,
+ * from 1 to 255, whatever text they are together.
  */
 import { load8 } from "../arch/hw";
 
@@ -52,14 +53,14 @@ function split(address: u64): string[] {
   const words: string[] = [];
   let length = 0;
   while (length < LENGTH_MAX && load8(address + length) != 0) length++;
-  const bytes = heap.alloc(length + 1);
+  const bytes = heap.alloc((length + 1) << 1);
   let count: usize = 0;
   let inWord = false;
   let inQuotes = false;
   for (let i = 0; i <= length; i++) {
     let byte = i < length ? load8(address + i) : BLANK;
     if (byte == BLANK && (!inQuotes || i == length)) {
-      if (inWord) words.push(String.UTF8.decodeUnsafe(bytes, count));
+      if (inWord) words.push(String.UTF16.decodeUnsafe(bytes, count << 1));
       count = 0;
       inWord = false;
       continue;
@@ -70,7 +71,7 @@ function split(address: u64): string[] {
       continue;
     }
     if (byte == BACKSLASH && inQuotes && i + 1 < length) byte = load8(address + ++i);
-    store<u8>(bytes + count++, <u8>byte);
+    store<u16>(bytes + (count++ << 1), <u16>byte);
   }
   heap.free(bytes);
   return words;

@@ -20,8 +20,8 @@ String.UTF8.encodeUnsafe(changetype<usize>("(none)"), 6, domainName, true);
 
 /** As `hostname=` on the command line has it. False when the name is too long. */
 export function setHostName(name: string): bool {
-  if (String.UTF8.byteLength(name) > HOST_NAME_MAX) return false;
+  if (name.length > HOST_NAME_MAX) return false;
   memory.fill(hostName, 0, NAME_FIELD);
-  String.UTF8.encodeUnsafe(changetype<usize>(name), name.length, hostName, true);
+  for (let i = 0; i < name.length; i++) store<u8>(hostName + <usize>i, <u8>name.charCodeAt(i));
   return true;
 }

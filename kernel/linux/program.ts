@@ -1,13 +1,13 @@
 /**
  * Starting the program: its image, its interpreter, its first thread and stack.
  *
- *     programStart(path, arguments, environment)       0, or -errno with nothing started
+ *     programStart(strings)       0, or -errno with nothing started
  *
  * The stack is laid out as Linux does (System V ABI for x86-64, 3.4.1):
  *
  *     argc | argv… 0 | envp… 0 | auxv… | padding | random bytes, platform | strings | end
  */
-import { addressOf } from "../arch/hw";
+import { addressOf, load8 } from "../arch/hw";
 import { cpuidFeatures } from "../arch/x86_64/cpu-features";
 import { KERNEL_CS, KERNEL_SS } from "../arch/x86_64/descriptors";
 import { RFLAGS_IF, TrapFrame } from "../arch/x86_64/trap-frame";
@@ -15,7 +15,7 @@ import { vectorStateSize } from "../arch/x86_64/vector-state";
 import { File, filePut } from "../fs/file";
 import { isError } from "../fs/inode";
 import { vfsOpenPath } from "../fs/vfs";
-import { E2BIG, ENOMEM } from "../lib/errno";
+import { EFAULT, ENOMEM } from "../lib/errno";
 import { randomBytes, randomU64 } from "../lib/random";
 import { mapRegion, pageAlign, setMapTop } from "../mem/address-space";
 import { PROT_READ, PROT_WRITE, VMA_MAY_WRITE, VMA_STACK } from "../mem/vma";
@@ -23,6 +23,7 @@ import { threadStart } from "../sched/scheduler";
 import { NAME_SIZE, Thread, threadName } from "../sched/thread";
 import { ElfImage, elfLoad, interpreter } from "./elf";
 import { setHeapStart } from "./memory-calls";
+import { ProgramStrings } from "./program-strings";
 import { updateSignalWork } from "./signal";
 import { taskCreate } from "./task";
 import { applicationThread } from "./thread-calls";
@@ -30,8 +31,6 @@ import { copyToUser } from "./user-memory";
 import { vdsoMap } from "./vdso";
 
 const STACK_SIZE: u64 = 8 << 20;
-/** Arguments and environment may take a quarter of the stack, as on Linux. */
-const STRINGS_MAX: u64 = STACK_SIZE / 4;
 /** Where a static PIE or the main program goes, without randomness: Linux's ELF_ET_DYN_BASE. */
 const PROGRAM_BASE: u64 = 0x555555554000;
 const STACK_TOP: u64 = 0x7ffffffff000;
@@ -89,32 +88,38 @@ export const started: StartedProgram = changetype<StartedProgram>(memory.data(48
 const image: ElfImage = changetype<ElfImage>(memory.data(64, 8));
 const interpreterImage: ElfImage = changetype<ElfImage>(memory.data(64, 8));
 
-/**
- * The stack under construction: a kernel copy of its top part, filled downwards, then copied out in
- * one step.
- */
 let stackTop: u64 = 0;
-let copyBase: usize = 0;
-let copySize: usize = 0;
+
+const WORD: u64 = 8;
+/** Room for the auxiliary vector, and for what it points to. */
+const PART_SIZE: usize = 1024;
+const part: usize = memory.data(1024, 8);
+
+/**
+ * The part of the stack under construction, which ends at `partTop`: filled downwards in the
+ * kernel, then copied out in one step.
+ */
+let partTop: u64 = 0;
 let used: usize = 0;
 
 /** Places n bytes at the lowest used end; returns their address on the stack. */
 function pushBytes(from: usize, n: usize): u64 {
   used += n;
-  memory.copy(copyBase + copySize - used, from, n);
-  return stackTop - used;
+  memory.copy(part + PART_SIZE - used, from, n);
+  return partTop - used;
 }
 
 function pushWord(value: u64): void {
   used += 8;
-  store<u64>(copyBase + copySize - used, value);
+  store<u64>(part + PART_SIZE - used, value);
 }
 
+/** ASCII. */
 function pushText(text: string): u64 {
   const length = String.UTF8.byteLength(text, true);
   used += length;
-  String.UTF8.encodeUnsafe(changetype<usize>(text), text.length, copyBase + copySize - used, true);
-  return stackTop - used;
+  String.UTF8.encodeUnsafe(changetype<usize>(text), text.length, part + PART_SIZE - used, true);
+  return partTop - used;
 }
 
 function pushAux(type: u64, value: u64): void {
@@ -122,37 +127,17 @@ function pushAux(type: u64, value: u64): void {
   pushWord(type);
 }
 
-/** Bytes of all strings, terminators included. */
-function textBytes(texts: string[]): u64 {
-  let total: u64 = 0;
-  for (let i = 0; i < texts.length; i++) total += String.UTF8.byteLength(texts[i], true) + 8;
-  return total;
-}
-
-/** Builds the stack; returns the stack pointer, or 0 when it could not be written. */
-function buildStack(path: string, args: string[], environment: string[], vdso: u64): u64 {
-  copySize = <usize>pageAlign(textBytes(args) + textBytes(environment) + 4096);
-  copyBase = heap.alloc(copySize);
+/** Fills the part: from what the auxiliary vector points to, down to the vector. */
+function pushVector(pathAt: u64, vdso: u64, isOdd: bool): void {
   used = 0;
-  pushWord(0);
-  const pathAt = pushText(path);
-  const argumentAt = new StaticArray<u64>(args.length);
-  const environmentAt = new StaticArray<u64>(environment.length);
-  started.environmentEnd = pathAt;
-  for (let i = environment.length - 1; i >= 0; i--) environmentAt[i] = pushText(environment[i]);
-  started.argumentsEnd = stackTop - used;
-  for (let i = args.length - 1; i >= 0; i--) argumentAt[i] = pushText(args[i]);
-  started.argumentsStart = stackTop - used;
   const platformAt = pushText("x86_64");
   used = (used + 15) & ~15;
   const random = memory.data(16, 8);
   randomBytes(random, 16);
   const randomAt = pushBytes(random, 16);
-
   // The words below, argc included, must end on a multiple of 16.
-  const words = 1 + args.length + 1 + environment.length + 1;
-  if ((words & 1) != 0) pushWord(0);
-  started.auxiliaryEnd = stackTop - used;
+  if (isOdd) pushWord(0);
+  started.auxiliaryEnd = partTop - used;
   pushAux(AT_NULL, 0);
   pushAux(AT_MINSIGSTKSZ, SIGNAL_FRAME_MIN + vectorStateSize());
   if (vdso != 0) pushAux(AT_SYSINFO_EHDR, vdso);
@@ -174,17 +159,71 @@ function buildStack(path: string, args: string[], environment: string[], vdso: u
   pushAux(AT_PHNUM, image.headerCount);
   pushAux(AT_PHENT, PHENT);
   pushAux(AT_PHDR, image.headers);
-  started.auxiliaryStart = stackTop - used;
-  pushWord(0);
-  for (let i = environment.length - 1; i >= 0; i--) pushWord(environmentAt[i]);
-  pushWord(0);
-  for (let i = args.length - 1; i >= 0; i--) pushWord(argumentAt[i]);
-  pushWord(args.length);
+  started.auxiliaryStart = partTop - used;
+}
 
-  const sp = stackTop - used;
-  const error = copyToUser(sp, addressOf(copyBase + copySize - used), used);
-  heap.free(copyBase);
-  return error == 0 ? sp : 0;
+/** The words that are next: a piece of the stack that is filled upwards, page by page. */
+const words: usize = memory.data(4096, 8);
+const WORDS_SIZE: usize = 4096;
+let wordsAt: u64 = 0;
+let wordBytes: usize = 0;
+
+function flushWords(): i32 {
+  const error = copyToUser(wordsAt, addressOf(words), wordBytes);
+  wordsAt += wordBytes;
+  wordBytes = 0;
+  return error;
+}
+
+function putWord(value: u64): i32 {
+  store<u64>(words + wordBytes, value);
+  wordBytes += <usize>WORD;
+  return wordBytes == WORDS_SIZE ? flushWords() : 0;
+}
+
+/**
+ * Writes the addresses of `count` strings and a null. The first string is at kernel address `from`,
+ * and at `at` on the stack. Returns the bytes of the strings, or -EFAULT.
+ */
+function putAddresses(from: u64, at: u64, count: u64): i64 {
+  let length: u64 = 0;
+  for (let i: u64 = 0; i < count; i++) {
+    if (putWord(at + length) != 0) return -EFAULT;
+    while (load8(from + length) != 0) length++;
+    length++;
+  }
+  return putWord(0) == 0 ? <i64>length : -EFAULT;
+}
+
+/** Writes argc and the two vectors of addresses, at the stack pointer. 0 or -EFAULT. */
+function putVectors(sp: u64, strings: ProgramStrings, stringsAt: u64): i32 {
+  wordsAt = sp;
+  wordBytes = 0;
+  if (putWord(strings.argumentCount) != 0) return -EFAULT;
+  const bytes = putAddresses(strings.address, stringsAt, strings.argumentCount);
+  if (bytes < 0) return -EFAULT;
+  started.argumentsStart = stringsAt;
+  started.argumentsEnd = stringsAt + bytes;
+  const rest = putAddresses(strings.address + bytes, stringsAt + bytes, strings.environmentCount);
+  return rest < 0 ? -EFAULT : flushWords();
+}
+
+/** Builds the stack; returns the stack pointer, or 0 when it could not be written. */
+function buildStack(strings: ProgramStrings, vdso: u64): u64 {
+  // The last word is zero, as the new page is.
+  const pathSize = strings.pathLength() + 1;
+  const pathAt = stackTop - WORD - pathSize;
+  const stringsAt = pathAt - strings.bytes;
+  started.environmentEnd = pathAt;
+  if (copyToUser(pathAt, strings.address, pathSize) != 0) return 0;
+  if (copyToUser(stringsAt, strings.address, strings.bytes) != 0) return 0;
+  const count = 1 + strings.argumentCount + 1 + strings.environmentCount + 1;
+  partTop = stringsAt & ~15;
+  pushVector(pathAt, vdso, (count & 1) != 0);
+  const vectorAt = partTop - used;
+  if (copyToUser(vectorAt, addressOf(part + PART_SIZE - used), used) != 0) return 0;
+  const sp = vectorAt - count * WORD;
+  return putVectors(sp, strings, stringsAt) == 0 ? sp : 0;
 }
 
 /** Opens and maps the program and its interpreter. */
@@ -225,8 +264,9 @@ function nameThread(thread: Thread, path: string): void {
   }
 }
 
-export function programStart(path: string, args: string[], environment: string[]): i32 {
-  if (textBytes(args) + textBytes(environment) > STRINGS_MAX) return -E2BIG;
+/** Starts the program that is the first of its arguments; `strings` have no flaw. */
+export function programStart(strings: ProgramStrings): i32 {
+  const path = strings.path();
   stackTop = STACK_TOP - ((randomU64() & STACK_RANDOM_MASK) << 12);
   const gap = (randomU64() & RANDOM_PAGES_MASK) << 12;
   setMapTop(stackTop - STACK_SIZE - (1 << 20) - gap);
@@ -237,7 +277,7 @@ export function programStart(path: string, args: string[], environment: string[]
   const rights = PROT_READ | PROT_WRITE;
   const stackError = mapRegion(stackTop - STACK_SIZE, STACK_SIZE, rights, flags, null, 0);
   if (stackError != 0) return stackError;
-  const sp = buildStack(path, args, environment, vdsoMap());
+  const sp = buildStack(strings, vdsoMap());
   const thread = applicationThread("");
   if (sp == 0 || !thread) return -ENOMEM;
   nameThread(thread, path);

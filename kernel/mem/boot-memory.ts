@@ -1,6 +1,6 @@
 /**
  * Which physical memory is ours: the usable ranges of the memory map, less the kernel's image, the
- * boot module, and the start info while it is still read.
+ * boot modules, and the start info while it is still read.
  *
  *     0x00000 – 0x0ffff   left alone: real-mode data, start code of further CPUs
  *     0x10000 – 0x9ffff   as the memory map says
@@ -9,31 +9,37 @@
 import { kernelImageEnd } from "../arch/hw";
 import { keepImageFromDevices, mapDirect } from "../arch/x86_64/paging";
 import {
+  IMAGE_BASE,
   memoryMapCount,
   memoryMapEnd,
   memoryMapStart,
   memoryMapUsable,
   startModuleAddress,
+  startModuleCount,
   startModuleSize,
 } from "../arch/x86_64/start-info";
 import { addMemory, PAGE_SIZE } from "./page-allocator";
 
-const IMAGE_BASE: u64 = 0xffffffffc0000000;
 const IMAGE_START: u64 = 0x100000;
 const LOW_START: u64 = 0x10000;
 /** What boot.S maps directly. */
 const BOOT_MAP_END: u64 = 1 << 30;
 
-/** Adds [start, end) less the module, if it lies in there. */
-function addWithoutModule(start: u64, end: u64): void {
-  const module = startModuleAddress();
-  const moduleEnd = (module + startModuleSize() + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
-  if (startModuleSize() == 0 || moduleEnd <= start || module >= end) {
-    if (end > start) addMemory(start, end);
-    return;
+/** Adds [start, end) less the modules from the given one on, where they lie in there. */
+function addWithoutModules(start: u64, end: u64, first: u32 = 0): void {
+  for (let i = first; i < startModuleCount(); i++) {
+    const module = startModuleAddress(i);
+    const moduleEnd = (module + startModuleSize(i) + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
+    if (moduleEnd <= start || module >= end) continue;
+    if (module > start) addWithoutModules(start, module, i + 1);
+    start = moduleEnd;
   }
-  if (module > start) addMemory(start, module);
-  if (end > moduleEnd) addMemory(moduleEnd, end);
+  if (end > start) addMemory(start, end);
+}
+
+/** Adds a module's whole pages, when nobody reads it any more. */
+export function addModuleMemory(i: u32): void {
+  addMemory(startModuleAddress(i), startModuleAddress(i) + startModuleSize(i));
 }
 
 /** Adds the memory that boot's tables reach, above the image: what follows needs some of it. */
@@ -46,7 +52,7 @@ export function addBootMemory(): void {
     const end = min(memoryMapEnd(i), BOOT_MAP_END);
     if (start < IMAGE_START) continue;
     if (start < imageEnd) start = imageEnd;
-    addWithoutModule(start, end);
+    addWithoutModules(start, end);
   }
 }
 
@@ -70,7 +76,7 @@ export function addRemainingMemory(): void {
     if (end <= BOOT_MAP_END) continue;
     const start = max(memoryMapStart(i), BOOT_MAP_END);
     mapDirect(start, end);
-    addWithoutModule(start, end);
+    addWithoutModules(start, end);
   }
   for (let i: u32 = 0; i < memoryMapCount(); i++) {
     if (!memoryMapUsable(i) || memoryMapStart(i) >= IMAGE_START) continue;

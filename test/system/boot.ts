@@ -10,9 +10,9 @@ import type { Readable } from "node:stream";
 import { loadNames } from "../../cli/modules.ts";
 import {
   type BootOptions,
+  bootOf,
   chooseAccelerator,
   type Forward,
-  kernelCommandLine,
   type MachineEnd,
   type MachineEvent,
   type MachineType,
@@ -30,6 +30,8 @@ export interface BootRequest {
   readonly root?: "disk" | "module";
   readonly argv: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** In place of the boot module that holds these two, or where they need none. */
+  readonly module?: Uint8Array;
   readonly machine?: MachineType;
   readonly memoryMib?: number;
   /** Ports to forward; without them there is no network card. */
@@ -81,7 +83,7 @@ export async function startBoot(request: BootRequest): Promise<RunningBoot> {
   const begin = performance.now();
   const machine = await startMachine({
     folder,
-    qemu: machineOf(request),
+    ...machineOf(request),
     ...(request.input === undefined ? {} : { input: request.input }),
     onConsole: (bytes) => {
       filter.push(bytes);
@@ -127,26 +129,29 @@ export async function startBoot(request: BootRequest): Promise<RunningBoot> {
 
 function machineOf(request: BootRequest) {
   const { root = "disk", forwards } = request;
-  return {
+  const { commandLine, module } = bootOf({
+    argv: request.argv,
+    env: request.env ?? {},
+    root,
+    stdin: request.input === undefined ? "null" : "pipe",
+    ip: forwards === undefined ? "none" : "10.0.2.15/24,10.0.2.2",
+    ...request.boot,
+  });
+  const qemu = {
     machine: request.machine ?? "microvm",
     accelerator: chooseAccelerator(),
     memoryBytes: (request.memoryMib ?? 256) * MIB,
     cpus: 1,
     kernel: request.kernel,
-    commandLine: kernelCommandLine({
-      argv: request.argv,
-      env: request.env ?? {},
-      root,
-      stdin: request.input === undefined ? "null" : "pipe",
-      ip: forwards === undefined ? "none" : "10.0.2.15/24,10.0.2.2",
-      ...request.boot,
-    }),
+    commandLine,
     ...(root === "disk"
       ? { disks: [{ path: request.image, readOnly: true }] }
       : { initrd: request.image }),
     network:
       forwards === undefined ? ({ kind: "none" } as const) : ({ kind: "user", forwards } as const),
   };
+  const given = request.module ?? module;
+  return { qemu, ...(given === undefined ? {} : { module: given }) };
 }
 
 /** How a machine ended, in a few words. */

@@ -46,6 +46,7 @@ const FLAGS = ["-std=gnu11", "-O2", "-g0", "-Wall", "-Wextra", "-Werror", "-pthr
 
 /** Programs whose checks are looked at from outside, not counted in their output. */
 export const SPECIAL_SOURCES: readonly string[] = [
+  "arguments",
   "hello",
   "crash",
   "host",

@@ -6,7 +6,7 @@
  */
 
 import { directMap } from "../../mem/page-allocator";
-import { addressOf, load32, load64 } from "../hw";
+import { addressOf, kernelImageEnd, load32, load64 } from "../hw";
 
 const MAGIC: u32 = 0x336ec578;
 const MODULE_COUNT: u64 = 12;
@@ -28,8 +28,21 @@ const MAP_COUNT_MAX: u32 = 512;
 const COMMAND_LINE_MAX: u64 = 4096;
 /** Physical addresses have at most 52 bits. */
 const PHYSICAL_END: u64 = 1 << 52;
+/** Where the image is linked, less where it is loaded. */
+export const IMAGE_BASE: u64 = 0xffffffffc0000000;
+/** The protocol has two; those behind the eighth count as not given. */
+const MODULES_MAX: u32 = 8;
+
+/** A boot module: a whole range of usable memory. */
+@unmanaged
+class BootModule {
+  address: u64;
+  size: u64;
+}
 
 let info: u64 = 0;
+const modules: usize = memory.data(8 * 16, 8);
+let moduleCount: u32 = 0;
 /** The empty command line. */
 const nothing: usize = memory.data(8, 8);
 
@@ -41,7 +54,9 @@ function isReachable(physical: u64, bytes: u64): bool {
 export function startInfoInit(physical: u64): bool {
   if (!isReachable(physical, INFO_SIZE)) return false;
   info = directMap(physical);
-  return load32(info) == MAGIC && load32(info + 4) >= 1;
+  if (load32(info) != MAGIC || load32(info + 4) < 1) return false;
+  noteModules();
+  return true;
 }
 
 /** Address of the zero-terminated command line. */
@@ -56,25 +71,57 @@ export function startRsdp(): u64 {
   return load64(info + RSDP);
 }
 
-/** Physical address and size of the first boot module; the size is 0 when there is none. */
-export function startModuleAddress(): u64 {
-  const entry = moduleEntry();
-  return entry != 0 ? load64(entry) : 0;
-}
-
-export function startModuleSize(): u64 {
-  const entry = moduleEntry();
-  return entry != 0 ? load64(entry + 8) : 0;
-}
-
-/** The first module's entry, when it says something that can be; else 0. */
-function moduleEntry(): u64 {
+/**
+ * Notes the modules that can be: each in one piece of usable memory above the kernel's image, apart
+ * from the others. They are asked for when the start info may have been overwritten.
+ */
+function noteModules(): void {
   const list = load64(info + MODULE_LIST);
-  if (load32(info + MODULE_COUNT) == 0 || !isReachable(list, MODULE_ENTRY_SIZE)) return 0;
-  const entry = directMap(list);
-  const start = load64(entry);
-  const size = load64(entry + 8);
-  return size <= PHYSICAL_END && start <= PHYSICAL_END - size ? entry : 0;
+  const count = min(load32(info + MODULE_COUNT), MODULES_MAX);
+  moduleCount = 0;
+  if (!isReachable(list, <u64>count * MODULE_ENTRY_SIZE)) return;
+  for (let i: u32 = 0; i < count; i++) {
+    const entry = directMap(list) + <u64>i * MODULE_ENTRY_SIZE;
+    const address = load64(entry);
+    const size = load64(entry + 8);
+    if (!isModulePlace(address, size)) continue;
+    const module = moduleAt(moduleCount++);
+    module.address = address;
+    module.size = size;
+  }
+}
+
+function moduleAt(i: u32): BootModule {
+  return changetype<BootModule>(modules + <usize>i * offsetof<BootModule>());
+}
+
+function isModulePlace(address: u64, size: u64): bool {
+  if (size == 0 || size > PHYSICAL_END || address > PHYSICAL_END - size) return false;
+  if (address < kernelImageEnd() - IMAGE_BASE) return false;
+  const end = address + size;
+  for (let i: u32 = 0; i < moduleCount; i++) {
+    const other = moduleAt(i);
+    if (address < other.address + other.size && end > other.address) return false;
+  }
+  for (let i: u32 = 0; i < memoryMapCount(); i++) {
+    if (!memoryMapUsable(i)) continue;
+    if (address >= memoryMapStart(i) && end <= memoryMapEnd(i)) return true;
+  }
+  return false;
+}
+
+export function startModuleCount(): u32 {
+  return moduleCount;
+}
+
+/** Physical address of module i. */
+export function startModuleAddress(i: u32): u64 {
+  return moduleAt(i).address;
+}
+
+/** Its bytes, at least one. */
+export function startModuleSize(i: u32): u64 {
+  return moduleAt(i).size;
 }
 
 export function memoryMapCount(): u32 {
