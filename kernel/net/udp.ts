@@ -14,6 +14,7 @@
  */
 import { EACCES, EADDRINUSE, EADDRNOTAVAIL, EINVAL, EMSGSIZE, ENETUNREACH } from "../lib/errno";
 import { randomU32 } from "../lib/random";
+import { heapFree } from "../runtime/heap";
 import { checksumFinish, checksumFold, checksumPacket, checksumPseudo } from "./checksum";
 import { netNow } from "./clock";
 import { ErrorReport } from "./error-report";
@@ -31,6 +32,7 @@ import {
   packetsAreShort,
 } from "./packet";
 import { packetCopy } from "./packet-copy";
+import { packetPasses } from "./packet-filter";
 import { netStats } from "./stats";
 import { ICMP_PORT_UNREACHABLE } from "./wire/icmp";
 import {
@@ -102,10 +104,29 @@ export abstract class UdpEndpoint {
   queue: PacketQueue = new PacketQueue();
   queuedBytes: u32 = 0;
   receiveLimit: u32 = RECEIVE_LIMIT_DEFAULT;
+  /** Queued bytes up to which a datagram is taken at once; 0 while there is a filter. */
+  admittedBytes: u32 = RECEIVE_LIMIT_DEFAULT + PACKET_OVERHEAD;
   dropped: u32 = 0;
+  /** A valid program of `filterCount` instructions (filter.ts), the endpoint's, or 0. */
+  filter: usize = 0;
+  filterCount: u32 = 0;
 
   constructor() {
     this.queue.reset();
+  }
+
+  /** SO_RCVBUF. */
+  setReceiveLimit(limit: u32): void {
+    this.receiveLimit = limit;
+    this.admittedBytes = this.filter != 0 ? 0 : limit + PACKET_OVERHEAD;
+  }
+
+  /** Takes over a program from the heap; 0: none. */
+  setFilter(program: usize, count: u32): void {
+    if (this.filter != 0) heapFree(this.filter);
+    this.filter = program;
+    this.filterCount = count;
+    this.setReceiveLimit(this.receiveLimit);
   }
 
   /** The address it was bound to; 0: none in particular. */
@@ -448,17 +469,32 @@ function deliverToAll(packet: Packet): void {
 /** Takes a datagram that is an endpoint's, with its header. */
 function deliver(endpoint: UdpEndpoint, packet: Packet): void {
   packet.pull(UDP_HEADER);
-  const cost = packet.totalLength() + PACKET_OVERHEAD;
-  if (endpoint.queuedBytes + cost > endpoint.receiveLimit + PACKET_OVERHEAD || packetsAreShort()) {
-    endpoint.dropped++;
-    netStats.udpOverflow++;
-    packetFree(packet);
-    return;
+  let cost = packet.totalLength() + PACKET_OVERHEAD;
+  if (endpoint.queuedBytes + cost > endpoint.admittedBytes || packetsAreShort()) {
+    if (!passesFilter(endpoint, packet)) {
+      endpoint.dropped++;
+      netStats.udpOverflow++;
+      packetFree(packet);
+      return;
+    }
+    cost = packet.totalLength() + PACKET_OVERHEAD;
   }
   endpoint.queuedBytes += cost;
   packet.time = netNow();
   endpoint.queue.push(packet);
   endpoint.arrived();
+}
+
+/**
+ * A datagram, without its header, was not admitted at once: whether there is a filter that wants
+ * it, and room for what the filter keeps.
+ */
+function passesFilter(endpoint: UdpEndpoint, packet: Packet): bool {
+  if (endpoint.filter == 0 || packetsAreShort()) return false;
+  packet.push(UDP_HEADER);
+  const passes = packetPasses(endpoint.filter, endpoint.filterCount, packet, UDP_HEADER);
+  packet.pull(UDP_HEADER);
+  return passes && endpoint.queuedBytes + packet.totalLength() <= endpoint.receiveLimit;
 }
 
 /** Takes the oldest datagram from the queue; it is the caller's then. */

@@ -88,4 +88,25 @@ static UNUSED int set_option(int fd, int level, int option, int value) {
   return setsockopt(fd, level, option, &value, sizeof value);
 }
 
+/* Keeps messages that begin with 'k' at `offset`, and of those `kept` bytes. */
+struct filter_program {
+  struct {
+    uint16_t code;
+    uint8_t jt, jf;
+    uint32_t k;
+  } code[4];
+  struct {
+    uint16_t count;
+    void *code;
+  } program;
+};
+
+static UNUSED int attach_filter(int fd, unsigned offset, unsigned kept) {
+  struct filter_program f = {
+      .code = {{0x30, 0, 0, offset}, {0x15, 0, 1, 'k'}, {0x06, 0, 0, kept}, {0x06, 0, 0, 0}}};
+  f.program.count = 4;
+  f.program.code = f.code;
+  return setsockopt(fd, SOL_SOCKET, 26 /* SO_ATTACH_FILTER */, &f.program, sizeof f.program);
+}
+
 #endif

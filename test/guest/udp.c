@@ -378,7 +378,40 @@ static void test_multicast(void) {
   close(fd);
 }
 
+static void test_filter(void) {
+  enum { DETACH_FILTER = 27, LOCK_FILTER = 44 };
+  int fd = socket(AF_INET, SOCK_DGRAM, 0), value = 0;
+  REQUIRE("a socket", bind_to(fd, 0) == 0 && connect_to(fd, port_of(fd)) == 0);
+  CHECK_ERR("none to take off", setsockopt(fd, SOL_SOCKET, DETACH_FILTER, &value, sizeof value),
+            ENOENT);
+  CHECK_EQ("attach a filter", attach_filter(fd, 8, 10), 0);
+  CHECK_EQ("an unwanted datagram is sent", send(fd, "drop", 4, 0), 4);
+  CHECK_EQ("a wanted one", send(fd, "keep!", 5, 0), 5);
+  char bytes[16];
+  CHECK("comes alone, and cut", recv(fd, bytes, sizeof bytes, MSG_DONTWAIT) == 2 &&
+                                    !memcmp(bytes, "ke", 2));
+  CHECK_ERR("no more", recv(fd, bytes, sizeof bytes, MSG_DONTWAIT), EAGAIN);
+  value = 1;
+  CHECK_EQ("lock it", setsockopt(fd, SOL_SOCKET, LOCK_FILTER, &value, sizeof value), 0);
+  CHECK_ERR("not taken off", setsockopt(fd, SOL_SOCKET, DETACH_FILTER, &value, sizeof value),
+            EPERM);
+  CHECK_ERR("nor replaced", attach_filter(fd, 8, 10), EPERM);
+  value = 0;
+  CHECK_ERR("nor unlocked", setsockopt(fd, SOL_SOCKET, LOCK_FILTER, &value, sizeof value), EPERM);
+  socklen_t length = sizeof value;
+  CHECK("is locked", getsockopt(fd, SOL_SOCKET, LOCK_FILTER, &value, &length) == 0 && value == 1);
+  close(fd);
+  fd = socket(AF_INET, SOCK_DGRAM, 0);
+  REQUIRE("another", bind_to(fd, 0) == 0 && connect_to(fd, port_of(fd)) == 0);
+  CHECK_EQ("its filter", attach_filter(fd, 8, 10), 0);
+  CHECK_EQ("is taken off", setsockopt(fd, SOL_SOCKET, DETACH_FILTER, &value, sizeof value), 0);
+  CHECK("all comes", send(fd, "drop", 4, 0) == 4 &&
+                         recv(fd, bytes, sizeof bytes, MSG_DONTWAIT) == 4);
+  close(fd);
+}
+
 static const struct group groups[] = {
+    {"filter", test_filter},
     {"cork", test_cork},           {"control", test_control}, {"groups", test_groups},
     {"datagrams", test_datagrams}, {"large", test_large},     {"connected", test_connected},
     {"messages", test_messages},   {"waiting", test_waiting}, {"errors", test_errors},

@@ -1,5 +1,5 @@
 /* unix(7) sockets: names, ends that are gone, large messages, credentials and descriptors. */
-#include "check.h"
+#include "net.h"
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
@@ -511,7 +511,22 @@ static void test_unread_order(void) {
   close(pair[0]);
 }
 
+static void test_filter(void) {
+  int pair[2];
+  char bytes[16];
+  REQUIRE("datagrams", socketpair(AF_UNIX, SOCK_DGRAM, 0, pair) == 0);
+  CHECK_EQ("attach a filter", attach_filter(pair[1], 0, 2), 0);
+  CHECK_EQ("an unwanted datagram is sent", send(pair[0], "drop", 4, 0), 4);
+  CHECK_EQ("a wanted one", send(pair[0], "keep!", 5, 0), 5);
+  CHECK("comes alone, and cut", recv(pair[1], bytes, sizeof bytes, MSG_DONTWAIT) == 2 &&
+                                    !memcmp(bytes, "ke", 2));
+  CHECK_ERR("no more", recv(pair[1], bytes, sizeof bytes, MSG_DONTWAIT), EAGAIN);
+  close(pair[0]);
+  close(pair[1]);
+}
+
 static const struct group groups[] = {
+    {"filter", test_filter},
     {"unread", test_unread},       {"order", test_unread_order},
     {"gone", test_gone},           {"sizes", test_sizes},     {"senders", test_senders},
     {"names", test_names},         {"sequenced", test_sequenced},

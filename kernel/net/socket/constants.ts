@@ -71,6 +71,7 @@ export const SO_SNDTIMEO: u32 = 21;
 export const SO_BINDTODEVICE: u32 = 25;
 export const SO_ATTACH_FILTER: u32 = 26;
 export const SO_DETACH_FILTER: u32 = 27;
+export const SO_LOCK_FILTER: u32 = 44;
 export const SO_TIMESTAMP: u32 = 29;
 export const SO_ACCEPTCONN: u32 = 30;
 export const SO_SNDBUFFORCE: u32 = 32;

@@ -2,7 +2,7 @@
  * setsockopt(2) and getsockopt(2): options of socket(7) that all kinds of sockets share, and those
  * whose value is no number.
  */
-import { EDOM, EFAULT, EINVAL, ENOENT, ENOMEM, ENOPROTOOPT } from "../../lib/errno";
+import { EDOM, EFAULT, EINVAL, ENOENT, ENOMEM, ENOPROTOOPT, EPERM } from "../../lib/errno";
 import { loadUser, storeUser, storeUser32 } from "../../linux/user-memory";
 import { heapAlloc, heapFree } from "../../runtime/heap";
 import {
@@ -18,6 +18,7 @@ import {
   SO_ERROR,
   SO_INCOMING_CPU,
   SO_LINGER,
+  SO_LOCK_FILTER,
   SO_MARK,
   SO_NO_CHECK,
   SO_OOBINLINE,
@@ -119,11 +120,18 @@ function setCongestion(value: usize, size: u32): i32 {
 
 function setCommon(socket: Socket, name: u32, value: usize, size: u32): i32 {
   if (name == SO_BINDTODEVICE) return 0;
-  if (name == SO_ATTACH_FILTER) return attachFilter(socket, value, size);
-  if (name == SO_DETACH_FILTER) return socket.hasFilter() ? socket.takeFilter(0, 0) : -ENOENT;
+  if (name == SO_ATTACH_FILTER || name == SO_DETACH_FILTER) {
+    if (socket.filterIsLocked) return -EPERM;
+    if (name == SO_ATTACH_FILTER) return attachFilter(socket, value, size);
+    return socket.hasFilter() ? socket.takeFilter(0, 0) : -ENOENT;
+  }
   if (size < 4) return -EINVAL;
   const number = load<i32>(value);
   switch (name) {
+    case SO_LOCK_FILTER:
+      if (socket.filterIsLocked && number == 0) return -EPERM;
+      socket.filterIsLocked = number != 0;
+      return 0;
     case SO_REUSEADDR:
       socket.reuseAddress = number != 0;
       return 0;
@@ -229,6 +237,8 @@ function getNumber(socket: Socket, level: u32, name: u32): i64 {
       return socket.takeError();
     case SO_ACCEPTCONN:
       return socket.isListening() ? 1 : 0;
+    case SO_LOCK_FILTER:
+      return socket.filterIsLocked ? 1 : 0;
     case SO_REUSEADDR:
       return socket.reuseAddress ? 1 : 0;
     case SO_REUSEPORT:

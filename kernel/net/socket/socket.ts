@@ -76,6 +76,8 @@ export abstract class Socket extends File {
   lingerOn: bool = false;
   lingerSeconds: u32 = 0;
   reuseAddress: bool = false;
+  /** SO_LOCK_FILTER. */
+  filterIsLocked: bool = false;
   reusePort: bool = false;
   /** Options that are kept for getsockopt and mean nothing here, a bit per number below 64. */
   plainOptions: u64 = 0;

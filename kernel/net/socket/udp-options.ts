@@ -55,7 +55,7 @@ function setCommon(socket: UdpSocket, name: u32, value: i32): i32 {
       return 0;
     case SO_RCVBUF:
     case SO_RCVBUFFORCE:
-      endpoint.receiveLimit = <u32>max(min(value, RECEIVE_LIMIT_MAX) * 2, RECEIVE_LIMIT_MIN);
+      endpoint.setReceiveLimit(<u32>max(min(value, RECEIVE_LIMIT_MAX) * 2, RECEIVE_LIMIT_MIN));
       return 0;
     case SO_SNDBUF:
     case SO_SNDBUFFORCE:

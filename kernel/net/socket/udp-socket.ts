@@ -389,6 +389,15 @@ export class UdpSocket extends Socket {
     return error;
   }
 
+  takeFilter(program: usize, count: u32): i32 {
+    this.endpoint.setFilter(program, count);
+    return 0;
+  }
+
+  hasFilter(): bool {
+    return this.endpoint.filter != 0;
+  }
+
   setOption(level: u32, name: u32, value: i32): i32 {
     return udpSetOption(this, level, name, value);
   }
@@ -434,6 +443,7 @@ export class UdpSocket extends Socket {
   release(): void {
     const endpoint = this.endpoint;
     udpClose(endpoint);
+    endpoint.setFilter(0, 0);
     const cork = this.cork;
     if (cork) {
       cork.drop();

@@ -14,7 +14,9 @@
 import { addressOf, copy } from "../../arch/hw";
 import { IoVector } from "../../fs/io-vector";
 import { free } from "../../runtime/free";
+import { heapFree } from "../../runtime/heap";
 import { Packet, PacketQueue, packetFree, packetGet } from "../packet";
+import { packetPasses } from "../packet-filter";
 import { MSG_PEEK, MSG_TRUNC, SOCK_DGRAM, SOCK_STREAM } from "./constants";
 import { Message, Rights, rightsCopy, rightsDestroy } from "./message";
 import { packetPut } from "./packet-io";
@@ -30,6 +32,9 @@ const JOIN_MAX: u32 = 1024;
 export class UnixQueue {
   packets: PacketQueue = new PacketQueue();
   bytes: u32 = 0;
+  /** A valid program (net/filter.ts) that says which messages to keep, the queue's; 0: all. */
+  filter: usize = 0;
+  private filterCount: u32 = 0;
 
   constructor(private type: u32) {
     this.packets.reset();
@@ -67,10 +72,24 @@ export class UnixQueue {
       copy(last.append(n), packet.data, n);
       this.bytes += n;
       packetFree(packet);
+    } else if (this.filter != 0 && !this.keeps(packet)) {
+      freeUnixPacket(packet);
     } else {
       this.bytes += packet.totalLength() + PACKET_OVERHEAD;
       this.packets.push(packet);
     }
+  }
+
+  /** Whether the filter wants a message, which it may cut; streams are not filtered. */
+  private keeps(packet: Packet): bool {
+    return this.type == SOCK_STREAM || packetPasses(this.filter, this.filterCount, packet, 0);
+  }
+
+  /** Takes over a program from the heap; 0: none. */
+  setFilter(program: usize, count: u32): void {
+    if (this.filter != 0) heapFree(this.filter);
+    this.filter = program;
+    this.filterCount = count;
   }
 
   /** Bytes of the first packet of a stream, or the first datagram; cut as far as `io` has room. */
@@ -158,6 +177,7 @@ export class UnixQueue {
       if (!packet) break;
       freeUnixPacket(packet);
     }
+    this.setFilter(0, 0);
     free(this.packets);
   }
 }

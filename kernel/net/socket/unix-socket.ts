@@ -515,6 +515,15 @@ export class UnixSocket extends Socket {
     return peer ? peer.queue.bytes : 0;
   }
 
+  takeFilter(program: usize, count: u32): i32 {
+    this.queue.setFilter(program, count);
+    return 0;
+  }
+
+  hasFilter(): bool {
+    return this.queue.filter != 0;
+  }
+
   setOption(level: u32, name: u32, value: i32): i32 {
     return level == SOL_SOCKET ? unixSetOption(this, name, value) : -EOPNOTSUPP;
   }
