@@ -118,12 +118,14 @@ export class Walk {
     return 0;
   }
 
-  /** Takes an ASCII path. */
-  loadString(path: string): void {
+  /** Takes an ASCII path. 0, or -ENAMETOOLONG. */
+  loadString(path: string): i32 {
+    if (path.length >= <i32>PATH_MAX) return -ENAMETOOLONG;
     for (let i = 0; i < path.length; i++) {
       store<u8>(this.buffer + <usize>i, <u8>path.charCodeAt(i));
     }
     store<u8>(this.buffer + <usize>path.length, 0);
+    return 0;
   }
 
   isEmpty(): bool {

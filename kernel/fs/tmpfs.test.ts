@@ -47,6 +47,7 @@ import {
 import {
   vfsLink,
   vfsMakeDirectory,
+  vfsOpenPath,
   vfsRemoveDirectory,
   vfsRename,
   vfsSymlink,
@@ -224,6 +225,7 @@ test("tmpfs: names and paths that are too long", () => {
   expectEqual(makeDirectory("/" + "n".repeat(255)), 0, "NAME_MAX");
   expectEqual(makeDirectory("/" + "n".repeat(256)), -ENAMETOOLONG, "above");
   expectEqual(symlink("a/".repeat(2000), "/l"), 0, "a long target");
+  expectEqual(<i32>vfsOpenPath("/" + "b/".repeat(3000), 0), -ENAMETOOLONG, "of the command line");
   expectEqual(resolve("/l" + "/b".repeat(1000), WALK_FOLLOW), -ENOENT, "long, but a path");
 });
 

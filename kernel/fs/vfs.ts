@@ -274,8 +274,8 @@ function made(dentry: Dentry, error: i32): i32 {
 export function vfsOpenPath(path: string, flags: u32): usize {
   const walk = walkGet();
   if (!walk) return -ENOMEM;
-  walk.loadString(path);
-  const file = vfsOpen(walk, rootDirectory(), flags, 0);
+  const error = walk.loadString(path);
+  const file: usize = error != 0 ? error : vfsOpen(walk, rootDirectory(), flags, 0);
   walkPut(walk);
   return file;
 }
@@ -303,8 +303,8 @@ export function vfsMakeDirectory(walk: Walk, base: Dentry, mode: u32): i32 {
 export function vfsMakeDirectoryPath(path: string, mode: u32): i32 {
   const walk = walkGet();
   if (!walk) return -ENOMEM;
-  walk.loadString(path);
-  let error = resolveNew(walk, rootDirectory(), true);
+  let error = walk.loadString(path);
+  if (error == 0) error = resolveNew(walk, rootDirectory(), true);
   if (error == -EEXIST) error = 0;
   else if (error == 0) {
     const dentry = walk.dentry!;
