@@ -127,17 +127,23 @@ export function guessPackages(file: string, packages: readonly string[]): string
   return packages.filter(isVariant);
 }
 
-async function unpack(deb: string): Promise<{ folder: string; depends: string[] }> {
+/** Unpacks a package beside its file, once; many runs may do so at the same time. */
+export async function unpack(deb: string): Promise<{ folder: string; depends: string[] }> {
   const folder = deb.replace(/\.deb$/, "");
   markUsed(deb);
   if (!existsSync(folder)) {
     const work = mkdtempSync(`${folder}.work-`);
-    await runTool("dpkg-deb", ["--extract", deb, work], { debianPackage: "dpkg" });
+    // A level below: dpkg-deb gives the folder that it extracts to the package's time, years ago,
+    // and what is old others take for left behind.
+    const extracted = join(work, "root");
+    await runTool("dpkg-deb", ["--extract", deb, extracted], { debianPackage: "dpkg" });
+    markUsed(extracted);
     try {
-      renameSync(work, folder);
-    } catch {
-      rmSync(work, { recursive: true, force: true }); // another run was faster
+      renameSync(extracted, folder);
+    } catch (error) {
+      if (!existsSync(folder)) throw error; // otherwise another run was faster
     }
+    rmSync(work, { recursive: true, force: true });
     tidy(dirname(folder));
   }
   markUsed(folder);
