@@ -104,6 +104,8 @@ function fillNothing(directory: TmpDirectory): void {}
 let networkFiller: Filler = fillNothing;
 let interfacesFiller: Filler = fillNothing;
 let ipcFiller: Filler = fillNothing;
+let ipcKernelFiller: Filler = fillNothing;
+let ipcFsFiller: Filler = fillNothing;
 let netSettingsFiller: Filler = fillNothing;
 
 /**
@@ -120,9 +122,32 @@ export function setNetworkTree(
   netSettingsFiller = fillSettings;
 }
 
-/** What System V IPC and message queues add to /proc, when somebody looks; called at boot. */
-export function setIpcTree(fillProc: Filler): void {
-  ipcFiller = fillProc;
+/**
+ * What System V IPC and message queues add to /proc/sysvipc, /proc/sys/kernel and /proc/sys/fs,
+ * when somebody looks; called at boot.
+ */
+export function setIpcTree(
+  fillTables: Filler,
+  fillKernelSettings: Filler,
+  fillFsSettings: Filler,
+): void {
+  ipcFiller = fillTables;
+  ipcKernelFiller = fillKernelSettings;
+  ipcFsFiller = fillFsSettings;
+}
+
+function fillIpc(tables: TmpDirectory): void {
+  ipcFiller(tables);
+}
+
+/** What System V IPC has in /proc/sys/kernel. */
+export function fillIpcKernelSettings(directory: TmpDirectory): void {
+  ipcKernelFiller(directory);
+}
+
+/** What message queues have in /proc/sys/fs. */
+export function fillIpcFsSettings(directory: TmpDirectory): void {
+  ipcFsFiller(directory);
 }
 
 function fillProcNet(net: TmpDirectory): void {
@@ -147,9 +172,9 @@ function netText(out: TextBuffer, subject: u32): void {
 function fillProc(root: TmpDirectory): void {
   const tmpfs = root.tmpfs;
   addSystem(root);
-  addSettings(root);
-  ipcFiller(root);
   const sys = subdirectory(root, "sys", 0, 3);
+  addSettings(sys);
+  subdirectory(root, "sysvipc", 0, 7).fillLater(fillIpc);
   subdirectory(sys, "net", 0, 3).fillLater(fillNetSettings);
   const net = new TmpDirectory(tmpfs, S_IFDIR | 0o555);
   net.fillLater(fillProcNet);

@@ -119,25 +119,31 @@ function procSemLimits(out: TextBuffer, subject: u32): void {
   out.decimal(SEMOPM).put("\t").decimal(SEMMNI).put("\n");
 }
 
-function fillIpc(proc: TmpDirectory): void {
-  addText(proc, "sysvipc/shm", 0o444, procShm);
-  addText(proc, "sysvipc/sem", 0o444, procSem);
-  addText(proc, "sysvipc/msg", 0o444, procMsg);
-  addText(proc, "sys/kernel/msgmax", 0o444, procNumber, MSGMAX);
-  addText(proc, "sys/kernel/msgmnb", 0o444, procNumber, MSGMNB);
-  addText(proc, "sys/kernel/msgmni", 0o444, procNumber, MSGMNI);
-  addText(proc, "sys/fs/mqueue/msg_default", 0o444, procNumber, DFLT_MSG);
-  addText(proc, "sys/fs/mqueue/msg_max", 0o444, procNumber, DFLT_MSGMAX);
-  addText(proc, "sys/fs/mqueue/msgsize_default", 0o444, procNumber, DFLT_MSGSIZE);
-  addText(proc, "sys/fs/mqueue/msgsize_max", 0o444, procNumber, DFLT_MSGSIZEMAX);
-  addText(proc, "sys/fs/mqueue/queues_max", 0o444, procNumber, DFLT_QUEUESMAX);
-  addText(proc, "sys/kernel/shmmax", 0o444, procLimit, SETTING_SHMMAX);
-  addText(proc, "sys/kernel/shmall", 0o444, procLimit, SETTING_SHMALL);
-  addText(proc, "sys/kernel/shmmni", 0o444, procNumber, SHMMNI);
-  addText(proc, "sys/kernel/shm_rmid_forced", 0o444, procNumber, 0);
-  addText(proc, "sys/kernel/sem", 0o444, procSemLimits);
+function fillTables(tables: TmpDirectory): void {
+  addText(tables, "shm", 0o444, procShm);
+  addText(tables, "sem", 0o444, procSem);
+  addText(tables, "msg", 0o444, procMsg);
+}
+
+function fillKernelSettings(directory: TmpDirectory): void {
+  addText(directory, "msgmax", 0o444, procNumber, MSGMAX);
+  addText(directory, "msgmnb", 0o444, procNumber, MSGMNB);
+  addText(directory, "msgmni", 0o444, procNumber, MSGMNI);
+  addText(directory, "shmmax", 0o444, procLimit, SETTING_SHMMAX);
+  addText(directory, "shmall", 0o444, procLimit, SETTING_SHMALL);
+  addText(directory, "shmmni", 0o444, procNumber, SHMMNI);
+  addText(directory, "shm_rmid_forced", 0o444, procNumber, 0);
+  addText(directory, "sem", 0o444, procSemLimits);
+}
+
+function fillFsSettings(directory: TmpDirectory): void {
+  addText(directory, "mqueue/msg_default", 0o444, procNumber, DFLT_MSG);
+  addText(directory, "mqueue/msg_max", 0o444, procNumber, DFLT_MSGMAX);
+  addText(directory, "mqueue/msgsize_default", 0o444, procNumber, DFLT_MSGSIZE);
+  addText(directory, "mqueue/msgsize_max", 0o444, procNumber, DFLT_MSGSIZEMAX);
+  addText(directory, "mqueue/queues_max", 0o444, procNumber, DFLT_QUEUESMAX);
 }
 
 export function ipcProcInit(): void {
-  setIpcTree(fillIpc);
+  setIpcTree(fillTables, fillKernelSettings, fillFsSettings);
 }

@@ -4,7 +4,7 @@
  * its limits, and 0 says that a thing is not done. What can be set has an effect; all else can't be
  * opened for writing, whoever asks. The network's are in net/proc/settings.ts.
  *
- *     addSettings(root)      adds the tree below the root of /proc
+ *     addSettings(sys)      adds the directories of /proc/sys
  */
 import { EINVAL } from "../../lib/errno";
 import { randomBytes } from "../../lib/random";
@@ -27,93 +27,98 @@ import { dentryCount, dentryQueueLength } from "../dentry";
 import { inotifyLimits } from "../inotify";
 import { pipeCapacityMax, setPipeCapacityMax } from "../pipe";
 import { processInfo } from "../process-info";
-import { addText, subdirectory } from "../procfs";
+import { addText, fillIpcFsSettings, fillIpcKernelSettings, subdirectory } from "../procfs";
 import { TmpDirectory } from "../tmpfs";
 import { NOT_A_NUMBER, takenNumber } from "./taken";
 
 const NEW_LINE: u32 = 10;
-
-class Setting {
-  constructor(
-    public path: string,
-    public value: u32,
-  ) {}
-}
-
-const NUMBERS: StaticArray<Setting> = [
-  new Setting("kernel/pid_max", 4194304),
-  new Setting("kernel/threads-max", STACKS_MAX),
-  new Setting("kernel/ngroups_max", 65536),
-  new Setting("kernel/cap_last_cap", 40),
-  new Setting("kernel/overflowuid", 65534),
-  new Setting("kernel/overflowgid", 65534),
-  new Setting("kernel/randomize_va_space", 2),
-  new Setting("kernel/perf_event_paranoid", 4),
-  new Setting("kernel/random/entropy_avail", 256),
-  new Setting("kernel/random/poolsize", 256),
-  // Nothing has gone wrong that the kernel would be called tainted for: it panics instead.
-  new Setting("kernel/tainted", 0),
-  // A panic ends the machine at once, and so does whatever Linux calls an oops.
-  new Setting("kernel/panic", 0),
-  new Setting("kernel/panic_on_oops", 1),
-  // What does not exist here: core files, io_uring, bpf(2), perf, watchdogs, magic SysRq keys.
-  new Setting("kernel/core_uses_pid", 0),
-  new Setting("kernel/core_pipe_limit", 0),
-  new Setting("kernel/io_uring_disabled", 2),
-  new Setting("kernel/unprivileged_bpf_disabled", 2),
-  new Setting("kernel/nmi_watchdog", 0),
-  new Setting("kernel/sysrq", 0),
-  new Setting("kernel/numa_balancing", 0),
-  new Setting("vm/overcommit_memory", 1),
-  new Setting("vm/overcommit_ratio", 50),
-  new Setting("vm/overcommit_kbytes", 0),
-  new Setting("vm/max_map_count", AREAS_MAX),
-  new Setting("vm/mmap_min_addr", <u32>MAP_LOW),
-  new Setting("vm/legacy_va_layout", 0),
-  new Setting("vm/nr_hugepages", 0),
-  new Setting("vm/nr_overcommit_hugepages", 0),
-  new Setting("vm/swappiness", 0),
-  new Setting("vm/zone_reclaim_mode", 0),
-  new Setting("vm/panic_on_oom", 0),
-  new Setting("fs/file-max", 1048576),
-  new Setting("fs/nr_open", 1048576),
-  new Setting("fs/aio-max-nr", AIO_MAX_NR),
-  new Setting("fs/suid_dumpable", 0),
-  // Rules of who may follow or open what of others' in shared directories: there is one user.
-  new Setting("fs/protected_fifos", 0),
-  new Setting("fs/protected_hardlinks", 0),
-  new Setting("fs/protected_regular", 0),
-  new Setting("fs/protected_symlinks", 0),
-];
 
 /** A file with one number: the subject. */
 export function procNumber(out: TextBuffer, value: u32): void {
   out.decimal(value).put("\n");
 }
 
-/** Adds the texts below sys/ of /proc: those with one number, then the others. */
-export function addSettings(root: TmpDirectory): void {
-  const sys = subdirectory(root, "sys", 0, 3);
-  for (let i = 0; i < NUMBERS.length; i++) {
-    addText(sys, NUMBERS[i].path, 0o444, procNumber, NUMBERS[i].value);
-  }
-  addText(sys, "kernel/osrelease", 0o444, procOsrelease);
-  addText(sys, "kernel/ostype", 0o444, procOstype);
-  addText(sys, "kernel/version", 0o444, procKernelVersion);
-  addText(sys, "kernel/arch", 0o444, procArchitecture);
-  addText(sys, "kernel/hostname", 0o644, procHostname, 0, takeHostname);
-  addText(sys, "kernel/domainname", 0o644, procDomainname, 0, takeDomainname);
-  addText(sys, "kernel/core_pattern", 0o444, procCorePattern);
-  addText(sys, "kernel/random/boot_id", 0o444, procBootId);
-  addText(sys, "kernel/random/uuid", 0o444, procUuid);
-  addText(sys, "vm/drop_caches", 0o200, procNothing, 0, takeDropCaches);
-  addText(sys, "fs/pipe-max-size", 0o644, procLimit, LIMIT_PIPE, takeLimit);
-  addText(sys, "fs/inotify/max_user_instances", 0o644, procLimit, LIMIT_INSTANCES, takeLimit);
-  addText(sys, "fs/inotify/max_user_watches", 0o644, procLimit, LIMIT_WATCHES, takeLimit);
-  addText(sys, "fs/inotify/max_queued_events", 0o644, procLimit, LIMIT_EVENTS, takeLimit);
-  addText(sys, "fs/file-nr", 0o444, procFileCount);
-  addText(sys, "fs/aio-nr", 0o444, procAioCount);
-  addText(sys, "fs/dentry-state", 0o444, procDentryState);
+/** Adds a file with one number, which nobody can set. */
+export function addNumber(directory: TmpDirectory, path: string, value: u32): void {
+  addText(directory, path, 0o444, procNumber, value);
+}
+
+function fillKernel(directory: TmpDirectory): void {
+  addNumber(directory, "pid_max", 4194304);
+  addNumber(directory, "threads-max", STACKS_MAX);
+  addNumber(directory, "ngroups_max", 65536);
+  addNumber(directory, "cap_last_cap", 40);
+  addNumber(directory, "overflowuid", 65534);
+  addNumber(directory, "overflowgid", 65534);
+  addNumber(directory, "randomize_va_space", 2);
+  addNumber(directory, "perf_event_paranoid", 4);
+  addNumber(directory, "random/entropy_avail", 256);
+  addNumber(directory, "random/poolsize", 256);
+  // Nothing has gone wrong that the kernel would be called tainted for: it panics instead.
+  addNumber(directory, "tainted", 0);
+  // A panic ends the machine at once, and so does whatever Linux calls an oops.
+  addNumber(directory, "panic", 0);
+  addNumber(directory, "panic_on_oops", 1);
+  // What does not exist here: core files, io_uring, bpf(2), perf, watchdogs, magic SysRq keys.
+  addNumber(directory, "core_uses_pid", 0);
+  addNumber(directory, "core_pipe_limit", 0);
+  addNumber(directory, "io_uring_disabled", 2);
+  addNumber(directory, "unprivileged_bpf_disabled", 2);
+  addNumber(directory, "nmi_watchdog", 0);
+  addNumber(directory, "sysrq", 0);
+  addNumber(directory, "numa_balancing", 0);
+  addText(directory, "osrelease", 0o444, procOsrelease);
+  addText(directory, "ostype", 0o444, procOstype);
+  addText(directory, "version", 0o444, procKernelVersion);
+  addText(directory, "arch", 0o444, procArchitecture);
+  addText(directory, "hostname", 0o644, procHostname, 0, takeHostname);
+  addText(directory, "domainname", 0o644, procDomainname, 0, takeDomainname);
+  addText(directory, "core_pattern", 0o444, procCorePattern);
+  addText(directory, "random/boot_id", 0o444, procBootId);
+  addText(directory, "random/uuid", 0o444, procUuid);
+  fillIpcKernelSettings(directory);
+}
+
+function fillVm(directory: TmpDirectory): void {
+  addNumber(directory, "overcommit_memory", 1);
+  addNumber(directory, "overcommit_ratio", 50);
+  addNumber(directory, "overcommit_kbytes", 0);
+  addNumber(directory, "max_map_count", AREAS_MAX);
+  addNumber(directory, "mmap_min_addr", <u32>MAP_LOW);
+  addNumber(directory, "legacy_va_layout", 0);
+  addNumber(directory, "nr_hugepages", 0);
+  addNumber(directory, "nr_overcommit_hugepages", 0);
+  addNumber(directory, "swappiness", 0);
+  addNumber(directory, "zone_reclaim_mode", 0);
+  addNumber(directory, "panic_on_oom", 0);
+  addText(directory, "drop_caches", 0o200, procNothing, 0, takeDropCaches);
+}
+
+function fillFs(directory: TmpDirectory): void {
+  addNumber(directory, "file-max", 1048576);
+  addNumber(directory, "nr_open", 1048576);
+  addNumber(directory, "aio-max-nr", AIO_MAX_NR);
+  addNumber(directory, "suid_dumpable", 0);
+  // Rules of who may follow or open what of others' in shared directories: there is one user.
+  addNumber(directory, "protected_fifos", 0);
+  addNumber(directory, "protected_hardlinks", 0);
+  addNumber(directory, "protected_regular", 0);
+  addNumber(directory, "protected_symlinks", 0);
+  addText(directory, "pipe-max-size", 0o644, procLimit, LIMIT_PIPE, takeLimit);
+  addText(directory, "inotify/max_user_instances", 0o644, procLimit, LIMIT_INSTANCES, takeLimit);
+  addText(directory, "inotify/max_user_watches", 0o644, procLimit, LIMIT_WATCHES, takeLimit);
+  addText(directory, "inotify/max_queued_events", 0o644, procLimit, LIMIT_EVENTS, takeLimit);
+  addText(directory, "file-nr", 0o444, procFileCount);
+  addText(directory, "aio-nr", 0o444, procAioCount);
+  addText(directory, "dentry-state", 0o444, procDentryState);
+  fillIpcFsSettings(directory);
+}
+
+/** Adds the directories of /proc/sys: each is filled when somebody looks into it. */
+export function addSettings(sys: TmpDirectory): void {
+  subdirectory(sys, "kernel", 0, 6).fillLater(fillKernel);
+  subdirectory(sys, "vm", 0, 2).fillLater(fillVm);
+  subdirectory(sys, "fs", 0, 2).fillLater(fillFs);
 }
 
 // The limits that can be set, as the subject of their files.
