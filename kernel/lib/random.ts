@@ -135,7 +135,8 @@ export function randomU32(): u32 {
 
 /** CPUID leaf 1, ecx: RDRAND. */
 const CPUID_RDRAND: u32 = 1 << 30;
-const RDRAND_WORDS = 8;
+const RDRAND_BYTES: usize = 64;
+const seed: usize = memory.data(64, 8);
 const registers: usize = memory.data(16, 4);
 
 /**
@@ -150,8 +151,7 @@ export function randomInit(): void {
   }
   cpuid(1, 0, registers);
   if ((load<u32>(registers, 8) & CPUID_RDRAND) == 0) return;
-  for (let i = 0; i < RDRAND_WORDS; i++) {
-    store<u64>(word, rdrand());
-    randomMix(word, 8);
-  }
+  for (let i: usize = 0; i < RDRAND_BYTES; i += 8) store<u64>(seed + i, rdrand());
+  randomMix(seed, RDRAND_BYTES);
+  memory.fill(seed, 0, RDRAND_BYTES);
 }

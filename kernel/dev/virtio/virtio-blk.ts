@@ -275,15 +275,16 @@ export class VirtioBlk extends BlockDevice {
   }
 
   private spin(request: BlockRequest): void {
+    const queue = this.queue;
     const deadline = monotonicNs() + SPIN_NS;
-    do {
-      if (runQueueLength() > 0) return;
-      for (let i = 0; i < SPINS_PER_CLOCK_READ; i++) {
-        this.reap();
-        if (request.done || this.queue.isBroken) return;
+    while (!request.done && !queue.isBroken && runQueueLength() == 0 && monotonicNs() < deadline) {
+      let spins = SPINS_PER_CLOCK_READ;
+      while (spins > 0 && queue.usedCount() == 0) {
         hw.pause();
+        spins--;
       }
-    } while (monotonicNs() < deadline);
+      this.reap();
+    }
   }
 
   /** Sleeps until some request completes. */
