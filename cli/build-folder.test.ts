@@ -34,6 +34,22 @@ test("a tool that failed where nobody can write was not at fault", () => {
   assert(error instanceof BuildFolderError);
 });
 
+test("a tool that found no room says so, though there is some again", () => {
+  const words = "cannot write: No space left on device";
+  const error = explained(new ToolFailedError("mkfs.erofs", words), folder);
+  assert(error instanceof BuildFolderError);
+  assert.match(error.message, /the disk is full; set VIRGA_BUILD/);
+});
+
+test("a folder that nobody could make in one that can't be written is told as that", () => {
+  const mkdir = (path: string) =>
+    Object.assign(systemError("ENOENT", path), { syscall: "mkdir", message: "ENOENT" });
+  const error = explained(mkdir("/proc/virga/images"), "/proc/virga");
+  assert(error instanceof BuildFolderError);
+  const vanished = mkdir(join(folder, "images"));
+  assert.equal(explained(vanished, folder), vanished);
+});
+
 test("other errors stay what they are", () => {
   for (const error of [systemError("EACCES", "/elsewhere"), new UsageError("no"), "text"]) {
     assert.equal(explained(error, folder), error);

@@ -31,10 +31,15 @@ export function complaintAbout(folder: string): BuildFolderError | null {
   return isFull ? new BuildFolderError(folder, "the disk is full") : null;
 }
 
+/** How a tool says ENOSPC and EDQUOT in the C locale. */
+const NO_ROOM = /No space left on device|Disk quota exceeded/;
+
 /** An error of making something, or what is behind it. */
 export function explained(error: unknown, folder: string): unknown {
-  const { code, path } = error as NodeJS.ErrnoException;
+  const { code, path, syscall, message } = error as NodeJS.ErrnoException;
   const isOurs = typeof path === "string" && path.startsWith(folder);
+  // Node says so of a folder that can't be made on a read-only file system.
+  if (isOurs && code === "ENOENT" && syscall === "mkdir") return complaintAbout(folder) ?? error;
   const isOfWriting = ["EACCES", "EPERM", "EROFS", "ENOSPC", "EDQUOT", "ENOTDIR"].includes(
     code ?? "",
   );
@@ -42,5 +47,8 @@ export function explained(error: unknown, folder: string): unknown {
     const reason = code === "ENOSPC" || code === "EDQUOT" ? "the disk is full" : "can't be written";
     return complaintAbout(folder) ?? new BuildFolderError(folder, reason);
   }
-  return code === "tool-failed" ? (complaintAbout(folder) ?? error) : error;
+  if (code !== "tool-failed") return error;
+  // What the tool had written may be gone again, and the disk has room.
+  if (NO_ROOM.test(message)) return new BuildFolderError(folder, "the disk is full");
+  return complaintAbout(folder) ?? error;
 }

@@ -4,7 +4,7 @@
  */
 import { mkdirSync } from "node:fs";
 import path from "node:path";
-import { cached, hashInputs, listFiles } from "./cache.ts";
+import { cached, contentHash, hashInputs, listFiles } from "./cache.ts";
 import { compileWasm } from "./compile-wasm.ts";
 import { compileObject, hotFunctions, linkKernel, linkVdso } from "./link.ts";
 import { kernelDirectory, machineDirectory, profileDirectory, repositoryRoot } from "./paths.ts";
@@ -47,7 +47,8 @@ export async function buildKernel(options: BuildOptions): Promise<KernelBuild> {
   await cached(wasm, wasmHash, compile, { onWait });
 
   const elfPath = path.join(directory, "kernel.elf");
-  const elfHash = hashInputs([...toolchain, ...machine, hotFunctions, wasm], [profile]);
+  const parts = [...toolchain, ...machine, hotFunctions];
+  const elfHash = hashInputs(parts, [profile, contentHash(wasm)]);
   const link = async (output: string): Promise<void> => {
     let objects: string[] = [];
     await onStep("translate to C", () => wasmToC(wasm, directory));

@@ -20,6 +20,7 @@ import {
 } from "node:fs";
 import path from "node:path";
 import { withLock } from "./lock.ts";
+import { repositoryRoot } from "./paths.ts";
 
 /** All files below `directory` whose name passes `accept`, sorted, as absolute paths. */
 export function listFiles(directory: string, accept: (name: string) => boolean): string[] {
@@ -35,11 +36,17 @@ export function listFiles(directory: string, accept: (name: string) => boolean):
   return found.sort();
 }
 
-/** A hash over the paths and contents of `files` and over `words` (options, versions). */
+/**
+ * A hash over the contents of `files`, over their paths in the repository, which may be moved, and
+ * over `words` (options, versions).
+ */
 export function hashInputs(files: string[], words: string[]): string {
   const hash = createHash("sha256");
   for (const word of words) hash.update(word).update("\0");
-  for (const file of files) hash.update(file).update("\0").update(readFileSync(file)).update("\0");
+  for (const file of files) {
+    const name = path.relative(repositoryRoot, file);
+    hash.update(name).update("\0").update(readFileSync(file)).update("\0");
+  }
   return hash.digest("hex");
 }
 
@@ -120,7 +127,8 @@ export function writeWhole(file: string, content: string): void {
 
 const CHUNK_BYTES = 1 << 20;
 
-function contentHash(file: string): string {
+/** Of what a file holds: for one whose path says nothing. */
+export function contentHash(file: string): string {
   const hash = createHash("sha256");
   const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
   const descriptor = openSync(file, "r");
