@@ -119,6 +119,15 @@ export class NoPackagesError extends VirgaError {
   }
 }
 
+export class NotFetchedError extends VirgaError {
+  /** `words`: what apt-get said. */
+  constructor(what: string, words: string) {
+    // "E: Failed to fetch URL  REASON", or "Err:1 URL" with the reason in the next line.
+    const reason = /^\s*E: (?:Failed to fetch )?(.*)$/m.exec(words)?.[1]?.replace(/\s+/g, " ");
+    super("not-fetched", `can't fetch ${what}; is there a network? ${reason ?? ""}`.trimEnd());
+  }
+}
+
 export class ToolFailedError extends VirgaError {
   constructor(tool: string, detail: string) {
     super("tool-failed", `${tool} failed: ${detail}`);

@@ -269,6 +269,20 @@ test("QEMU missing is said with the package that has it", async () => {
   assert.match(result.stderr, /(qemu-system-x86_64|mkfs\.erofs) is missing; install it/);
 });
 
+test("without a network a recipe ends in one line, before anything is compiled", async () => {
+  const [config, sources] = [join(folder, "apt.conf"), join(folder, "sources.list")];
+  // Nobody listens on port 1.
+  writeFileSync(sources, "deb http://127.0.0.1:1/debian stable main\n");
+  const settings = [`sourcelist "${sources}"`, 'sourceparts "/dev/null"'];
+  writeFileSync(config, settings.map((each) => `Dir::Etc::${each};\n`).join(""));
+  const environment = { APT_CONFIG: config, VIRGA_BUILD: join(folder, "build") };
+  const { status, stderr } = await finish(start(["run", "redis"], environment));
+  assert.equal(status, 125);
+  const complaint = /^virga: can't fetch Debian's package lists; is there a network\? .*$/m;
+  assert.match(stderr, complaint);
+  assert.doesNotMatch(stderr, /building|\n {2}/);
+});
+
 test("two runs that race for a port have one loser, who is told why", async () => {
   const events = [START, LISTEN, SERVE];
   const file = kernel("race", { events, ending: "halt" });

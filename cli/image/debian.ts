@@ -19,7 +19,7 @@ import { isWhole, writeStamp } from "../../toolchain/cache.ts";
 import { markUsed, prune } from "../../toolchain/prune.ts";
 import { type FileSource, readElf } from "../elf/index.ts";
 import { layeredSource } from "../elf/source.ts";
-import { NoPackagesError, ToolFailedError, ToolMissingError } from "../errors.ts";
+import { NoPackagesError, NotFetchedError, ToolFailedError, ToolMissingError } from "../errors.ts";
 import { buildFolder } from "../paths.ts";
 import { runTool } from "../process.ts";
 
@@ -181,10 +181,18 @@ export function parseDepends(fields: string): string[] {
   return [...new Set(names.filter((name) => name !== ""))];
 }
 
+const notFetched =
+  (what: string) =>
+  (error: unknown): never => {
+    throw error instanceof ToolFailedError ? new NotFetchedError(what, error.message) : error;
+  };
+
 /** apt-get with an empty package status, on the host's package lists or on our own. */
 class Apt {
   #options: string[] = [
     ...["-o", "Dir::State::status=/dev/null", "-o", "APT::Architecture=amd64"],
+    // Without a network apt would try for 7 s, and again for each server.
+    ...["-o", "Acquire::Retries=1"],
     // The host's parsed lists are for the host's package status, so apt would parse all anew each
     // time: 0.5 s.
     ...["pkgcache", "srcpkgcache"].flatMap((name) => [
@@ -223,7 +231,8 @@ class Apt {
       try {
         const wanted = missing.map(([name, version]) => `${name}=${version}`);
         // apt compares each package with the checksum in the lists.
-        await this.#run(["download", ...wanted], work);
+        const names = missing.map(([name]) => name).join(", ");
+        await this.#run(["download", ...wanted], work).catch(notFetched(names));
         for (const file of readdirSync(work)) {
           renameSync(join(work, file), join(folder, file));
           writeStamp(join(folder, file), file);
@@ -261,6 +270,8 @@ class Apt {
       ...["-o", `Dir::State=${state}`, "-o", `Dir::Cache=${cache}`],
       ...["-o", "APT::Sandbox::User=root", ...this.#options],
     ];
-    await runTool("apt-get", [...this.#options, "update"], { debianPackage: "apt" });
+    // Without a word of ours apt goes on with what lists there are, of which there are none.
+    const strict = ["-o", "APT::Update::Error-Mode=any"];
+    await this.#run([...strict, "update"]).catch(notFetched("Debian's package lists"));
   }
 }

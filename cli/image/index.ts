@@ -24,6 +24,7 @@ import { hostSource, layeredSource } from "../elf/source.ts";
 import {
   NotAnElfError,
   NotExecutableError,
+  NotFetchedError,
   ProgramNotFoundError,
   ToolFailedError,
   VirgaError,
@@ -63,7 +64,8 @@ export async function imageOfRecipe(recipe: Recipe): Promise<RootImage> {
     (await withProgress(`fetching ${recipe.packages.join(", ")} and libraries`, async () => {
       // The host's package lists may be missing, or so old that the packages in them are gone.
       const result = await resolveRecipe(recipe, false).catch((error: unknown) => {
-        if (error instanceof ToolFailedError) return resolveRecipe(recipe, true);
+        const isOfLists = error instanceof ToolFailedError || error instanceof NotFetchedError;
+        if (isOfLists) return resolveRecipe(recipe, true);
         throw error;
       });
       writeWhole(resolvedPath(recipe), JSON.stringify(result));
