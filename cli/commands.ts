@@ -31,7 +31,8 @@ host with the libraries it needs, or a program in a folder that is taken as the 
   -d, --detach         return when it is reachable, and leave it running
   --name NAME          for ps, logs and stop (default: the program's name)
   --json               what Virga has to say as JSON on stdout, the console on stderr
-  --debug              the debug kernel, with assertions and checks, and more log
+  --debug              the debug kernel, with assertions and checks, and --log info
+  --log LEVEL          what the kernel tells: error, warn, info or debug (warn)
   --kernel FILE        another kernel than this repository's
 
 Standard input, at a terminal line by line, is the program's once it reads it; with --detach it

@@ -4,14 +4,11 @@ import { isWanted, type TestOptions } from "./options.ts";
 import { repositoryRoot } from "./paths.ts";
 import type { Tally } from "./tally.ts";
 
-/** The folders with code in them; tables in documents are laid out by hand. */
-const FOLDERS = ["kernel", "toolchain", "cli", "apps", "bench", "test"];
-
 const TOOLS = [
   {
     name: "biome",
     module: "@biomejs/biome/bin/biome",
-    args: ["check", "--colors=off", ...FOLDERS],
+    args: ["check", "--colors=off"],
   },
   { name: "tsc", module: "typescript/bin/tsc", args: ["--project", ".", "--pretty", "false"] },
 ] as const;

@@ -6,7 +6,9 @@
 import { hasRawBytes } from "../exact-arguments.ts";
 import { programModule } from "./program-module.ts";
 
-export type LogLevel = "error" | "warn" | "info" | "debug";
+/** From the least to the most that the kernel tells. */
+export const LOG_LEVELS = ["error", "warn", "info", "debug"] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
 
 /** What standard input is: docs/boot-protocol.md. */
 export type StandardInput = "console" | "null" | "pipe" | "terminal";

@@ -5,6 +5,7 @@ export {
   type BootOptions,
   bootOf,
   kernelCommandLine,
+  LOG_LEVELS,
   type LogLevel,
   type StandardError,
   type StandardInput,

@@ -140,7 +140,7 @@ function machineFor(
     ip: "10.0.2.15/24,10.0.2.2",
     dns: ["10.0.2.3"],
     ...standard,
-    ...(options.isDebug ? { log: "info" as const } : {}),
+    log: options.log,
   });
   return {
     ...(module === undefined ? {} : { module }),

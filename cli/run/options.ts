@@ -22,6 +22,8 @@ import {
   type Accelerator,
   chooseAccelerator,
   type Forward,
+  LOG_LEVELS,
+  type LogLevel,
   MACHINE_TYPES,
   type MachineType,
   whyNotKvm,
@@ -57,6 +59,8 @@ export interface RunOptions {
   readonly isDetached: boolean;
   readonly isJson: boolean;
   readonly isDebug: boolean;
+  /** What the kernel tells on the console. */
+  readonly log: LogLevel;
   /** A kernel other than the one built from this repository. */
   readonly kernel: string | null;
 }
@@ -73,6 +77,7 @@ export const RUN_OPTIONS = {
   name: { type: "string" },
   json: { type: "boolean" },
   debug: { type: "boolean" },
+  log: { type: "string" },
   kernel: { type: "string" },
   help: { type: "boolean", short: "h" },
 } as const;
@@ -117,6 +122,7 @@ export function parseRun(args: readonly string[]): RunOptions {
     isDetached: values.detach ?? false,
     isJson: values.json ?? false,
     isDebug: values.debug ?? false,
+    log: parseChoice("--log", values.log ?? (values.debug ? "info" : "warn"), LOG_LEVELS),
     kernel: values.kernel ?? null,
   };
 }

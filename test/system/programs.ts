@@ -7,8 +7,16 @@
  */
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync, readFileSync, renameSync } from "node:fs";
-import { dirname, join } from "node:path";
+import {
+  existsSync,
+  lstatSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  symlinkSync,
+} from "node:fs";
+import { dirname, join, relative } from "node:path";
 import { runTool } from "../../cli/process.ts";
 import { markUsed, prune } from "../../toolchain/prune.ts";
 import { buildFolder, guestFolder } from "../paths.ts";
@@ -80,7 +88,17 @@ export async function compileProgram(source: string, variant: Variant): Promise<
     prune(dirname(folder), { accept: () => true, countMax: PROGRAMS_KEPT });
   }
   markUsed(folder);
+  pointAt(path, join(buildFolder("test", "programs"), name));
   return { name, source, variant, path };
+}
+
+/** For people, who don't know which of the folders is the last. */
+function pointAt(path: string, link: string): void {
+  const target = relative(dirname(link), path);
+  if (lstatSync(link, { throwIfNoEntry: false }) && readlinkSync(link) === target) return;
+  const work = `${link}.work-${process.pid}`;
+  symlinkSync(target, work);
+  renameSync(work, link);
 }
 
 function hashOf(source: string, words: readonly string[]): string {

@@ -172,11 +172,25 @@ function raise(signal: i32, code: i32, address: u64): void {
 function kernelFault(frame: TrapFrame, address: u64): void {
   put("\nvirga: page fault in the kernel at ");
   putHex(address, 16);
+  if (offsetFromNull(address) < PAGE_SIZE) {
+    put(", null + ");
+    putDecimal(offsetFromNull(address));
+  }
   put(", rip ");
   putHex(frame.rip, 16);
   put("\n");
-  const reason = isStackGuard(address) ? "kernel stack overflow" : "page fault in the kernel";
-  panicAt("traps", reason, recordOf(frame));
+  panicAt("traps", faultReason(address), recordOf(frame));
+}
+
+/** What the address of a fault of the kernel's own says about the cause. */
+export function faultReason(address: u64): string {
+  if (isStackGuard(address)) return "kernel stack overflow";
+  return offsetFromNull(address) < PAGE_SIZE ? "null dereference" : "page fault in the kernel";
+}
+
+/** Of a field, when the object is null: the first page of linear memory is not mapped. */
+function offsetFromNull(address: u64): u64 {
+  return address - hw.addressOf(0);
 }
 
 /** A frame record for the backtrace: entry.S has left one below the frame. */
