@@ -1,7 +1,7 @@
 /*
  * What the test command found: counts, failures, and where the time went. Failures are printed when
- * they are found, so that nobody waits for the end to see the first, and once more as a list at the
- * end.
+ * they are found, so that nobody waits for the end to see the first; their names once more as a
+ * list at the end.
  */
 
 export interface Failure {
@@ -67,9 +67,7 @@ export class Tally {
       ].join(""),
     );
     const lines = ["", ...rows, ""];
-    for (const { name, detail } of this.failures) {
-      lines.push(`not ok ${name}: ${detail.split("\n")[0]}`);
-    }
+    for (const { name } of this.failures) lines.push(`not ok ${name}`);
     return [...lines, `${this.passed} passed, ${this.failed} failed`].join("\n");
   }
 }

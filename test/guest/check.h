@@ -28,6 +28,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#define STRING_OF(x) #x
+#define STRING(x) STRING_OF(x)
+/* Of a check: file and line. */
+#define HERE __FILE_NAME__ ":" STRING(__LINE__)
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define UNUSED __attribute__((unused))
 
@@ -60,48 +64,52 @@ __attribute__((format(printf, 1, 2))) static UNUSED void say(const char *format,
   }
 }
 
-static UNUSED bool check_report(const char *name, bool ok, int line, const char *detail) {
+static UNUSED bool check_report(const char *name, bool ok, const char *place,
+                                const char *detail) {
   __atomic_add_fetch(&check_count, 1, __ATOMIC_SEQ_CST);
   if (ok) {
     say("ok %s", name);
   } else {
     __atomic_add_fetch(&check_failed, 1, __ATOMIC_SEQ_CST);
-    say("not ok %s: line %d: %s", name, line, detail);
+    say("not ok %s: %s: %s", name, place, detail);
   }
   return ok;
 }
 
-static UNUSED bool check_true(const char *name, bool ok, const char *text, int line) {
+static UNUSED bool check_true(const char *name, bool ok, const char *text,
+                              const char *place) {
   char detail[256];
   int error = errno;
   snprintf(detail, sizeof detail, "%s (errno %d, %s)", text, error, strerror(error));
-  return check_report(name, ok, line, detail);
+  return check_report(name, ok, place, detail);
 }
 
-static UNUSED bool check_equal(const char *name, long long got, long long want, int line) {
+static UNUSED bool check_equal(const char *name, long long got, long long want,
+                               const char *place) {
   char detail[160];
   int error = errno;
   snprintf(detail, sizeof detail, "got %lld (0x%llx), want %lld (errno %d, %s)", got, got, want,
            error, strerror(error));
-  return check_report(name, got == want, line, detail);
+  return check_report(name, got == want, place, detail);
 }
 
 /* A call that has to fail: `result` is what it returned, `error` what it left in errno. */
-static UNUSED bool check_error(const char *name, long long result, int error, int want, int line) {
+static UNUSED bool check_error(const char *name, long long result, int error, int want,
+                               const char *place) {
   char detail[160];
   snprintf(detail, sizeof detail, "returned %lld, errno %d (%s), want errno %d (%s)", result, error,
            strerror(error), want, strerror(want));
-  return check_report(name, result == -1 && error == want, line, detail);
+  return check_report(name, result == -1 && error == want, place, detail);
 }
 
-#define CHECK(name, cond) check_true(name, (errno = 0, (cond)), #cond, __LINE__)
+#define CHECK(name, cond) check_true(name, (errno = 0, (cond)), #cond, HERE)
 #define CHECK_EQ(name, got, want)                                                                  \
-  check_equal(name, (errno = 0, (long long)(got)), (long long)(want), __LINE__)
+  check_equal(name, (errno = 0, (long long)(got)), (long long)(want), HERE)
 #define CHECK_ERR(name, call, want)                                                                \
   ({                                                                                               \
     errno = 0;                                                                                     \
     long long result_ = (long long)(call);                                                         \
-    check_error(name, result_, errno, want, __LINE__);                                             \
+    check_error(name, result_, errno, want, HERE);                                             \
   })
 /* For what the rest of a group builds upon: leaves the function when it fails. */
 #define REQUIRE(name, cond)                                                                        \

@@ -49,7 +49,7 @@ static struct {
 static int kept_map_count;
 static int fail_fd = -1, info_fd = -1;
 static const char *wrong_text;
-static int wrong_line;
+static const char *wrong_place;
 
 /* Fails the scenario with the error of a call that says it has failed. */
 #define NEED(call)                                                                                 \
@@ -63,7 +63,7 @@ static int wrong_line;
   do {                                                                                             \
     if (!(condition)) {                                                                            \
       wrong_text = #condition;                                                                     \
-      wrong_line = __LINE__;                                                                       \
+      wrong_place = HERE;                                                                         \
       return WRONG;                                                                                \
     }                                                                                              \
   } while (0)
@@ -154,11 +154,11 @@ static bool is_allowed(const struct scenario *scenario, int error) {
 static bool report(const struct scenario *scenario, unsigned n, const char *what, int error) {
   char detail[256];
   if (error == WRONG)
-    snprintf(detail, sizeof detail, "allocation %u fails: %s: line %d: not %s", n, what,
-             wrong_line, wrong_text);
+    snprintf(detail, sizeof detail, "allocation %u fails: %s: %s: not %s", n, what,
+             wrong_place, wrong_text);
   else
     snprintf(detail, sizeof detail, "allocation %u fails: %s: %s", n, what, strerror(error));
-  return check_report(scenario->name, false, __LINE__, detail);
+  return check_report(scenario->name, false, HERE, detail);
 }
 
 /* Three runs: what the first ones leave for the next (caches, larger tables) is there then. */
@@ -182,7 +182,7 @@ static bool is_lost(const struct scenario *scenario, unsigned n, struct amount b
   snprintf(detail, sizeof detail, "allocation %u fails: lost %ld bytes in %ld objects, %ld pages",
            n, after.heap_bytes - before.heap_bytes, after.heap_objects - before.heap_objects,
            (after.page_bytes - before.page_bytes) / PAGE);
-  check_report(scenario->name, false, __LINE__, detail);
+  check_report(scenario->name, false, HERE, detail);
   return true;
 }
 
@@ -222,7 +222,7 @@ static void run_scenario_once(const struct scenario *scenario) {
       return;
     }
   }
-  check_report(scenario->name, true, __LINE__, "");
+  check_report(scenario->name, true, HERE, "");
 }
 
 static void run_scenario(const struct scenario *scenario) {
@@ -245,7 +245,7 @@ static void run_scenario(const struct scenario *scenario) {
       before = allocated();
     }
   }
-  check_report(scenario->name, true, __LINE__, "");
+  check_report(scenario->name, true, HERE, "");
 }
 
 static UNUSED void run_scenarios(const struct scenario *scenarios, int count) {

@@ -65,16 +65,16 @@ static const char *drain(int fd) {
   return told;
 }
 
-static void expect(const char *name, int fd, const char *want, int line) {
+static void expect(const char *name, int fd, const char *want, const char *place) {
   drain(fd);
   char detail[sizeof told + 256];
   snprintf(detail, sizeof detail, "got '%s', wanted '%s'", told, want);
   for (char *at = detail; *at; at++)
     if (*at == '\n') *at = '|';
-  check_report(name, strcmp(told, want) == 0, line, detail);
+  check_report(name, strcmp(told, want) == 0, place, detail);
 }
 
-#define EXPECT(name, fd, want) expect(name, fd, want, __LINE__)
+#define EXPECT(name, fd, want) expect(name, fd, want, HERE)
 
 /* An empty folder to watch. */
 static void fresh(const char *name) {

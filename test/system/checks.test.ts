@@ -3,10 +3,10 @@ import { test } from "node:test";
 import { incompleteness, readChecks } from "./checks.ts";
 
 test("a complete report", () => {
-  const report = readChecks("# brk\nok one\nkernel: noise\nnot ok two: line 3: no\n1..2\n");
+  const report = readChecks("# brk\nok one\nkernel: noise\nnot ok two: brk.c:3: no\n1..2\n");
   assert.deepEqual(report, {
     passed: 1,
-    failed: ["two: line 3: no"],
+    failed: ["two: brk.c:3: no"],
     planned: 2,
     lastGroup: "brk",
   });

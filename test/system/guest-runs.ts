@@ -102,7 +102,10 @@ interface Run {
 function judge(name: string, tally: Tally, run: Run): void {
   const report = readChecks(run.text);
   tally.pass(report.passed);
-  for (const failed of report.failed) tally.fail(`${name}: ${checkName(failed)}`, failed);
+  for (const failed of report.failed) {
+    const [check, detail] = splitFailed(failed);
+    tally.fail(`${name}: ${check}`, detail);
+  }
   const isCodeRight = run.code === (report.failed.length === 0 ? 0 : 1);
   const wrong = incompleteness(report) ?? (isCodeRight ? null : `${report.passed} checks passed`);
   if (wrong !== null) tally.fail(name, `${run.end}: ${wrong}\n${tailOf(run.text)}`);
@@ -111,7 +114,8 @@ function judge(name: string, tally: Tally, run: Run): void {
   }
 }
 
-/** A failed check's name, without the detail behind it. */
-function checkName(failed: string): string {
-  return failed.replace(/: line \d+: .*$/, "");
+/** A failed check's name, and what stands behind it: its place in the source, what was wrong. */
+function splitFailed(failed: string): [name: string, detail: string] {
+  const at = failed.search(/: [\w.-]+:\d+: /);
+  return at < 0 ? [failed, ""] : [failed.slice(0, at), failed.slice(at + 2)];
 }
