@@ -137,7 +137,9 @@ export class NamespaceDirectory extends Inode {
 
   list(position: u64, sink: DirectorySink): i64 {
     let index = <i32>min<u64>(position - DIRECTORY_START, NAMES.length);
-    while (index < NAMES.length && putListed(sink, index, NAMES[index], this.number, DT_LNK)) {
+    while (index < NAMES.length) {
+      const number = this.number + 1 + <u64>index;
+      if (!putListed(sink, index, NAMES[index], number, DT_LNK)) break;
       index++;
     }
     return <i64>(DIRECTORY_START + <u64>index);

@@ -177,6 +177,12 @@ class ThreadDirectory extends RowDirectory {
     return which <= ROOT ? DT_LNK : DT_DIR;
   }
 
+  protected entryNumber(index: i32): u64 {
+    const which = index - this.rowCount;
+    if (which == NET) return this.net.number;
+    return which == NS ? this.number + NAMESPACES_OFFSET : super.entryNumber(index);
+  }
+
   destroy(): void {
     inodePut(this.net);
     super.destroy();

@@ -88,7 +88,7 @@ export class RowDirectory extends Inode {
     return -ENOENT;
   }
 
-  /** How many entries it lists, and the name and DT_* of each; a subclass has more. */
+  /** How many entries it lists, and name, DT_* and number of each; a subclass has more. */
   protected entryCount(): i32 {
     return this.rowCount;
   }
@@ -101,26 +101,31 @@ export class RowDirectory extends Inode {
     return DT_REG;
   }
 
+  /** The inode number that its lookup gives. */
+  protected entryNumber(index: i32): u64 {
+    return this.number + 1 + <u64>index;
+  }
+
   list(position: u64, sink: DirectorySink): i64 {
     const count = this.entryCount();
     let index = <i32>min<u64>(position - DIRECTORY_START, count);
     while (index < count) {
-      if (!putListed(sink, index, this.entryName(index), this.number, this.entryType(index))) break;
+      const number = this.entryNumber(index);
+      if (!putListed(sink, index, this.entryName(index), number, this.entryType(index))) break;
       index++;
     }
     return <i64>(DIRECTORY_START + <u64>index);
   }
 }
 
-/** Puts the i-th entry of a directory with that number; false when it was not taken. */
+/** Puts the i-th entry of a directory; false when it was not taken. */
 export function putListed(
   sink: DirectorySink,
   index: i32,
   name: string,
-  directory: u64,
+  number: u64,
   type: u32,
 ): bool {
-  const number = directory + 1 + <u64>index;
   const next = DIRECTORY_START + <u64>index + 1;
   return sink.put(addressOf(asciiBytes(name)), name.length, number, type, next);
 }
