@@ -7,7 +7,14 @@ import { faultCount } from "../mem/fault";
 import { mountIdOf, mountList } from "./mount";
 import { putMemoryLines } from "./proc/process-memory";
 import { putPath } from "./proc-fd";
-import { processInfo } from "./process-info";
+import {
+  processInfo,
+  SIGNALS_BLOCKED,
+  SIGNALS_CAUGHT,
+  SIGNALS_IGNORED,
+  SIGNALS_PENDING,
+  SIGNALS_PENDING_SHARED,
+} from "./process-info";
 import { creationMask } from "./vfs";
 
 const NS_PER_TICK: u64 = 10_000_000;
@@ -31,6 +38,10 @@ export function procAuxiliaryVector(out: TextBuffer, subject: u32): void {
 
 function idOf(thread: u32): u32 {
   return thread != 0 ? thread : processInfo().pid();
+}
+
+function oldSignals(out: TextBuffer, id: u32, which: u32): void {
+  out.byte(SPACE).decimal(processInfo().signalSet(id, which) & OLD_SIGNALS);
 }
 
 /** 52 fields on one line. */
@@ -61,12 +72,17 @@ export function procStat(out: TextBuffer, thread: u32): void {
   out.put(" 18446744073709551615 1 1 ").decimal(info.stackStart());
   // kstkesp kstkeip signal blocked sigignore sigcatch wchan nswap cnswap exit_signal processor
   out.put(" 0 0");
-  for (let which: u32 = 0; which < 4; which++) {
-    out.byte(SPACE).decimal(info.signalSet(which) & OLD_SIGNALS);
-  }
+  oldSignals(out, id, SIGNALS_PENDING);
+  oldSignals(out, id, SIGNALS_BLOCKED);
+  oldSignals(out, id, SIGNALS_IGNORED);
+  oldSignals(out, id, SIGNALS_CAUGHT);
   out.put(" 0 0 0 17 0 ").decimal(realtime).byte(SPACE).decimal(info.policy(id));
   // delayacct_blkio_ticks guest_time cguest_time start_data … exit_code
   out.put(" 0 0 0 0 0 0 0 0 0 0 0\n");
+}
+
+function signalLine(out: TextBuffer, name: string, id: u32, which: u32): void {
+  out.put(name).hex(processInfo().signalSet(id, which), 16);
 }
 
 export function procStatus(out: TextBuffer, thread: u32): void {
@@ -87,10 +103,11 @@ export function procStatus(out: TextBuffer, thread: u32): void {
   out.put("Threads:\t").decimal(info.threadCount());
   out.put("\nSigQ:\t").decimal(info.queuedSignals()).byte(47);
   out.decimal(info.resourceLimit(RLIMIT_SIGPENDING, false));
-  out.put("\nSigPnd:\t").hex(info.signalSet(0), 16);
-  out.put("\nSigBlk:\t").hex(info.signalSet(1), 16);
-  out.put("\nSigIgn:\t").hex(info.signalSet(2), 16);
-  out.put("\nSigCgt:\t").hex(info.signalSet(3), 16);
+  signalLine(out, "\nSigPnd:\t", id, SIGNALS_PENDING);
+  signalLine(out, "\nShdPnd:\t", id, SIGNALS_PENDING_SHARED);
+  signalLine(out, "\nSigBlk:\t", id, SIGNALS_BLOCKED);
+  signalLine(out, "\nSigIgn:\t", id, SIGNALS_IGNORED);
+  signalLine(out, "\nSigCgt:\t", id, SIGNALS_CAUGHT);
   out.put("\n");
   info.putCapabilities(out);
   out.put("Seccomp:\t0\n");

@@ -7,6 +7,13 @@ import { Dentry } from "./dentry";
 import { File } from "./file";
 import { Identity, identityCreate } from "./identity";
 
+/** Pending for the thread alone, and for the process. */
+export const SIGNALS_PENDING: u32 = 0;
+export const SIGNALS_PENDING_SHARED: u32 = 1;
+export const SIGNALS_BLOCKED: u32 = 2;
+export const SIGNALS_IGNORED: u32 = 3;
+export const SIGNALS_CAUGHT: u32 = 4;
+
 export class ProcessInfo {
   pid(): u32 {
     return 1;
@@ -100,8 +107,8 @@ export class ProcessInfo {
     return null;
   }
 
-  /** Pending, blocked, ignored and caught signals as sets. */
-  signalSet(which: u32): u64 {
+  /** A set of signals (SIGNALS_*), of a thread where threads have their own. */
+  signalSet(id: u32, which: u32): u64 {
     return 0;
   }
 

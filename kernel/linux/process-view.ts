@@ -6,7 +6,13 @@ import { addressOf, load8 } from "../arch/hw";
 import { Dentry } from "../fs/dentry";
 import { File } from "../fs/file";
 import { Identity } from "../fs/identity";
-import { ProcessInfo } from "../fs/process-info";
+import {
+  ProcessInfo,
+  SIGNALS_BLOCKED,
+  SIGNALS_IGNORED,
+  SIGNALS_PENDING,
+  SIGNALS_PENDING_SHARED,
+} from "../fs/process-info";
 import { placeOf } from "../fs/vfs-file";
 import { TextBuffer } from "../lib/text-buffer";
 import { addressSpacePages } from "../mem/address-space";
@@ -38,13 +44,10 @@ import { lockedPages } from "./memory-lock";
 import { started } from "./program";
 import { SIG_DFL, SIG_IGN, SIGNAL_MAX, signalBit } from "./signal-numbers";
 import { signalRecordCount } from "./signal-queue";
-import { currentTask, PROCESS_ID, process, signalAction, taskFind } from "./task";
+import { PROCESS_ID, process, signalAction, taskFind } from "./task";
 import { copyFromUser } from "./user-memory";
 
 const CHUNK: u64 = 256;
-const SIGNALS_PENDING: u32 = 0;
-const SIGNALS_BLOCKED: u32 = 1;
-const SIGNALS_IGNORED: u32 = 2;
 
 if (CHUNK > SCRATCH_SIZE) ERROR("a piece fits into the thread's memory");
 
@@ -156,10 +159,11 @@ export class ProcessView extends ProcessInfo {
     return place ? place.dentry : null;
   }
 
-  signalSet(which: u32): u64 {
-    const task = currentTask();
-    if (which == SIGNALS_PENDING) return task.pending | process.pending;
-    if (which == SIGNALS_BLOCKED) return task.mask;
+  signalSet(id: u32, which: u32): u64 {
+    const task = taskFind(id);
+    if (which == SIGNALS_PENDING) return task ? task.pending : 0;
+    if (which == SIGNALS_PENDING_SHARED) return process.pending;
+    if (which == SIGNALS_BLOCKED) return task ? task.mask : 0;
     let set: u64 = 0;
     for (let signal = 1; signal <= SIGNAL_MAX; signal++) {
       const handler = signalAction(signal).handler;
