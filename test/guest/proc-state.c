@@ -69,17 +69,17 @@ static void test_nice(void) {
   CHECK("a nicer one", fields[NICE] == 5 && fields[PRIORITY] == 25);
   CHECK("is told by sched, too", field_of("/proc/self/sched", "\nprio") == -1 &&
                                     strstr(text, ":                  125\n"));
-  CHECK_EQ("SCHED_BATCH", sched_setscheduler(0, SCHED_BATCH, &none), 0);
+  CHECK_EQ("SCHED_BATCH", syscall(SYS_sched_setscheduler, 0, SCHED_BATCH, &none), 0);
   read_stat("/proc/self/stat");
   CHECK_EQ("is its policy", fields[POLICY], SCHED_BATCH);
-  sched_setscheduler(0, SCHED_OTHER, &none);
-  if (sched_setscheduler(0, SCHED_FIFO, &real) == 0) {
+  syscall(SYS_sched_setscheduler, 0, SCHED_OTHER, &none);
+  if (syscall(SYS_sched_setscheduler, 0, SCHED_FIFO, &real) == 0) {
     read_stat("/proc/self/stat");
     CHECK("realtime", fields[REALTIME] == 7 && fields[PRIORITY] == -8 &&
                           fields[POLICY] == SCHED_FIFO);
     slurp("/proc/self/sched");
     CHECK("has its place before the others", strstr(text, ":                   92\n"));
-    sched_setscheduler(0, SCHED_OTHER, &none);
+    syscall(SYS_sched_setscheduler, 0, SCHED_OTHER, &none);
   }
   setpriority(PRIO_PROCESS, 0, 0);
 }

@@ -37,6 +37,13 @@ static UNUSED bool holds(const char *path, const char *value) {
   return slurp(path) >= 0 && strcmp(text, value) == 0;
 }
 
+/* Keeps what has been read, as far as it fits. */
+static UNUSED void keep_text(char *to, size_t size) {
+  size_t length = strnlen(text, size - 1);
+  memcpy(to, text, length);
+  to[length] = 0;
+}
+
 /* The number behind a label, from `from` on; -1: there is none. */
 static UNUSED long field(const char *from, const char *label) {
   const char *at = from ? strstr(from, label) : NULL;
