@@ -506,4 +506,7 @@ static const struct group groups[] = {
     {"pagemap", test_pagemap},
 };
 
-int main(int argc, char **argv) { return check_main(argc, argv, groups, COUNT(groups)); }
+int main(int argc, char **argv) {
+  warm_up();
+  return check_main(argc, argv, groups, COUNT(groups));
+}

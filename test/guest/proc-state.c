@@ -455,4 +455,7 @@ static const struct group groups[] = {
     {"oom", test_oom},
 };
 
-int main(int argc, char **argv) { return check_main(argc, argv, groups, COUNT(groups)); }
+int main(int argc, char **argv) {
+  warm_up();
+  return check_main(argc, argv, groups, COUNT(groups));
+}

@@ -1,8 +1,7 @@
 /*
  * The trees of /proc, /sys and /dev as trees: what is there, with which rights, and that listing,
  * looking up and reading agree with each other. What the texts say is in proc.c, proc-self.c,
- * proc-memory.c,
- * proc-state.c, proc-machine.c and sys.c.
+ * proc-memory.c, proc-state.c, proc-machine.c and sys.c.
  */
 #include "check.h"
 #include <dirent.h>
