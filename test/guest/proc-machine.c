@@ -12,7 +12,7 @@
 #include <sys/utsname.h>
 
 
-/* ---- cpuinfo ------------------------------------------------------------------------------------ */
+/* ---- cpuinfo -------------------------------------------------------------------------------- */
 
 struct registers {
   unsigned a, b, c, d;
@@ -147,7 +147,7 @@ static void test_caches(void) {
   CHECK("no more of them", in_cache(count, "level") == -1);
 }
 
-/* ---- Times -------------------------------------------------------------------------------------- */
+/* ---- Times ---------------------------------------------------------------------------------- */
 
 static double uptime(double *idle) {
   double up = -1;
@@ -199,7 +199,7 @@ static void test_times(void) {
   CHECK("interrupts", slurp("/proc/interrupts") > 0 && strstr(text, "CPU0"));
 }
 
-/* ---- Mounts, disks, devices --------------------------------------------------------------------- */
+/* ---- Mounts, disks, devices ----------------------------------------------------------------- */
 
 static void test_mounts(void) {
   static char table[65536];
@@ -356,7 +356,7 @@ static void test_memory_devices(void) {
   munmap(half, 4096);
 }
 
-/* ---- Names and limits --------------------------------------------------------------------------- */
+/* ---- Names and limits ----------------------------------------------------------------------- */
 
 static bool is_uuid(const char *id) {
   for (int i = 0; i < 36; i++) {

@@ -17,7 +17,7 @@ static void *map(size_t pages, int protection, int flags, int fd, off_t offset) 
   return at;
 }
 
-/* ---- /proc/self/smaps -------------------------------------------------------------------------- */
+/* ---- /proc/self/smaps ----------------------------------------------------------------------- */
 
 struct area {
   unsigned long start, end, offset, inode;
@@ -269,7 +269,7 @@ static void test_rollup(void) {
   munmap(locked, 3 * PAGE);
 }
 
-/* ---- statm and status -------------------------------------------------------------------------- */
+/* ---- statm and status ----------------------------------------------------------------------- */
 
 static void test_sizes(void) {
   long page[7], slack = on_virga ? 0 : 512;
@@ -314,7 +314,7 @@ static void test_sizes(void) {
                                     field(text, "\nVmHWM:") > field(text, "\nVmRSS:") + 8192);
 }
 
-/* ---- The machine ------------------------------------------------------------------------------- */
+/* ---- The machine ---------------------------------------------------------------------------- */
 
 static const char *const NODE = "/sys/devices/system/node/node0/meminfo";
 
@@ -444,7 +444,7 @@ static void test_growing(void) {
   CHECK_EQ("gone, it is free again", read_machine().shared, before.shared - KIB);
 }
 
-/* ---- pagemap ----------------------------------------------------------------------------------- */
+/* ---- pagemap -------------------------------------------------------------------------------- */
 
 #define PRESENT (1ull << 63)
 #define OF_FILE (1ull << 61)

@@ -13,7 +13,7 @@
 
 static int thread_id(void) { return syscall(SYS_gettid); }
 
-/* ---- stat --------------------------------------------------------------------------------------- */
+/* ---- stat ----------------------------------------------------------------------------------- */
 
 enum { PID = 1, STATE = 3, UTIME = 14, PRIORITY = 18, NICE = 19, THREADS = 20, VSIZE = 23, RSS = 24,
        SIGNALS = 31, BLOCKED = 32, IGNORED = 33, CAUGHT = 34, EXIT_SIGNAL = 38, REALTIME = 40,
@@ -49,6 +49,8 @@ static void test_stat(void) {
   CHECK_EQ("and priority", fields[PRIORITY], 20 + fields[NICE]);
   CHECK("policy", fields[POLICY] == SCHED_OTHER && fields[REALTIME] == 0);
   CHECK("ends with SIGCHLD", fields[EXIT_SIGNAL] == SIGCHLD);
+  /* Once more, now that its code is there. */
+  read_stat("/proc/self/stat");
   long size = fields[VSIZE] / 1024, pages = fields[RSS];
   slurp("/proc/self/status");
   CHECK_EQ("its size", size, field(text, "\nVmSize:"));
@@ -84,7 +86,7 @@ static void test_nice(void) {
   setpriority(PRIO_PROCESS, 0, 0);
 }
 
-/* ---- Signals ------------------------------------------------------------------------------------ */
+/* ---- Signals -------------------------------------------------------------------------------- */
 
 static void nothing(int number) { (void)number; }
 
@@ -166,7 +168,7 @@ static void test_signals(void) {
   CHECK("they have come", set_of("\nSigPnd:\t") == 0 && set_of("\nShdPnd:\t") == 0);
 }
 
-/* ---- Limits ------------------------------------------------------------------------------------- */
+/* ---- Limits --------------------------------------------------------------------------------- */
 
 static void put_limit(char *to, rlim_t value) {
   if (value == RLIM_INFINITY)
@@ -212,7 +214,7 @@ static void test_limits(void) {
   setrlimit(RLIMIT_NOFILE, &old);
 }
 
-/* ---- Open files --------------------------------------------------------------------------------- */
+/* ---- Open files ----------------------------------------------------------------------------- */
 
 /* Reads /proc/self/fdinfo/FD. */
 static int read_info(int fd) {
@@ -300,7 +302,7 @@ static void test_listed_descriptors(void) {
   close(last);
 }
 
-/* ---- Accounting --------------------------------------------------------------------------------- */
+/* ---- Accounting ----------------------------------------------------------------------------- */
 
 /* A number of /proc/self/sched, behind the colon. */
 static double scheduled(const char *name) {
@@ -345,7 +347,7 @@ static void test_accounting(void) {
   CHECK("read from a disk", field(text, "\nread_bytes:") > 0 || !on_virga);
 }
 
-/* ---- What is written ---------------------------------------------------------------------------- */
+/* ---- What is written ------------------------------------------------------------------------ */
 
 static void test_comm(void) {
   char path[64], name[16];

@@ -195,11 +195,11 @@ static int put(const char *path, const char *value) {
   return error;
 }
 
-/* ---- What is there ---------------------------------------------------------------------------- */
+/* ---- What is there -------------------------------------------------------------------------- */
 
 struct known {
   const char *name;
-  /* Type and rights; rights to write are Virga's, who lets nothing be written that has no effect. */
+  /* Type and rights. Those to write are Virga's: what would have no effect can't be written. */
   unsigned mode;
 };
 
@@ -312,7 +312,7 @@ static void test_names(void) {
   look_for(LARGE, large_pages, COUNT(large_pages));
 }
 
-/* ---- /proc/sys -------------------------------------------------------------------------------- */
+/* ---- /proc/sys ------------------------------------------------------------------------------ */
 
 struct setting {
   const char *name;
