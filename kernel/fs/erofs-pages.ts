@@ -5,7 +5,7 @@
 import { EIO, ENOMEM } from "../lib/errno";
 import { allocPages, directMap, pageGet, pagePut } from "../mem/page-allocator";
 import { free } from "../runtime/free";
-import { ErofsInode } from "./erofs";
+import { EROFS_HOLE, ErofsInode } from "./erofs";
 import * as format from "./erofs-format";
 import { inodeSourceReleased } from "./inode";
 import { ReadAhead } from "./page-cache";
@@ -34,13 +34,15 @@ export class ErofsPages extends PageSource {
     if (inode.layout != format.EROFS_INODE_CHUNK_BASED) {
       return inode.erofs.cache.get(<u64>inode.union + index, this.ahead);
     }
-    const block = inode.mapBlock(index);
-    if (block == u64.MAX_VALUE) {
+    const mapped = inode.mapBlock(index);
+    if (mapped < 0) return mapped;
+    if (mapped == EROFS_HOLE) {
       const zero = zeroPage();
       if (zero == 0) return -ENOMEM;
       pageGet(zero);
       return zero;
     }
+    const block = <u64>mapped;
     // Neighbours on the disk belong to the file as far as the chunk goes.
     const shift = <u64>format.chunkShift(inode.union);
     const mask = ((<u64>1) << shift) - 1;

@@ -14,7 +14,7 @@
  */
 import { addressOf, copy, fill, load8, load16, load32, load64 } from "../arch/hw";
 import { crc32c } from "../lib/crc32c";
-import { EINVAL, EIO, ENOMEM, ENOTDIR, EOPNOTSUPP, EUCLEAN } from "../lib/errno";
+import { EINVAL, ENOMEM, ENOTDIR, EOPNOTSUPP, EUCLEAN } from "../lib/errno";
 import { LOG_ERROR, log, logBegin, logEnd, put, putDecimal } from "../lib/log";
 import { directMap, PAGE_SIZE, pagePut } from "../mem/page-allocator";
 import { attempt } from "../runtime/attempt";
@@ -32,13 +32,16 @@ import { FileSystem, FileSystemUse, Inode, isError, resultOf } from "./inode";
 import { IoVector } from "./io-vector";
 import { PageCache, ReadAhead } from "./page-cache";
 import { PageSource } from "./page-source";
-import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFMT } from "./stat";
+import { S_IFBLK, S_IFCHR, S_IFMT, S_IFREG } from "./stat";
 import { DirectoryFile, RegularFile } from "./vfs-file";
 import { XattrList } from "./xattr";
 
 const EROFS_SUPER_MAGIC_V1: u64 = 0xe0f5e1e2;
 /** A nid beyond this would overflow an image of PAGE_INDEX_MAX pages. */
 const NID_MAX: u64 = (<u64>1) << 39;
+
+/** In place of a block: nothing there, all zeros. */
+export const EROFS_HOLE: i64 = i64.MAX_VALUE;
 
 /** A piece of metadata in the page cache. Who got it gives it back by `done`. */
 @unmanaged
@@ -65,6 +68,7 @@ export class ErofsFileSystem extends FileSystem {
   metaStart: u64 = 0;
   /** Byte offset of the extended attributes that inodes share. */
   sharedXattrStart: u64 = 0;
+  rootNid: u64 = 0;
   inodeCount: u64 = 0;
   buildTimeNs: i64 = 0;
   private metaAhead: ReadAhead = new ReadAhead(0, 0);
@@ -86,16 +90,16 @@ export class ErofsFileSystem extends FileSystem {
 
   /** The block's page with a reference: physical address, or -errno. May sleep. */
   block(index: u64): i64 {
-    return index < this.blocks ? this.cache.get(index, this.metaAhead) : -EIO;
+    return this.cache.get(index, this.metaAhead);
   }
 
   /**
-   * A look at [offset, offset + n) of the image, which must lie in one block: a MetaView or -errno.
-   * May sleep.
+   * A look at [offset, offset + n) of the image, which lies in one block: the caller has seen to
+   * that. A MetaView or -errno. May sleep.
    */
   view(offset: u64, n: u64): usize {
     const within = offset & (PAGE_SIZE - 1);
-    if (n > PAGE_SIZE || within + n > PAGE_SIZE) return -EUCLEAN;
+    assert(within + n <= PAGE_SIZE, "a look at one block");
     if (offset >> 12 >= this.blocks) return -EUCLEAN;
     const page = this.block(offset >> 12);
     if (page < 0) return <usize>page;
@@ -139,19 +143,12 @@ export class ErofsFileSystem extends FileSystem {
     this.metaAhead.end = this.blocks;
     this.metaStart = (<u64>load32(at + format.SB_META_BLKADDR)) << 12;
     this.sharedXattrStart = (<u64>load32(at + format.SB_XATTR_BLKADDR)) << 12;
+    this.rootNid = load16(at + format.SB_ROOT_NID);
     this.inodeCount = load64(at + format.SB_INOS);
     this.buildTimeNs = <i64>(
       (load64(at + format.SB_BUILD_TIME) * 1000000000 + <u64>load32(at + format.SB_BUILD_TIME_NSEC))
     );
     return 0;
-  }
-
-  rootNid(): u64 {
-    const page = this.block(0);
-    if (page < 0) return 0;
-    const nid = <u64>load16(directMap(page) + format.EROFS_SUPER_OFFSET + format.SB_ROOT_NID);
-    pagePut(page);
-    return nid;
   }
 
   /** Makes the Inode of a nid: a reference as usize, or -errno. May sleep. */
@@ -190,6 +187,12 @@ export class ErofsFileSystem extends FileSystem {
       logEnd();
     }
     return -EOPNOTSUPP;
+  }
+
+  /** For an image that was refused: frees this. */
+  destroy(): void {
+    free(this.metaAhead);
+    free(this);
   }
 
   /** Copies one slot of metadata to linear memory. */
@@ -281,7 +284,7 @@ export class ErofsInode extends Inode {
       if ((this.tailStart & 4095) + this.tailBytes > 4096) return -EUCLEAN;
     }
     if (this.layout == format.EROFS_INODE_CHUNK_BASED) {
-      return format.chunkShift(this.union) < 0 || type == S_IFDIR ? -EUCLEAN : 0;
+      return format.chunkShift(this.union) < 0 || type != S_IFREG ? -EUCLEAN : 0;
     }
     if (this.fullBlocks != 0 && <u64>this.union + this.fullBlocks > this.erofs.blocks) {
       return -EUCLEAN;
@@ -290,31 +293,30 @@ export class ErofsInode extends Inode {
   }
 
   /**
-   * The image's block for block `index` of the data (below `fullBlocks`); u64.MAX_VALUE: a hole or
-   * an error. May sleep.
+   * The image's block for block `index` (below `fullBlocks`) of a file in chunks, EROFS_HOLE, or
+   * -errno. May sleep.
    */
-  mapBlock(index: u64): u64 {
-    if (this.layout != format.EROFS_INODE_CHUNK_BASED) return <u64>this.union + index;
+  mapBlock(index: u64): i64 {
     const shift = <u64>format.chunkShift(this.union);
     const indexes = (this.union & format.EROFS_CHUNK_FORMAT_INDEXES) != 0;
     const unit: u64 = indexes ? 8 : 4;
     const start = (this.tailStart + unit - 1) & ~(unit - 1);
     const view = this.erofs.view(start + (index >> shift) * unit, unit);
-    if (isError(view)) return u64.MAX_VALUE;
+    if (isError(view)) return <i32>view;
     const entry = changetype<MetaView>(view);
     const block = <u64>load32(entry.address + (indexes ? 4 : 0));
     entry.done();
-    if (block == <u64>format.EROFS_NULL_ADDR) return u64.MAX_VALUE;
+    if (block == <u64>format.EROFS_NULL_ADDR) return EROFS_HOLE;
     const mapped = block + (index & (((<u64>1) << shift) - 1));
-    return mapped < this.erofs.blocks ? mapped : u64.MAX_VALUE;
+    return mapped < this.erofs.blocks ? <i64>mapped : -EUCLEAN;
   }
 
-  /** A look at block `index` of a directory's or link's data: a MetaView or -errno. May sleep. */
+  /**
+   * A look at block `index` of the data, which is not in chunks: a MetaView or -errno. May sleep.
+   */
   dataView(index: u64): usize {
     if (index < this.fullBlocks) {
-      const block = this.mapBlock(index);
-      if (block == u64.MAX_VALUE) return -EUCLEAN;
-      return this.erofs.view(block << 12, PAGE_SIZE);
+      return this.erofs.view((<u64>this.union + index) << 12, PAGE_SIZE);
     }
     if (index == this.fullBlocks && this.tailBytes != 0) {
       return this.erofs.view(this.tailStart, this.tailBytes);
@@ -413,7 +415,7 @@ export function erofsMount(cache: PageCache): usize {
   const fileSystem = new ErofsFileSystem(cache);
   let error = fileSystem.readSuperblock();
   if (error == 0) {
-    const root = fileSystem.inode(fileSystem.rootNid());
+    const root = fileSystem.inode(fileSystem.rootNid);
     if (!isError(root)) {
       if (changetype<Inode>(root).isDirectory()) return root;
       changetype<Inode>(root).destroy();
@@ -422,6 +424,6 @@ export function erofsMount(cache: PageCache): usize {
       error = <i32>root;
     }
   }
-  free(fileSystem);
+  fileSystem.destroy();
   return error;
 }

@@ -2,7 +2,7 @@
  * Helpers for the tests of file systems: a mounted root, and the calls of path-calls.ts without an
  * application.
  */
-import { addressOf } from "../arch/hw";
+import { addressOf, fill, store8, store16, store32, store64 } from "../arch/hw";
 import { MemoryBlockDevice } from "../dev/memory-block";
 import { loadFixture } from "../lib/fixture";
 import { expect, expectEqual } from "../lib/testing";
@@ -181,4 +181,60 @@ export function namesIn(path: string): string[] {
 /** Physical memory of the fixture as the kernel reaches it. */
 export function fixtureAt(offset: u64): u64 {
   return directMap(FIXTURE_ADDRESS + offset);
+}
+
+// ---- Images of EROFS that a test makes by hand --------------------------------------------------
+
+/** The metadata begins in block 1: the inode `nid` is 32 * nid bytes behind that. */
+const IMAGE_META_BLOCK: u32 = 1;
+
+/** An image of so many blocks of zeros with a superblock. Its root is inode 0. */
+export function imageStart(blocks: u32): void {
+  fill(fixtureAt(0), 0, (<u64>blocks) << 12);
+  const superblock = fixtureAt(1024);
+  store32(superblock, 0xe0f5e1e2);
+  store8(superblock + 0x0c, 12);
+  store32(superblock + 0x24, blocks);
+  store32(superblock + 0x28, IMAGE_META_BLOCK);
+}
+
+/** Where an inode lies in the image. */
+export function imageInodeAt(nid: u64): u64 {
+  return ((<u64>IMAGE_META_BLOCK) << 12) + nid * 32;
+}
+
+/** A compact inode with one name; `layout` and `data` as in the format's i_format and i_u. */
+export function imageInode(nid: u64, mode: u32, layout: u32, size: u32, data: u32): void {
+  const at = fixtureAt(imageInodeAt(nid));
+  store16(at, layout << 1);
+  store16(at + 4, mode);
+  store16(at + 6, 1);
+  store32(at + 8, size);
+  store32(at + 16, data);
+}
+
+/** Bytes of an ASCII text at an offset of the image. */
+export function imageText(offset: u64, text: string): void {
+  for (let i = 0; i < text.length; i++) store8(fixtureAt(offset + <u64>i), text.charCodeAt(i));
+}
+
+/**
+ * Entry `index` of the directory block at an offset of the image, without its name, which begins
+ * `nameOffset` bytes behind that.
+ */
+export function imageEntry(block: u64, index: u32, nid: u64, type: u32, nameOffset: u32): void {
+  const at = fixtureAt(block) + <u64>index * 12;
+  store64(at, nid);
+  store16(at + 8, nameOffset);
+  store8(at + 10, type);
+}
+
+/** The image as a disk of so many blocks, mounted: the root's Inode with a reference, or -errno. */
+export function imageMount(blocks: u64): usize {
+  const device = new MemoryBlockDevice(FIXTURE_ADDRESS, blocks << 12);
+  const cache = new DiskCache(device);
+  testDevice = device;
+  testCache = cache;
+  cache.register();
+  return erofsMount(cache);
 }
