@@ -2,7 +2,7 @@
  * What calls on files, descriptors and names refuse, and with which error: each line is one call
  * that must fail. What they do when they succeed is tested with each family.
  */
-#include "check.h"
+#include "errors.h"
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
@@ -24,16 +24,9 @@
 #include <sys/uio.h>
 #include <sys/xattr.h>
 
-/* The call's own text is the name of its check. */
-#define FAILS(error, call) CHECK_ERR(#call, call, error)
-#define GIVES(value, call) CHECK_EQ(#call, call, value)
-
-/* An address with nothing there, which the compiler does not see through. */
-static void *volatile nowhere = (void *)8;
 /* Counts that are too many or none; the compiler does not look at them, either. */
 static volatile int minus_one = -1, vectors_too_many = IOV_MAX + 1, value_too_large = 65537;
-#define NOWHERE nowhere
-enum { CLOSED = 900, RENAME_NOREPLACE_ = 1, RENAME_EXCHANGE_ = 2, RENAME_WHITEOUT_ = 4 };
+enum { RENAME_NOREPLACE_ = 1, RENAME_EXCHANGE_ = 2, RENAME_WHITEOUT_ = 4 };
 
 static char byte, buffer[8192];
 /* A regular file, the same for reading and for writing alone, its directory, a path, a pipe. */

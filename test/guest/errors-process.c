@@ -2,7 +2,7 @@
  * What calls on memory, signals, time, threads and the process refuse, and with which error: each
  * line is one call that must fail. What they do when they succeed is tested with each family.
  */
-#include "check.h"
+#include "errors.h"
 #include <fcntl.h>
 #include <limits.h>
 #include <sched.h>
@@ -16,16 +16,9 @@
 #include <sys/utsname.h>
 #include <sys/wait.h>
 
-/* The call's own text is the name of its check. */
-#define FAILS(error, call) CHECK_ERR(#call, call, error)
-#define GIVES(value, call) CHECK_EQ(#call, call, value)
-
-/* An address with nothing there, which the compiler does not see through. */
-static void *volatile nowhere = (void *)8;
-#define NOWHERE nowhere
 #define PAGE 4096ul
 #define RW (PROT_READ | PROT_WRITE)
-enum { CLOSED = 900, NO_THREAD = 4000000, FUTEX_PRIVATE = 128 };
+enum { NO_THREAD = 4000000, FUTEX_PRIVATE = 128 };
 
 static char *memory, buffer[8192];
 static int file, reader;

@@ -2,7 +2,7 @@
  * What calls on sockets refuse, and with which error: each line is one call that must fail. What
  * they do when they succeed is tested with each family.
  */
-#include "check.h"
+#include "errors.h"
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -11,15 +11,6 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
-
-/* The call's own text is the name of its check. */
-#define FAILS(error, call) CHECK_ERR(#call, call, error)
-#define GIVES(value, call) CHECK_EQ(#call, call, value)
-
-/* An address with nothing there, which the compiler does not see through. */
-static void *volatile nowhere = (void *)8;
-#define NOWHERE nowhere
-enum { CLOSED = 900 };
 
 static char byte, buffer[8192], large[65508];
 static int stream, datagram, listener, local, local_datagram, pair[2], file, connected, accepted;

@@ -15,7 +15,7 @@
 #ifndef FAIL_NTH_H
 #define FAIL_NTH_H
 
-#include "check.h"
+#include "allocated.h"
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -47,7 +47,7 @@ static struct {
   size_t length;
 } kept_maps[8];
 static int kept_map_count;
-static int fail_fd = -1, info_fd = -1;
+static int fail_fd = -1;
 static const char *wrong_text;
 static const char *wrong_place;
 
@@ -100,27 +100,6 @@ static bool is_due(void) {
   if (pread(fail_fd, text, sizeof text - 1, 0) <= 0)
     _exit(97);
   return atoi(text) != 0;
-}
-
-struct amount {
-  long heap_bytes, heap_objects, page_bytes;
-};
-
-static struct amount allocated(void) {
-  static char text[512];
-  struct amount now = {0, 0, 0};
-  ssize_t length = pread(info_fd, text, sizeof text - 1, 0);
-  text[length > 0 ? length : 0] = 0;
-  long pages;
-  if (sscanf(text, "%*[^\n] %*[^\n] %ld %ld %*[^\n] %ld %ld", &now.heap_bytes, &now.heap_objects,
-             &now.page_bytes, &pages) != 4)
-    _exit(96);
-  return now;
-}
-
-static bool is_same(struct amount a, struct amount b) {
-  return a.heap_bytes == b.heap_bytes && a.heap_objects == b.heap_objects &&
-         a.page_bytes == b.page_bytes;
 }
 
 static int run_once(const struct scenario *scenario, unsigned n, bool *due) {
