@@ -13,8 +13,9 @@ const DIRECT_MAP = 0xffff800000000000n;
 const LINEAR_LIMIT = 64 * 1024 * 1024;
 /** Any address of the kernel's. */
 const THREAD_ENTRY = 0xffffffff80001000n;
-/** Offset of `current` in a Cpu (kernel/sched/cpu.ts). */
+/** Offsets of `current` and `interruptWork` in a Cpu (kernel/sched/cpu.ts). */
 const CPU_CURRENT = 16;
+const CPU_INTERRUPT_WORK = 28;
 
 export interface FakeHardware {
   imports: WebAssembly.Imports;
@@ -50,6 +51,7 @@ export function createFakeHardware(
   let linearBytes: Uint8Array;
   let text = "";
   let now = 0n;
+  let areInterruptsOn = true;
 
   const refresh = () => {
     linearView = new DataView(memory.buffer);
@@ -118,6 +120,20 @@ export function createFakeHardware(
     currentThread: () => {
       if (linearView.buffer !== memory.buffer) refresh();
       return linearView.getUint32(CPU_CURRENT, true);
+    },
+    disableInterrupts: () => {
+      areInterruptsOn = false;
+    },
+    enableInterrupts: () => {
+      areInterruptsOn = true;
+    },
+    // A halt ends at once, by the interrupts that the test has marked as pending.
+    waitForInterrupt: () => {
+      if (areInterruptsOn) throw new KernelAbort("an interrupt could come before the halt");
+      if (linearView.buffer !== memory.buffer) refresh();
+      const hasCome = linearView.getUint32(CPU_INTERRUPT_WORK, true) !== 0;
+      if (hasCome) throw new KernelAbort("the CPU halts though an interrupt has come");
+      linearView.setUint32(CPU_INTERRUPT_WORK, 1, true);
     },
     // Never reached: no stack is switched.
     threadEntry: () => THREAD_ENTRY,

@@ -64,7 +64,7 @@ export function currentFrame(): TrapFrame {
  * What a thread of the application runs first: the frame at the top of its stack takes it to its
  * code.
  */
-export function enterApplication(_argument: usize): void {
+export function enterApplication(): void {
   enterFrame(changetype<usize>(currentFrame()));
 }
 
@@ -80,7 +80,7 @@ export function applicationThread(name: string): Thread | null {
     threadFree(thread);
     return null;
   }
-  const entry: (argument: usize) => void = enterApplication;
+  const entry: () => void = enterApplication;
   thread.entry = load<u32>(changetype<usize>(entry));
   threadPrepare(thread, offsetof<TrapFrame>());
   return thread;

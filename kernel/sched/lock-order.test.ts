@@ -5,7 +5,7 @@ import { syscallWork } from "../arch/x86_64/traps";
 import { pipeCreate } from "../fs/pipe";
 import { expect, expectEqual, test, testPanics } from "../lib/testing";
 import { addMemory } from "../mem/page-allocator";
-import { thisCpu } from "./cpu";
+import { thisCpu, WORK_LOCKS } from "./cpu";
 import { LOCK_CONNECTION, LOCK_DISK, LOCK_PAGE_CACHE, LOCK_PIPE, sleepBegins } from "./lock-order";
 import { Mutex } from "./mutex";
 import { threadExit } from "./scheduler";
@@ -56,6 +56,14 @@ test("lock order: locks given back in the order they were taken in", () => {
   expectEqual(thread.heldLocks, 0, "all are given back");
   SleepLock.acquire(pipe);
   SleepLock.release(pipe);
+});
+
+test("lock order: a thread that sleeps with a lock takes the mark along", () => {
+  const thread = begin();
+  cache.lock();
+  expect((thread.work & WORK_LOCKS) != 0, "what its CPU has to do when it runs again");
+  cache.unlock();
+  expectEqual(thread.work & WORK_LOCKS, 0, "nothing any more");
 });
 
 test("lock order: with a lock, the way back to the application is the slow one", () => {

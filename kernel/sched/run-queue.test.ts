@@ -1,5 +1,14 @@
 import { expect, expectEqual, test } from "../lib/testing";
-import { accountRun, runQueueLength, runQueuePeek, runQueuePop, runQueuePush } from "./run-queue";
+import { failAllocation } from "../runtime/failing";
+import { heapBytesInUse } from "../runtime/heap";
+import {
+  accountRun,
+  runQueueLength,
+  runQueuePeek,
+  runQueuePop,
+  runQueuePush,
+  runQueueReserve,
+} from "./run-queue";
 import { PRIORITY_NORMAL, STATE_READY, Thread, threadBare } from "./thread";
 
 // Who is next: by what each has run, the longer ago the less it counts.
@@ -69,6 +78,44 @@ test("run queue: threads come in the order of their run time, whatever order the
     }
     expect(runQueuePop() == null, "each comes once");
   }
+});
+
+test("run queue: of two that have run as much, the one that came first", () => {
+  const first = ready("first");
+  const second = ready("second");
+  runQueuePush(first, 0);
+  runQueuePush(second, 0);
+  expectNext(first, "who waits longer");
+  expectNext(second, "then the other");
+});
+
+test("run queue: room for threads is made before they are ready", () => {
+  const start = heapBytesInUse();
+  expect(runQueueReserve(32), "for 32");
+  // Its slots are counted from 1.
+  expect(heapBytesInUse() - start >= 33 * sizeof<usize>(), "a slot for each");
+  expect(runQueueReserve(20) && runQueueReserve(32), "for as many, again");
+  const threads: Thread[] = [];
+  for (let i = 0; i < 33; i++) threads.push(ready("t"));
+  for (let i = 0; i < 32; i++) {
+    threads[i].runtime = i;
+    runQueuePush(threads[i], 0);
+  }
+  const before = heapBytesInUse();
+  expect(runQueueReserve(33), "for one more");
+  expect(heapBytesInUse() - before < start + 80 * sizeof<usize>(), "the smaller one is given back");
+  threads[32].runtime = 32;
+  runQueuePush(threads[32], 0);
+  for (let i = 0; i < 33; i++) expectNext(threads[i], "all that were in are, in their order");
+});
+
+test("run queue: without memory there is no more room than before", () => {
+  expect(runQueueReserve(32), "for 32");
+  failAllocation(1);
+  expect(!runQueueReserve(33), "none for one more");
+  expect(runQueueReserve(32), "for those it is there");
+  failAllocation(0);
+  expect(runQueueReserve(33), "with memory");
 });
 
 test("run queue: the same run counts for more the later it was, twice as much after TAU", () => {

@@ -1,14 +1,16 @@
 import { addressOf } from "../arch/hw";
+import { interruptAllocate } from "../arch/x86_64/interrupts";
 import { expect, expectEqual, test } from "../lib/testing";
 import { addMemory } from "../mem/page-allocator";
 import { heapAlloc, heapBytesInUse } from "../runtime/heap";
 import { clockStart } from "../time/clock";
 import { Timer } from "../time/timer";
-import { Cpu, thisCpu, WORK_RESCHEDULE, WORK_SIGNAL } from "./cpu";
-import { addIdlePoller, setOutputFlusher, setOutputWaits } from "./idle";
+import { Cpu, NOBODY_RUNS, thisCpu, WORK_RESCHEDULE, WORK_SIGNAL } from "./cpu";
+import { addIdlePoller, idlePoll, setOutputFlusher, setOutputWaits } from "./idle";
 import { runQueueLength, runQueuePeek } from "./run-queue";
 import {
   armHardwareTimer,
+  contextSwitches,
   makeReady,
   preempt,
   schedule,
@@ -169,6 +171,137 @@ function wakeBoth(): bool {
   return true;
 }
 
+test("scheduler: the time in which nobody runs is nobody's", () => {
+  const cpu = start();
+  at(1000);
+  sleeper = boot;
+  addIdlePoller(() => {
+    expectEqual(thisCpu().runningSince, NOBODY_RUNS, "while the CPU looks");
+    at(5000);
+    makeReady(sleeper);
+    return true;
+  });
+  boot.state = STATE_BLOCKED;
+  schedule();
+  expect(cpu.current == boot, "it goes on");
+  expectEqual(cpu.runningSince, 5000, "from then on");
+  at(5600);
+  schedule();
+  expectEqual(boot.totalRuntime, 1600, "what it has run before and after");
+  expectEqual(cpu.runningSince, 5600, "which is counted once");
+});
+
+test("scheduler: waits, preemptions and switches are counted", () => {
+  start();
+  expectEqual(contextSwitches(), 0, "none so far");
+  const other = blocked("other");
+  makeReady(other);
+  at(SLICE);
+  schedule();
+  expectEqual(boot.preemptions, 1, "it has made way");
+  expectEqual(boot.waits, 0, "not waited");
+  expectEqual(contextSwitches(), 1, "for another");
+  other.state = STATE_BLOCKED;
+  schedule();
+  expectEqual(other.waits, 1, "that one waits");
+  expectEqual(other.preemptions, 0, "it has not made way");
+  expectEqual(contextSwitches(), 2, "back to the first");
+  at(2 * SLICE);
+  schedule();
+  expectEqual(contextSwitches(), 2, "nobody else is ready");
+});
+
+/** Wakes the sleeper, as a device would. */
+function interruptAtHalt(): void {
+  const vector = interruptAllocate(
+    (context: usize) => {
+      makeReady(changetype<Thread>(context));
+    },
+    changetype<usize>(sleeper),
+    "test",
+  );
+  const cpu = thisCpu();
+  store<u64>(
+    changetype<usize>(cpu) + offsetof<Cpu>("pending0") + <usize>((vector >> 6) << 3),
+    (<u64>1) << (<u64>vector & 63),
+  );
+}
+
+function findsNothing(): bool {
+  expect(++polls < 3, "the interrupt has woken somebody");
+  return false;
+}
+
+test("scheduler: a CPU that finds nothing to do halts until an interrupt", () => {
+  const cpu = start();
+  sleeper = blocked("sleeper");
+  interruptAtHalt();
+  addIdlePoller(findsNothing);
+  boot.state = STATE_BLOCKED;
+  schedule();
+  expect(cpu.current == sleeper, "whom it wakes runs");
+  expectEqual(polls, 1, "it has looked once");
+});
+
+test("scheduler: an interrupt that has come already is handled before anything else", () => {
+  const cpu = start();
+  sleeper = blocked("sleeper");
+  interruptAtHalt();
+  cpu.interruptWork = 1;
+  addIdlePoller(findsNothing);
+  boot.state = STATE_BLOCKED;
+  schedule();
+  expect(cpu.current == sleeper, "whom it wakes runs");
+  expectEqual(polls, 0, "without a look");
+});
+
+test("scheduler: an interrupt that comes during the last look ends it", () => {
+  const cpu = start();
+  sleeper = blocked("sleeper");
+  interruptAtHalt();
+  addIdlePoller(() => {
+    thisCpu().interruptWork = 1;
+    return findsNothing();
+  });
+  boot.state = STATE_BLOCKED;
+  schedule();
+  expect(cpu.current == sleeper, "whom it wakes runs");
+});
+
+test("scheduler: a look that wakes somebody and finds no work is no halt", () => {
+  const cpu = start();
+  sleeper = blocked("sleeper");
+  addIdlePoller(() => {
+    makeReady(sleeper);
+    return findsNothing();
+  });
+  boot.state = STATE_BLOCKED;
+  schedule();
+  expect(cpu.current == sleeper, "whom it has woken runs");
+  expectEqual(cpu.interruptWork, 0, "no interrupt has been waited for");
+  makeReady(boot);
+  sleeper.state = STATE_BLOCKED;
+  schedule();
+  sleeper = boot;
+  boot.state = STATE_BLOCKED;
+  polls = 0;
+  schedule();
+  expect(cpu.current == boot, "be it the one that looks");
+});
+
+test("scheduler: each poller is asked, whatever the others have found", () => {
+  addIdlePoller(() => {
+    polls++;
+    return true;
+  });
+  addIdlePoller(() => {
+    polls += 10;
+    return false;
+  });
+  expect(idlePoll(), "one has found something");
+  expectEqual(polls, 11, "both were asked");
+});
+
 test("scheduler: of two that are woken together one runs and the other is ready", () => {
   const cpu = start();
   sleeper = blocked("sleeper");
@@ -224,6 +357,32 @@ test("scheduler: the timer interrupt runs timers", () => {
   expectEqual(sleeper.state, STATE_READY, "now");
 });
 
+test("scheduler: the hardware's timer is set for timers, one after another", () => {
+  const cpu = start();
+  sleeper = blocked("sleeper");
+  new WakingTimer().arm(50);
+  new WakingTimer().arm(90);
+  expectEqual(cpu.timerDeadline, 50, "the first");
+  at(50);
+  timerInterrupt();
+  expectEqual(cpu.timerDeadline, 90, "then the next");
+  expectEqual(cpu.sliceEnd, 50 + SLICE, "the woken thread waits for the CPU");
+  at(90);
+  timerInterrupt();
+  expectEqual(cpu.timerDeadline, 50 + SLICE, "then the end of the slice");
+});
+
+test("scheduler: a timer that comes before the slice's end does not end it", () => {
+  const cpu = start();
+  makeReady(blocked("waits"));
+  new WakingTimer().arm(50);
+  sleeper = blocked("sleeper");
+  at(50);
+  timerInterrupt();
+  expectEqual(cpu.work & WORK_RESCHEDULE, 0, "it goes on");
+  expectEqual(cpu.timerDeadline, SLICE, "to its end");
+});
+
 test("scheduler: the hardware's timer is set for the nearest deadline", () => {
   const cpu = start();
   armHardwareTimer(1000);
@@ -239,8 +398,10 @@ test("scheduler: a thread yields to who has run less, and goes on when nobody is
   at(SLICE);
   yieldNow();
   expect(cpu.current == boot, "nobody is ready");
+  cpu.work = WORK_RESCHEDULE | WORK_SIGNAL;
   preempt();
   expect(cpu.current == boot, "nor when its slice is over");
+  expectEqual(cpu.work, WORK_SIGNAL, "which has been heard, and nothing else");
   const other = blocked("other");
   makeReady(other);
   yieldNow();

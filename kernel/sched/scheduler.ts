@@ -200,6 +200,16 @@ export function preempt(): void {
   if (runQueuePeek() != null) schedule();
 }
 
+/**
+ * From assembly: the first code of a thread. Those of the application enter it from here
+ * (linux/thread-calls.ts).
+ */
+export function threadEntry(): void {
+  afterSwitch();
+  call_indirect<void>(currentThread().entry);
+  threadExit();
+}
+
 /** Starts a thread that was set up by `threadPrepare`. */
 export function threadStart(thread: Thread): void {
   makeReady(thread);

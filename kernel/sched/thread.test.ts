@@ -1,11 +1,15 @@
 import { addressOf, threadEntry } from "../arch/hw";
 import { expect, expectEqual, test } from "../lib/testing";
+import { stackFree } from "../mem/kernel-stack";
 import { addMemory } from "../mem/page-allocator";
 import { heapAlloc, heapBytesInUse } from "../runtime/heap";
+import { expectUndone } from "../runtime/testing";
+import { runQueueLength, runQueuePush } from "./run-queue";
 import {
   PRIORITY_NORMAL,
   STATE_BLOCKED,
   Thread,
+  threadAllocate,
   threadBare,
   threadFree,
   threadName,
@@ -61,7 +65,8 @@ test("thread: a name is cut to 15 characters, and a shorter one leaves nothing o
   start();
   const thread = threadBare("a-name-of-fifteen-and-more");
   expect(nameOf(thread) == "a-name-of-fifte", "cut");
-  const behind = load<u8>(threadName(thread) + 16);
+  const behind = load<u8>(threadName(thread) + 16) ^ 0xa5;
+  store<u8>(threadName(thread) + 16, behind);
   threadSetName(thread, "x".repeat(40));
   expect(nameOf(thread) == "x".repeat(15), "cut again");
   expectEqual(load<u8>(threadName(thread) + 15), 0, "it ends");
@@ -87,6 +92,40 @@ test("thread: the first switch to it enters its code, below what is reserved", (
   expectEqual((addressOf(returned) + 8) & 15, 8, "aligned as a called function's");
   expect(returned + 8 <= top - <usize>RESERVED, "what is reserved is not touched");
   expectEqual(load<u64>(top - <usize>RESERVED), u64.MAX_VALUE, "nor written");
+});
+
+test("thread: one that can't be made for want of memory leaves nothing", () => {
+  start();
+  threadFree(withStack());
+  expectUndone(() => {
+    const thread = threadAllocate("tried");
+    if (!thread) return false;
+    expect(thread.stackTop != 0 && thread.io != null && thread.timer != null, "it has its parts");
+    threadFree(thread);
+    return true;
+  });
+});
+
+test("thread: those that there are can all be ready without another allocation", () => {
+  start();
+  const threads: Thread[] = [];
+  for (let i = 0; i < 70; i++) {
+    stackFree(heapAlloc(STACK_BYTES) + STACK_BYTES);
+    threads.push(threadAllocate("one of many")!);
+  }
+  const before = heapBytesInUse();
+  for (let i = 0; i < threads.length; i++) runQueuePush(threads[i], 0);
+  expectEqual(heapBytesInUse(), before, "the run queue has had room for all");
+  expectEqual(runQueueLength(), threads.length, "all are in it");
+});
+
+test("thread: one that is made after another has ended needs no more of the run queue", () => {
+  start();
+  stackFree(heapAlloc(STACK_BYTES) + STACK_BYTES);
+  threadFree(threadAllocate("first")!);
+  const before = heapBytesInUse();
+  for (let i = 0; i < 1000; i++) threadFree(threadAllocate("one after another")!);
+  expectEqual(heapBytesInUse(), before, "memory");
 });
 
 test("thread: a thread that is freed gives back all that was made for it", () => {

@@ -1,8 +1,7 @@
 /**
- * Threads: the application's and the kernel's own.
+ * Threads: the application's, and the one that boots.
  *
- *     threadCreate(name, entry, argument)      a kernel thread, ready to run
- *     threadAllocate()                         the bare thread, for clone (linux/thread-calls.ts)
+ *     threadAllocate()                         a thread, for clone (linux/thread-calls.ts)
  *     currentThread()
  *
  * A thread has a kernel stack in linear memory, below it an unmapped guard page, and at its top,
@@ -92,9 +91,8 @@ export class Thread {
   private ioAddress: usize;
   /** For single values on their way to the application (linux/user-memory.ts). */
   scratch: u64;
-  /** What a kernel thread runs: index in the function table, and its argument. */
+  /** What it runs first: index in the function table. */
   entry: u32;
-  argument: usize;
   /** Run time in ns, for accounting. */
   totalRuntime: u64;
   /** How often it went to wait, and how often it made way while it could have gone on. */
