@@ -150,10 +150,11 @@ export function sys_setdomainname(name: u64, length: i32): i64 {
 }
 
 function setName(from: u64): i64 {
-  memory.fill(threadScratch(), 0, <usize>NAME_SIZE);
-  // A longer name is cut.
-  if (copyStringFromUser(threadScratch(), from, NAME_SIZE - 1) == -EFAULT) return -EFAULT;
-  store<u8>(threadScratch() + <usize>NAME_SIZE - 1, 0);
+  const length = copyStringFromUser(threadScratch(), from, NAME_SIZE - 1);
+  if (length == -EFAULT) return -EFAULT;
+  // A longer name is cut; zeros behind a shorter one, not what the application has there.
+  const kept = length < 0 ? NAME_SIZE - 1 : <i32>length;
+  memory.fill(threadScratch() + <usize>kept, 0, <usize>(NAME_SIZE - kept));
   memory.copy(threadName(currentThread()), threadScratch(), <usize>NAME_SIZE);
   return 0;
 }
