@@ -27,7 +27,7 @@
       lost = !is_same(before, after);                                                              \
     }                                                                                              \
     if (lost)                                                                                      \
-      check_lost(name, before, after, __LINE__);                                                   \
+      check_lost(name, before, after, HERE);                                                       \
   } while (0)
 
 /* An address with nothing there, which the compiler does not see through. */
@@ -36,12 +36,12 @@ static void *volatile nowhere = (void *)8;
 enum { CLOSED = 900, TRIES_MAX = 4 };
 
 static UNUSED void check_lost(const char *name, struct amount before, struct amount after,
-                              int line) {
+                              const char *place) {
   char detail[160];
   snprintf(detail, sizeof detail, "lost %ld bytes in %ld objects, %ld bytes of pages",
            after.heap_bytes - before.heap_bytes, after.heap_objects - before.heap_objects,
            after.page_bytes - before.page_bytes);
-  check_report(name, false, line, detail);
+  check_report(name, false, place, detail);
 }
 
 #endif
