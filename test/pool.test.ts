@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { pool } from "./pool.ts";
+import { pool } from "../toolchain/pool.ts";
 
 test("keeps order and width", async () => {
   let running = 0;

@@ -3,12 +3,14 @@
  * unchanged.
  */
 import { mkdirSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import path from "node:path";
 import { cached, contentHash, hashInputs, listFiles } from "./cache.ts";
 import { compileWasm } from "./compile-wasm.ts";
-import { compileObject, hotFunctions, linkKernel, linkVdso } from "./link.ts";
+import { compileObject, hotFunctions, linkKernel, linkVdso, objectFlags } from "./link.ts";
 import { kernelDirectory, machineDirectory, profileDirectory, repositoryRoot } from "./paths.ts";
-import { wasmToC } from "./wasm-to-c.ts";
+import { pool } from "./pool.ts";
+import { wasmToC, wasmToParts } from "./wasm-to-c.ts";
 
 export type Profile = "release" | "debug";
 
@@ -22,6 +24,20 @@ export interface BuildOptions {
 
 export interface KernelBuild {
   elfPath: string;
+}
+
+/** A part of the C, unless nothing in it has changed. */
+async function compilePart(source: string, profile: Profile): Promise<string> {
+  const folder = path.dirname(source);
+  const directory = profileDirectory(profile);
+  const own = ["hw.h", "wasm-rt.h"].map((name) => path.join(machineDirectory, name));
+  const generated = [path.join(directory, "kernel.h"), path.join(folder, "kernel-part.h"), source];
+  const hash = hashInputs(own, [...objectFlags(profile), ...generated.map(contentHash)]);
+  const object = source.replace(/c$/, "o");
+  await cached(object, hash, async (output) => {
+    await compileObject(source, directory, profile, output);
+  });
+  return object;
 }
 
 const isKernelSource = (name: string) => name.endsWith(".ts") && !name.endsWith(".test.ts");
@@ -42,7 +58,8 @@ export async function buildKernel(options: BuildOptions): Promise<KernelBuild> {
   const compile = (output: string): Promise<void> =>
     onStep("compile TypeScript", () => {
       const entry = path.join(kernelDirectory, "main.ts");
-      return compileWasm({ entries: [entry], output, debug: profile === "debug" });
+      const isDebug = profile === "debug";
+      return compileWasm({ entries: [entry], output, debug: isDebug, optimize: !isDebug });
     });
   await cached(wasm, wasmHash, compile, { onWait });
 
@@ -50,16 +67,19 @@ export async function buildKernel(options: BuildOptions): Promise<KernelBuild> {
   const parts = [...toolchain, ...machine, hotFunctions];
   const elfHash = hashInputs(parts, [profile, contentHash(wasm)]);
   const link = async (output: string): Promise<void> => {
+    let parts: string[] = [];
+    await onStep("translate to C", async () => {
+      if (profile === "debug") parts = await wasmToParts(wasm, directory);
+      else await wasmToC(wasm, directory);
+    });
     let objects: string[] = [];
-    await onStep("translate to C", () => wasmToC(wasm, directory));
     await onStep("compile C", async () => {
       await linkVdso(directory);
-      objects = await Promise.all([
-        compileObject(path.join(machineDirectory, "kernel-unit.c"), directory, profile),
-        compileObject(path.join(machineDirectory, "boot.S"), directory, profile),
-        compileObject(path.join(machineDirectory, "entry.S"), directory, profile),
-        compileObject(path.join(machineDirectory, "vdso.S"), directory, profile),
-      ]);
+      const own = ["kernel-unit.c", "boot.S", "entry.S", "vdso.S"].map(
+        (name) => () => compileObject(path.join(machineDirectory, name), directory, profile),
+      );
+      const all = [...own, ...parts.map((part) => () => compilePart(part, profile))];
+      objects = await pool(availableParallelism(), all, (compile) => compile());
     });
     await onStep("link", () => linkKernel(objects, output));
   };

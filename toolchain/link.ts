@@ -30,29 +30,20 @@ const MACHINE_FLAGS = [
   "-DWASM_RT_NONCONFORMING_UNCHECKED_STACK_EXHAUSTION=1",
 ];
 
+/** What a profile's objects are compiled with. */
+export function objectFlags(profile: string): string[] {
+  return [...MACHINE_FLAGS, ...(profile === "debug" ? ["-O1", "-DVIRGA_DEBUG=1"] : ["-O2"])];
+}
+
+/** Compiles to `object`, or to one in `directory` with the source's name; returns it. */
 export async function compileObject(
   source: string,
   directory: string,
   profile: string,
+  object = path.join(directory, `${path.basename(source).replace(/\.\w+$/, "")}.o`),
 ): Promise<string> {
-  const object = path.join(directory, `${path.basename(source).replace(/\.\w+$/, "")}.o`);
-  const profileFlags = profile === "debug" ? ["-O1", "-DVIRGA_DEBUG=1"] : ["-O2"];
-  await runTool(
-    CLANG,
-    [
-      ...MACHINE_FLAGS,
-      ...profileFlags,
-      "-I",
-      machineDirectory,
-      "-I",
-      directory,
-      "-c",
-      source,
-      "-o",
-      object,
-    ],
-    repositoryRoot,
-  );
+  const flags = [...objectFlags(profile), "-I", machineDirectory, "-I", directory];
+  await runTool(CLANG, [...flags, "-c", source, "-o", object], repositoryRoot);
   return object;
 }
 

@@ -10,11 +10,12 @@
  *  - functions carry their TypeScript names in the symbol table;
  *  - what assemblyscript-inlining.mjs keeps apart stays apart.
  */
-import { readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { readableName } from "./names.ts";
 import { modulesBin, repositoryRoot } from "./paths.ts";
 import { runTool, ToolError } from "./process.ts";
+import { splitC } from "./split-c.ts";
 
 /** Replaces `pattern`, which must be there: wasm2c's output is checked, not trusted. */
 function replaceRequired(text: string, pattern: RegExp, replacement: string): string {
@@ -227,6 +228,33 @@ export function rewriteHeader(source: string): string {
 
 /** Makes `kernel.c` and `kernel.h` in `directory` from `wasm`. */
 export async function wasmToC(wasm: string, directory: string): Promise<void> {
+  const [source, header] = await translate(wasm, directory);
+  writeFileSync(path.join(directory, "kernel.c"), source);
+  writeFileSync(path.join(directory, "kernel.h"), header);
+}
+
+/**
+ * The same in parts: `kernel.c` has what is left, and each part is a C file in the folder `parts`.
+ * Returns those, sorted.
+ */
+export async function wasmToParts(wasm: string, directory: string): Promise<string[]> {
+  const [source, header] = await translate(wasm, directory);
+  const split = splitC(source, header);
+  writeFileSync(path.join(directory, "kernel.c"), split.main);
+  writeFileSync(path.join(directory, "kernel.h"), split.header);
+  const folder = path.join(directory, "parts");
+  mkdirSync(folder, { recursive: true });
+  const lines = ['#include "wasm-rt.h"', '#include "hw.h"', split.common];
+  writeFileSync(path.join(folder, "kernel-part.h"), lines.join("\n"));
+  const files = split.parts.map(({ name, text }) => {
+    const file = path.join(folder, `${name}.c`);
+    writeFileSync(file, `#include "kernel-part.h"\n${text}`);
+    return file;
+  });
+  return files.sort();
+}
+
+async function translate(wasm: string, directory: string): Promise<[string, string]> {
   const output = path.join(directory, "kernel.c");
   const header = path.join(directory, "kernel.h");
   await runTool(
@@ -234,6 +262,5 @@ export async function wasmToC(wasm: string, directory: string): Promise<void> {
     [wasm, "-o", output, "-n", "kernel", "--enable-threads"],
     repositoryRoot,
   );
-  writeFileSync(output, rewriteC(readFileSync(output, "utf8")));
-  writeFileSync(header, rewriteHeader(readFileSync(header, "utf8")));
+  return [rewriteC(readFileSync(output, "utf8")), rewriteHeader(readFileSync(header, "utf8"))];
 }

@@ -8,7 +8,7 @@
  */
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
-import { pool } from "../pool.ts";
+import { pool } from "../../toolchain/pool.ts";
 import type { SuiteKind } from "./node-suite.ts";
 import type { NodeReply, NodeRequest } from "./node-worker.ts";
 import type { MutantTree } from "./tree.ts";

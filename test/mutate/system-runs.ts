@@ -9,7 +9,7 @@
  * places of the same file is about it most likely, and runs first.
  */
 
-import { pool } from "../pool.ts";
+import { pool } from "../../toolchain/pool.ts";
 import { type BootRequest, type BootResult, boot } from "../system/boot.ts";
 import type { Testbed } from "../system/guest-runs.ts";
 import { type MachineRun, machineRuns } from "../system/machine-runs.ts";

@@ -3,9 +3,9 @@
  * time; then the node tests that need virtual machines (*.system.ts).
  */
 import { buildKernel } from "../../cli/modules.ts";
+import { pool } from "../../toolchain/pool.ts";
 import { findTestFiles, runNodeTests } from "../node-tests.ts";
 import { isWanted, type TestOptions } from "../options.ts";
-import { pool } from "../pool.ts";
 import type { Tally } from "../tally.ts";
 import { boot } from "./boot.ts";
 import { runChecksOnHost, type Testbed } from "./guest-runs.ts";
