@@ -1,6 +1,7 @@
 import { File, fileGet } from "../fs/file";
-import { EBADF, EMFILE } from "../lib/errno";
+import { EBADF, EMFILE, ENOMEM } from "../lib/errno";
 import { expect, expectEqual, test } from "../lib/testing";
+import { failAllocation } from "../runtime/failing";
 import {
   fdCloexec,
   fdClose,
@@ -11,6 +12,7 @@ import {
   fdInstallFrom,
   fdNext,
   fdReplace,
+  fdRoom,
   fdSetLimit,
 } from "./descriptors";
 
@@ -57,6 +59,22 @@ test("descriptors: closing gives the reference back once", () => {
   expect(fdFile(fd) == null && fdFile(-1) == null && fdFile(100000) == null, "nothing there");
 });
 
+test("descriptors: what room there is, is there without another allocation", () => {
+  const file = new CountedFile();
+  for (let i = 0; i < 64; i++) {
+    fileGet(file);
+    fdInstall(file, false);
+  }
+  failAllocation(1);
+  expectEqual(fdRoom(), -ENOMEM, "the table can't grow");
+  failAllocation(0);
+  expectEqual(fdRoom(), 0, "it has grown");
+  failAllocation(1);
+  expectEqual(fdInstall(file, false), 64, "the first of the larger one");
+  failAllocation(0);
+  expectEqual(released, 0, "it is open");
+});
+
 test("descriptors: replace closes what was there; limits hold", () => {
   fdInstall(new CountedFile(), false);
   const second = new CountedFile();
@@ -65,7 +83,9 @@ test("descriptors: replace closes what was there; limits hold", () => {
   expect(fdFile(0) == second, "the second is there");
   expectEqual(fdReplace(1, new CountedFile(), false), 1, "a free number");
   fdSetLimit(3);
+  expectEqual(fdRoom(), 0, "there is one left");
   expectEqual(fdInstall(new CountedFile(), false), 2, "the last below the limit");
+  expectEqual(fdRoom(), -EMFILE, "and none behind it");
   expectEqual(fdInstall(new CountedFile(), false), -EMFILE, "the limit");
   expectEqual(released, 2, "the reference was taken over");
   expectEqual(fdReplace(3, new CountedFile(), false), -EBADF, "beyond the limit");

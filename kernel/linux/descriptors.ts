@@ -2,6 +2,7 @@
  * The file descriptors of the process: small numbers that stand for open files.
  *
  *     fdFile(fd)                     the file, borrowed: valid until the caller sleeps (take `fileGet` before that)
+ *     fdRoom()                       whether there is a descriptor: before what can't be undone
  *     fdInstall(file, cloexec)       the lowest free descriptor; takes over the caller's reference, also when it fails
  *     fdReplace(fd, file, cloexec)   puts a file at a given descriptor, closing what was there (dup2)
  *     fdClose(fd)                    gives the table's reference back
@@ -138,6 +139,20 @@ function place(fd: u32, file: File, cloexec: bool): void {
   openCount++;
 }
 
+/** Why there is no descriptor for a new file, in number or for want of memory: 0 or -errno. */
+function roomAt(fd: u32): i32 {
+  return fd < limit ? reserve(fd) : -EMFILE;
+}
+
+/**
+ * Whether a descriptor is free: 0, -EMFILE or -ENOMEM. For calls that create a file, empty one or
+ * take a connection: with none they do nothing. Who sleeps after it may find that another thread
+ * has taken the last one.
+ */
+export function fdRoom(): i32 {
+  return roomAt(lowestFree(lowest));
+}
+
 /** The lowest free descriptor for `file`: as `fdInstallFrom(file, 0, cloexec)`. */
 export function fdInstall(file: File, cloexec: bool): i32 {
   return fdInstallFrom(file, 0, cloexec);
@@ -149,7 +164,7 @@ export function fdInstall(file: File, cloexec: bool): i32 {
  */
 export function fdInstallFrom(file: File, minimum: u32, cloexec: bool): i32 {
   const fd = lowestFree(max(minimum, lowest));
-  const error = fd < limit ? reserve(fd) : -EMFILE;
+  const error = roomAt(fd);
   if (error != 0) {
     filePut(file);
     return error;

@@ -16,7 +16,7 @@ import { free } from "../runtime/free";
 import { threadScratch } from "../sched/thread";
 import { AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_FOLLOW, endWalk, startWalk } from "./at-path";
 import { CAP_DAC_READ_SEARCH, capable } from "./credentials";
-import { fdFile, fdInstall } from "./descriptors";
+import { fdFile, fdInstall, fdRoom } from "./descriptors";
 import { isEmptyPath } from "./stat-calls";
 import { loadUser, storeUser, storeUser32 } from "./user-memory";
 
@@ -90,6 +90,8 @@ export function sys_open_by_handle_at(mountFd: i32, handle: u64, flags: u32): i6
   // The copies may have slept.
   const mount = mountOfDescriptor(mountFd);
   if (!mount || !isOurs) return -ESTALE;
+  const room = fdRoom();
+  if (room != 0) return room;
   const copied = attempt(new FileHandle());
   if (!copied) return -ENOMEM;
   memory.copy(changetype<usize>(copied), at + HEADER_SIZE, HANDLE_SIZE);

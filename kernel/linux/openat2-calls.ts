@@ -30,7 +30,7 @@ import { E2BIG, EAGAIN, EFAULT, EINVAL, ENOMEM, EXDEV } from "../lib/errno";
 import { attempt } from "../runtime/attempt";
 import { free } from "../runtime/free";
 import { endWalk, startWalk, startWalkBelow } from "./at-path";
-import { fdInstall } from "./descriptors";
+import { fdInstall, fdRoom } from "./descriptors";
 import { loadUser } from "./user-memory";
 
 /** struct open_how. */
@@ -98,6 +98,8 @@ function openHow(directory: i32, path: u64, how: OpenHow): i64 {
   const result = scoped ? startWalkBelow(directory, path) : startWalk(directory, path, 0);
   if (isError(result)) return <i32>result;
   const walk = changetype<Walk>(result);
+  const room = fdRoom();
+  if (room != 0) return endWalk(walk, room);
   if (walk.isAbsolute() && scoped) {
     if ((how.resolve & RESOLVE_BENEATH) != 0) return endWalk(walk, -EXDEV);
     walk.makeRelative();

@@ -39,7 +39,7 @@ import {
   loadText,
   startWalk,
 } from "./at-path";
-import { fdFile, fdInstall } from "./descriptors";
+import { fdFile, fdInstall, fdRoom } from "./descriptors";
 import { storeUser } from "./user-memory";
 
 // ---- Opening ------------------------------------------------------------------------------------
@@ -48,6 +48,8 @@ function openAt(directory: i32, path: u64, flags: u32, mode: u32): i64 {
   const result = startWalk(directory, path, 0);
   if (isError(result)) return <i32>result;
   const walk = changetype<Walk>(result);
+  const room = fdRoom();
+  if (room != 0) return endWalk(walk, room);
   const file = vfsOpen(walk, walk.base!, flags, mode);
   endWalk(walk, 0);
   if (isError(file)) return <i32>file;

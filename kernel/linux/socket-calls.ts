@@ -38,7 +38,7 @@ import { UnixSocket } from "../net/socket/unix-socket";
 import { attempt } from "../runtime/attempt";
 import { free } from "../runtime/free";
 import { CAP_NET_RAW, capable } from "./credentials";
-import { fdClose, fdFile, fdInstall } from "./descriptors";
+import { fdClose, fdFile, fdInstall, fdRoom } from "./descriptors";
 import { storeUser32 } from "./user-memory";
 
 const FLAGS: u32 = SOCK_NONBLOCK | SOCK_CLOEXEC;
@@ -151,7 +151,9 @@ export function sys_accept4(fd: i32, user: u64, lengthUser: u64, flags: u32): i6
   if ((flags & ~FLAGS) != 0) return -EINVAL;
   const socket = socketOf(fd);
   if (!socket) return socketFailure(fd);
-  const accepted = socket.accept();
+  // Without a descriptor for it the connection goes on waiting to be accepted.
+  const room = fdRoom();
+  const accepted: usize = room == 0 ? socket.accept() : <usize>room;
   const result = isError(accepted)
     ? <i64>(<i32>accepted)
     : giveAccepted(changetype<Socket>(accepted), user, lengthUser, flags);
