@@ -18,16 +18,16 @@
  * again. */
 #define LEAVES_NOTHING(name, call)                                                                 \
   do {                                                                                             \
-    struct amount before, after = {0, 0, 0};                                                       \
-    bool lost = can_count_memory();                                                                \
-    for (int i_ = 0; lost && i_ < TRIES_MAX; i_++) {                                               \
-      before = allocated();                                                                        \
+    struct amount before_, after_ = {0, 0, 0};                                                     \
+    bool lost_ = can_count_memory();                                                               \
+    for (int i_ = 0; lost_ && i_ < TRIES_MAX; i_++) {                                              \
+      before_ = allocated();                                                                       \
       (void)!(call);                                                                               \
-      after = allocated();                                                                         \
-      lost = !is_same(before, after);                                                              \
+      after_ = allocated();                                                                        \
+      lost_ = !is_same(before_, after_);                                                           \
     }                                                                                              \
-    if (lost)                                                                                      \
-      check_lost(name, before, after, HERE);                                                       \
+    if (lost_)                                                                                     \
+      check_lost(name, before_, after_, HERE);                                                     \
   } while (0)
 
 /* An address with nothing there, which the compiler does not see through. */
