@@ -1,7 +1,8 @@
-import { addressOf, store64 } from "../arch/hw";
-import { EFAULT, EINVAL } from "../lib/errno";
+import { addressOf, load8, store8, store64 } from "../arch/hw";
+import { EFAULT, EINVAL, ENOMEM } from "../lib/errno";
 import { expect, expectEqual, test } from "../lib/testing";
 import { USER_END } from "../linux/user-memory";
+import { failAllocation } from "../runtime/failing";
 import { heapBytesInUse } from "../runtime/heap";
 import { IOV_MAX, IoVector, RW_COUNT_MAX } from "./io-vector";
 
@@ -80,4 +81,93 @@ test("io vector: the copied array is given back, however far it came", () => {
   expectEqual(io.setVector(ARRAY, 2), 0, "set");
   io.release();
   expectEqual(heapBytesInUse(), before, "released");
+});
+
+test("io vector: of an array that is refused nothing is kept, whatever is wrong with it", () => {
+  vector(0, USER, 4);
+  vector(1, USER, 4);
+  io.setVector(ARRAY, 2);
+  io.release();
+  const before = heapBytesInUse();
+  vector(1, KERNEL, 4);
+  expectEqual(io.setVector(ARRAY, 2), -EFAULT, "the kernel's buffer");
+  expectEqual(heapBytesInUse(), before, "given back");
+  vector(1, USER, <u64>-1);
+  expectEqual(io.setVector(ARRAY, 2), -EINVAL, "a negative length");
+  expectEqual(heapBytesInUse(), before, "given back");
+  expectEqual(io.setVector(KERNEL, 2), -EFAULT, "the kernel's array");
+  expectEqual(heapBytesInUse(), before, "given back");
+  vector(1, USER, 4);
+  failAllocation(1);
+  expectEqual(io.setVector(ARRAY, 2), -ENOMEM, "no memory for the copy");
+  failAllocation(0);
+  expectEqual(io.remaining, 0, "nothing to move");
+  expectEqual(io.setVector(ARRAY, 1), 0, "one alone");
+  expectEqual(heapBytesInUse(), before, "needs none");
+  expectEqual(io.setVector(ARRAY, 0), 0, "nor does none");
+  expectEqual(io.remaining, 0, "which has no room");
+});
+
+let seed: u32 = 17;
+
+function random(below: u32): u32 {
+  seed = seed * 1664525 + 1013904223;
+  return (seed >> 8) % below;
+}
+
+/** How many bytes of the application each way of moving touches. */
+const BYTES: u32 = 64;
+const model = new StaticArray<u8>(<i32>BYTES);
+
+test("io vector: pieces of any length go to and from buffers of any length, in order", () => {
+  for (let round = 0; round < 2000; round++) {
+    // Buffers one behind the other with gaps, some of them empty.
+    const count: u32 = 1 + random(6);
+    let at: u32 = 0;
+    let total: u32 = 0;
+    for (let i: u32 = 0; i < count; i++) {
+      const length = random(10);
+      vector(i, USER + <u64>at, length);
+      for (let j: u32 = 0; j < length; j++) model[total + j] = <u8>(at + j);
+      at += length + random(3);
+      total += length;
+    }
+    const isPut = random(2) == 0;
+    for (let i: u32 = 0; i < 128; i++) store8(USER + <u64>i, isPut ? 0xee : i);
+    for (let i: u32 = 0; i < BYTES; i++) store<u8>(buffer + <usize>i, isPut ? <u8>(i + 1) : 0xee);
+    expectEqual(io.setVector(ARRAY, count), 0, "set");
+    expectEqual(io.remaining, total, "all of it");
+    let moved: u32 = 0;
+    while (moved < total || random(3) == 0) {
+      const n = random(12);
+      const piece = addressOf(buffer) + <u64>moved;
+      const done = isPut ? io.put(piece, n) : io.take(piece, n);
+      expectEqual(done, min(n, total - moved), "as much as there is");
+      moved += <u32>done;
+      expectEqual(io.remaining, total - moved, "the rest");
+    }
+    for (let i: u32 = 0; i < total; i++) {
+      const there = isPut ? load8(USER + <u64>model[i]) : load<u8>(buffer + <usize>i);
+      if (there != (isPut ? i + 1 : model[i])) expectEqual(i, -1, "this byte");
+    }
+    if (isPut) expectEqual(touched(), total, "and no byte between the buffers");
+    io.release();
+  }
+});
+
+function touched(): u32 {
+  let count: u32 = 0;
+  for (let i: u64 = 0; i < 128; i++) if (load8(USER + i) != 0xee) count++;
+  return count;
+}
+
+test("io vector: a record is moved as a whole or not at all", () => {
+  expectEqual(io.setUser(USER, 8), 0, "set");
+  expectEqual(io.putAll(addressOf(buffer), 8), 8, "it fits");
+  expectEqual(io.setUser(USER, 8), 0, "set");
+  expectEqual(io.putAll(addressOf(buffer), 9), -EFAULT, "it doesn't");
+  expectEqual(io.setUser(USER, 8), 0, "set");
+  expectEqual(io.takeAll(addressOf(buffer), 8), 8, "it is there");
+  expectEqual(io.setUser(USER, 8), 0, "set");
+  expectEqual(io.takeAll(addressOf(buffer), 9), -EFAULT, "it isn't");
 });

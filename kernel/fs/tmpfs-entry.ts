@@ -8,8 +8,8 @@ import { ENOMEM, ENOTEMPTY } from "../lib/errno";
 import { HashNode, HashTable } from "../lib/hash-table";
 import { attempt } from "../runtime/attempt";
 import { free } from "../runtime/free";
-import { heapAlloc, heapFree } from "../runtime/heap";
-import { nameHash } from "./dentry";
+import { heapAlloc } from "../runtime/heap";
+import { NAME_MAX, nameHash } from "./dentry";
 import { DIRECTORY_START, DirectorySink, directoryType } from "./directory-sink";
 import { Inode } from "./inode";
 import { TmpDirectory } from "./tmpfs";
@@ -67,17 +67,17 @@ export class TmpEntry extends HashNode {
   }
 }
 
+const NAME_BUFFER: usize = memory.data(256);
+if (NAME_MAX > 256) ERROR("a name fits the buffer");
+
 /**
  * What `directory` knows of a name that its lower directory lists, at an address; null: it shows as
- * it is.
+ * it is. Does not sleep, and so needs its buffer for itself no longer than it runs.
  */
 function entryAt(directory: TmpDirectory, name: u64, length: u32): TmpEntry | null {
-  const copied = heapAlloc(max(length, 1));
-  if (copied == 0) return null;
-  copy(addressOf(copied), name, length);
-  const entry = directory.find(copied, length);
-  heapFree(copied);
-  return entry;
+  assert(length <= NAME_MAX, "a name that can be listed");
+  copy(addressOf(NAME_BUFFER), name, length);
+  return directory.find(NAME_BUFFER, length);
 }
 
 /**

@@ -28,7 +28,7 @@ import { heapAlloc, heapFree, heapHasRoom } from "../runtime/heap";
 import { realtimeNs } from "../time/clock";
 import { Dentry, nameHash } from "./dentry";
 import { DirectorySink, directoryType } from "./directory-sink";
-import { Inode, inodeGet, inodePut, resultOf } from "./inode";
+import { Inode, inodeGet, inodePut, isError, resultOf } from "./inode";
 import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from "./stat";
 import { countHidden, MergeSink, TmpEntry } from "./tmpfs-entry";
 import { TmpFile } from "./tmpfs-file";
@@ -468,8 +468,9 @@ export class TmpDirectory extends TmpInode {
     if (this.tmpfs.readOnly) return super.prepareWrite(dentry, keepData);
     const moves = dentry.moves;
     inodeGet(inode);
-    const made = this.copyUp(inode, keepData);
-    let error = made ? made.copyXattrs(inode) : -ENOMEM;
+    const copied = this.copyUp(inode);
+    const made: TmpInode | null = isError(copied) ? null : changetype<TmpInode>(copied);
+    let error = made ? made.copyXattrs(inode) : <i32>copied;
     if (made && error == 0 && keepData && inode.isRegular())
       error = (<TmpFile>made).showBelow(inode);
     // The copy may have slept, and somebody else copied it up, removed it or moved it.
@@ -502,32 +503,37 @@ export class TmpDirectory extends TmpInode {
   }
 
   /**
-   * An inode of ours of the same type and attributes, empty if it is a file. Null when memory is
-   * short.
+   * An inode of ours of the same type and attributes, empty if it is a file, with one reference;
+   * or -errno: -ENOMEM, or why a link could not be read. May sleep.
    */
-  private copyUp(inode: Inode, keepData: bool): TmpInode | null {
-    let made: TmpInode | null = null;
+  private copyUp(inode: Inode): usize {
+    if (inode.isLink()) return this.copyLink(inode);
     if (inode.isRegular()) {
-      made = attempt(new TmpFile(this.tmpfs, inode.mode));
-    } else if (inode.isLink()) {
-      const link = attempt(new TmpLink(this.tmpfs, inode.mode));
-      if (!link) return null;
-      made = link;
-      const length = <u32>inode.size();
-      const target = heapAlloc(max(length, 1));
-      const copied = target != 0 && inode.readLink(target, length) == length;
-      const set = copied && link.setTarget(target, length);
-      if (target != 0) heapFree(target);
-      if (!set) {
-        inodePut(link);
-        return null;
-      }
-    } else {
-      made = attempt(new TmpNode(this.tmpfs, inode.mode));
-      if (made) made.rdev = inode.rdev;
+      const file = attempt(new TmpFile(this.tmpfs, inode.mode));
+      if (file) file.copyAttributes(inode);
+      return resultOf(file);
     }
-    if (made) made.copyAttributes(inode);
-    return made;
+    const node = attempt(new TmpNode(this.tmpfs, inode.mode));
+    if (!node) return -ENOMEM;
+    node.rdev = inode.rdev;
+    node.copyAttributes(inode);
+    return changetype<usize>(node);
+  }
+
+  private copyLink(inode: Inode): usize {
+    const link = attempt(new TmpLink(this.tmpfs, inode.mode));
+    if (!link) return -ENOMEM;
+    const length = <u32>inode.size();
+    const target = heapAlloc(max(length, 1));
+    let result = target != 0 ? inode.readLink(target, length) : -ENOMEM;
+    if (result >= 0 && !link.setTarget(target, length)) result = -ENOMEM;
+    if (target != 0) heapFree(target);
+    if (result < 0) {
+      inodePut(link);
+      return result;
+    }
+    link.copyAttributes(inode);
+    return changetype<usize>(link);
   }
 
   list(position: u64, sink: DirectorySink): i64 {
