@@ -18,7 +18,7 @@ import { Dentry } from "./dentry";
 import { DirectorySink } from "./directory-sink";
 import { IoVector } from "./io-vector";
 import { PageSource } from "./page-source";
-import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, Stat } from "./stat";
+import { fractionOf, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, Stat, secondsOf } from "./stat";
 import { Watch, watchesEnd } from "./watch";
 
 /** What of an inode changes, for `setAttributes`. */
@@ -307,12 +307,12 @@ export abstract class Inode {
     out.rdev = this.rdev;
     out.size = <i64>this.size();
     out.blocks = <i64>this.blocks();
-    out.atime = this.atimeNs / 1000000000;
-    out.atimeNs = this.atimeNs % 1000000000;
-    out.mtime = this.mtimeNs / 1000000000;
-    out.mtimeNs = this.mtimeNs % 1000000000;
-    out.ctime = this.ctimeNs / 1000000000;
-    out.ctimeNs = this.ctimeNs % 1000000000;
+    out.atime = secondsOf(this.atimeNs);
+    out.atimeNs = fractionOf(this.atimeNs);
+    out.mtime = secondsOf(this.mtimeNs);
+    out.mtimeNs = fractionOf(this.mtimeNs);
+    out.ctime = secondsOf(this.ctimeNs);
+    out.ctimeNs = fractionOf(this.ctimeNs);
   }
 
   setAttributes(change: Attributes): i32 {

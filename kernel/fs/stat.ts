@@ -46,3 +46,16 @@ export class Stat {
   }
 }
 if (offsetof<Stat>() != 144) ERROR("struct stat is 144 bytes");
+
+const NS_PER_SECOND: i64 = 1_000_000_000;
+
+/** The whole seconds of a time in nanoseconds since 1970: rounded down, also before that. */
+export function secondsOf(ns: i64): i64 {
+  const towardsZero = ns / NS_PER_SECOND;
+  return towardsZero - <i64>(ns < towardsZero * NS_PER_SECOND);
+}
+
+/** The nanoseconds beside `secondsOf`: 0 to 999,999,999. */
+export function fractionOf(ns: i64): i64 {
+  return ns - secondsOf(ns) * NS_PER_SECOND;
+}

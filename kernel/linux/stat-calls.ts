@@ -258,6 +258,16 @@ export function sys_fchown(fd: i32, uid: u32, gid: u32): i64 {
   return changeOpen(fd, ownerChange(uid, gid));
 }
 
+/** Seconds since 1970 that a file's time can be at most, and before 1970: in the year 2262. */
+const FILE_SECONDS_MAX: i64 = i64.MAX_VALUE / NS_PER_SECOND - 1;
+
+/** A file's time in nanoseconds; what can't be held is the nearest that can (utimensat(2)). */
+function fileTimeNs(seconds: i64, ns: i64): i64 {
+  if (seconds > FILE_SECONDS_MAX) return FILE_SECONDS_MAX * NS_PER_SECOND;
+  if (seconds < -FILE_SECONDS_MAX) return -FILE_SECONDS_MAX * NS_PER_SECOND;
+  return seconds * NS_PER_SECOND + ns;
+}
+
 /**
  * Two times, access and modification, from the application: seconds and a fraction (of `unit`
  * nanoseconds each). 0: both now. Returns the change, or -errno.
@@ -275,7 +285,7 @@ function timeChange(times: u64, unit: i64): usize {
   for (let i: usize = 0; i < 2 && error == 0; i++) {
     const seconds = load<i64>(copied + i * 16);
     const fraction = load<i64>(copied + i * 16, 8);
-    let ns = seconds * NS_PER_SECOND + fraction * unit;
+    let ns = fileTimeNs(seconds, fraction * unit);
     if (unit == 1 && fraction == UTIME_NOW) ns = now;
     else if (unit == 1 && fraction == UTIME_OMIT) {
       change.which &= ~(i == 0 ? ATTRIBUTE_ATIME : ATTRIBUTE_MTIME);
@@ -326,8 +336,8 @@ export function sys_utime(path: u64, times: u64): i64 {
       free(change);
       return -EFAULT;
     }
-    change.atimeNs *= NS_PER_SECOND;
-    change.mtimeNs *= NS_PER_SECOND;
+    change.atimeNs = fileTimeNs(change.atimeNs, 0);
+    change.mtimeNs = fileTimeNs(change.mtimeNs, 0);
   }
   return changeAt(AT_FDCWD, path, 0, change);
 }

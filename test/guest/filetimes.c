@@ -5,6 +5,7 @@
  */
 #include "check.h"
 #include <fcntl.h>
+#include <stdint.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
@@ -214,6 +215,16 @@ static void test_set(void) {
                      st.st_mtim.tv_nsec == 0);
   CHECK("futimesat", syscall(SYS_futimesat, AT_FDCWD, name, old) == 0 && stat(name, &st) == 0 &&
                          st.st_mtim.tv_sec == 11);
+  /* A second and a half before 1970 is two seconds before, and half of one on. */
+  struct timespec before[2] = {{-2, 500000000}, {-1, 999999999}};
+  CHECK("before 1970", futimens(fd, before) == 0 && stat(name, &st) == 0 &&
+                           st.st_atim.tv_sec == -2 && st.st_atim.tv_nsec == 500000000 &&
+                           st.st_mtim.tv_sec == -1 && st.st_mtim.tv_nsec == 999999999);
+  /* What a file system can't hold is the nearest that it can. */
+  struct timespec far[2] = {{INT64_MAX, 1}, {INT64_MIN, 1}};
+  CHECK("in the far future, and long ago", futimens(fd, far) == 0 && stat(name, &st) == 0 &&
+                                               st.st_atim.tv_sec > 2000000000 &&
+                                               st.st_mtim.tv_sec < -2000000000);
   CHECK("utime without times: now", syscall(SYS_utime, name, NULL) == 0 && stat(name, &st) == 0 &&
                                         llabs(st.st_atime - time(NULL)) < 5 &&
                                         llabs(st.st_mtime - time(NULL)) < 5);
