@@ -3,6 +3,7 @@
  * in an error that it documents or does without, nothing is lost, and the machine goes on. The
  * harness is fail-nth.h; the debug kernel's files for it are in kernel/fs/proc-fail-nth.ts.
  */
+#include "fail-errors.h"
 #include "fail-events.h"
 #include "fail-files.h"
 #include "fail-ipc.h"
@@ -19,6 +20,14 @@ static void test_files(void) {
   mkdir(PLACE "/other", 0755);
   run_scenarios(file_scenarios, COUNT(file_scenarios));
   run_scenarios(once_scenarios, COUNT(once_scenarios));
+  rmdir(PLACE "/other");
+  rmdir(PLACE);
+}
+
+static void test_errors(void) {
+  mkdir(PLACE, 0755);
+  mkdir(PLACE "/other", 0755);
+  run_scenarios(error_scenarios, COUNT(error_scenarios));
   rmdir(PLACE "/other");
   rmdir(PLACE);
 }
@@ -49,7 +58,8 @@ static void test_armed(void) {
 
 static const struct group groups[] = {
     {"armed", test_armed},     {"memory", test_memory}, {"events", test_events}, {"ipc", test_ipc},
-    {"sockets", test_sockets}, {"files", test_files},   {"copy-up", test_copy_up},
+    {"sockets", test_sockets}, {"files", test_files},   {"errors", test_errors},
+    {"copy-up", test_copy_up},
 };
 
 int main(int argc, char **argv) {
