@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { parseCalls } from "./calls-measures.ts";
 import { type CpioEntry, newc } from "./cpio.ts";
+import { Blocks, largest, spent } from "./instructions/blocks.ts";
 import { comparedRow, exceeding } from "./instructions/compare.ts";
 import { countsOf } from "./instructions/count.ts";
 import { buildCounter, Counters } from "./instructions/counters.ts";
@@ -112,7 +113,7 @@ test("the counter compiles, and its file is read by the layout it is written in"
   const folder = mkdtempSync(join(tmpdir(), "virga-counter-"));
   try {
     buildCounter(folder);
-    const counters = new Counters(join(folder, "counts"));
+    const counters = new Counters(join(folder, "counts"), null);
     assert.throws(() => counters.read(), /has counted nothing/);
     const words = [7n, 8n, 2n, 0n, 1n, 2n, 3n, 4n];
     const bytes = Buffer.alloc(32 + 1024 * 16);
@@ -128,6 +129,62 @@ test("the counter compiles, and its file is read by the layout it is written in"
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+});
+
+test("the kernel's blocks are told by the functions that they lie in, at any mark", () => {
+  const folder = mkdtempSync(join(tmpdir(), "virga-blocks-"));
+  try {
+    const kernel = join(folder, "kernel.elf");
+    const source = `.globl first, second
+      .type first, @function
+      .type second, @function
+      first: .skip 16
+      .size first, 16
+      second: .skip 8
+      .size second, 8\n`;
+    writeFileSync(join(folder, "a.s"), source);
+    const assemble = ["-c", join(folder, "a.s"), "-o", join(folder, "a.o")];
+    execFileSync("gcc", assemble);
+    const link = ["-Ttext=0x10000", "-e", "0", join(folder, "a.o"), "-o", kernel];
+    execFileSync("ld", link);
+    const blocks = new Blocks(join(folder, "blocks"), kernel);
+    const part = Buffer.alloc(65536 * 16);
+    const put = (index: number, address: bigint, count: bigint) => {
+      part.writeBigUInt64LE(address, index * 16);
+      part.writeBigUInt64LE(count, index * 16 + 8);
+    };
+    put(0, 0x10000n, 5n);
+    put(1, 0x10004n, 7n);
+    put(2, 0x10010n, 3n);
+    put(3, 0x100n, 1n);
+    const now = Buffer.from(part);
+    put(0, 0x10000n, 2n);
+    put(1, 0n, 0n);
+    writeFileSync(blocks.file, Buffer.concat([now, part.subarray(0, 16)]));
+    const after = blocks.now();
+    assert.deepEqual(Object.fromEntries(after), { first: 12, second: 3, "(made at run time)": 1 });
+    const before = blocks.atMark(0);
+    assert.deepEqual(Object.fromEntries(before), { first: 2 });
+    assert.equal(spent(after, before).get("first"), 10);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+test("of two kernels' functions those come first that differ most", () => {
+  const base = new Map(Object.entries({ same: 100, gone: 10, less: 30, none: 0 }));
+  const now = new Map(Object.entries({ same: 100, less: 10, new: 5, none: 0 }));
+  const rows = largest(base, now, 4);
+  assert.deepEqual(
+    rows.map((row) => [row.name, row.base, row.now]),
+    [
+      ["less", 30, 10],
+      ["gone", 10, 0],
+      ["new", 0, 5],
+      ["same", 100, 100],
+    ],
+  );
+  assert.equal(largest(base, now, 9).length, 4);
 });
 
 test("a kernel that executes more than the limit above its base is told", () => {
@@ -236,7 +293,7 @@ test("options: defaults, lists, and one line for each mistake", () => {
   );
   assert.equal(options.runs, 3);
   assert.throws(() => parseOptions(["redis", "--only", "getpid"]), /--only getpid: must be one of/);
-  assert.throws(() => parseOptions(["redis", "--runs", "0"]), /whole number above zero/);
+  assert.throws(() => parseOptions(["redis", "--runs", "0"]), /whole number from 1 on/);
   assert.throws(() => parseOptions(["nonsense"]), /must be one of redis, calls/);
   assert.throws(() => parseOptions(["instructions"]), /--base COMMIT says what to compare with/);
   assert.throws(() => parseOptions(["redis", "--base", "HEAD"]), /--base goes with/);

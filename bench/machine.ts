@@ -27,7 +27,12 @@ export interface MachineOptions {
   readonly accelerator: Accelerator;
   readonly network: Network;
   /** Instructions are counted by this plugin into this file (instructions/counters.ts). */
-  readonly counting?: { readonly plugin: string; readonly file: string };
+  readonly counting?: {
+    readonly plugin: string;
+    readonly file: string;
+    /** By block, too (instructions/blocks.ts). */
+    readonly blocks?: string;
+  };
 }
 
 const CONSOLE_LIMIT = 1 << 20;
@@ -39,7 +44,10 @@ process.on("exit", () => {
 
 export function machineArguments(guest: Guest, options: MachineOptions): string[] {
   const { machine, accelerator, network, counting } = options;
-  const plugin = counting ? ["-plugin", `file=${counting.plugin},out=${counting.file}`] : [];
+  const blocks = counting?.blocks === undefined ? "" : `,blocks=${counting.blocks}`;
+  const plugin = counting
+    ? ["-plugin", `file=${counting.plugin},out=${counting.file}${blocks}`]
+    : [];
   return qemuArguments({
     ...{ machine, accelerator, network },
     memoryBytes: options.memoryMiB << 20,

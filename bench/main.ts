@@ -110,7 +110,7 @@ async function measure(options: BenchOptions, kind: Plan["kind"]): Promise<Row[]
     ...commonPlan(options),
     ...{ kind, guests, program, compares: false },
     counting: canCount
-      ? { plugin: buildCounter(BUILD), folder: BUILD, runs: 1, guests: counted }
+      ? { plugin: buildCounter(BUILD), folder: BUILD, runs: 1, functions: 0, guests: counted }
       : null,
   };
   if (kind === "calls") return carryOut({ ...plan, network: "none" });
@@ -131,7 +131,9 @@ async function compare(options: BenchOptions): Promise<ComparedRow[]> {
     if (measures.length === 0) continue;
     const program = countedProgram(kind, await programOf(kind));
     const guests = kernels.map((kernel) => virgaGuest(kernel, program, gateway));
-    const counting = { plugin: buildCounter(BUILD), folder: BUILD, runs: options.runs, guests };
+    const plugin = buildCounter(BUILD);
+    const { runs, functions } = options;
+    const counting = { plugin, folder: BUILD, runs, functions, guests };
     const common = { ...commonPlan(options), kind, measures, program, counting };
     const plan = { ...common, guests: [], compares: true };
     const isIsolated = kind === "redis" && isolation !== null;

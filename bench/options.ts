@@ -33,6 +33,7 @@ with another commit's.
   --accel A         tcg or kvm (kvm where it works; there instructions are not counted)
   --base COMMIT     the commit to compare with
   --limit PERCENT   end with 1 if the kernel executes so much more in a row (2)
+  --functions N     with each row the N functions of the kernel that differ most (0)
 `;
 
 export interface BenchOptions {
@@ -51,6 +52,8 @@ export interface BenchOptions {
   /** With `instructions`: the commit to compare with, and by how many percent to exceed it. */
   readonly base: string;
   readonly limitPercent: number;
+  /** How many of the kernel's functions are told with each row. */
+  readonly functions: number;
 }
 
 function oneOf<T extends string>(name: string, value: string, allowed: readonly T[]): T {
@@ -61,10 +64,10 @@ function oneOf<T extends string>(name: string, value: string, allowed: readonly 
   return found;
 }
 
-function count(name: string, value: string): number {
+function count(name: string, value: string, least = 1): number {
   const number = Number(value);
-  if (!Number.isInteger(number) || number < 1) {
-    throw new BenchError(`--${name} ${value}: must be a whole number above zero`);
+  if (!Number.isInteger(number) || number < least) {
+    throw new BenchError(`--${name} ${value}: must be a whole number from ${least} on`);
   }
   return number;
 }
@@ -89,6 +92,7 @@ const OPTIONS = {
   accel: STRING,
   base: STRING,
   limit: { ...STRING, default: "2" },
+  functions: { ...STRING, default: "0" },
 } as const;
 
 function words(args: string[]) {
@@ -106,7 +110,7 @@ const MEASURES = {
 } as const;
 
 /** What only `instructions` takes, and needs. */
-function comparison(kind: string, base: string | undefined, limit: string) {
+function comparison(kind: string, base: string | undefined, limit: string, functions: string) {
   if (kind === "instructions" && base === undefined) {
     throw new BenchError("instructions: --base COMMIT says what to compare with");
   }
@@ -115,7 +119,7 @@ function comparison(kind: string, base: string | undefined, limit: string) {
   }
   const limitPercent = Number(limit);
   if (!(limitPercent >= 0)) throw new BenchError(`--limit ${limit}: must be a number of percent`);
-  return { base: base ?? "", limitPercent };
+  return { base: base ?? "", limitPercent, functions: count("functions", functions, 0) };
 }
 
 export function parseOptions(args: string[]): BenchOptions {
@@ -143,7 +147,7 @@ export function parseOptions(args: string[]): BenchOptions {
       values.network === undefined
         ? null
         : oneOf("network", values.network, ["tap", "user"] as const),
-    ...comparison(kind, values.base, values.limit),
+    ...comparison(kind, values.base, values.limit, values.functions),
     accelerator:
       values.accel === undefined ? chooseAccelerator() : oneOf("accel", values.accel, ACCELERATORS),
   };

@@ -58,6 +58,8 @@ export interface Counting {
   /** Where the counts of a run are kept while it lasts. */
   readonly folder: string;
   readonly runs: number;
+  /** Of each measure so many of the kernel's functions are told. */
+  readonly functions: number;
   /** Like the plan's guests, in the same order, with a program that runs to be counted. */
   readonly guests: readonly Guest[];
 }

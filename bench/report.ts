@@ -8,7 +8,7 @@
 // A value that could not be measured is null, in JSON too, so a missing guest never looks like
 // zero.
 
-import type { Instructions } from "./instructions/counters.ts";
+import type { Half, Instructions } from "./instructions/counters.ts";
 import { type Better, median, medianRatio } from "./stats.ts";
 
 export type GuestName = "virga" | "linux";
@@ -51,7 +51,7 @@ export class Samples {
     this.#counts.set(key, [...(this.#counts.get(key) ?? []), instructions]);
   }
 
-  #instructions(guest: GuestName, measure: string, half: keyof Instructions): number | null {
+  #instructions(guest: GuestName, measure: string, half: Half): number | null {
     const counts = this.#counts.get(`${guest} ${measure}`);
     return counts ? round(median(counts.map((each) => each[half]))) : null;
   }

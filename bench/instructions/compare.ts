@@ -10,8 +10,9 @@
 import type { Plan } from "../plan.ts";
 import type { Progress } from "../redis-measures.ts";
 import { alignTable, round } from "../report.ts";
+import { type ByFunction, type FunctionRow, largest } from "./blocks.ts";
 import { type Counts, countRun } from "./count.ts";
-import type { Instructions } from "./counters.ts";
+import type { Half } from "./counters.ts";
 
 export interface ComparedRow {
   readonly measure: string;
@@ -21,17 +22,27 @@ export interface ComparedRow {
   readonly change: number | null;
   readonly insn_user_base: number | null;
   readonly insn_user_now: number | null;
+  /** Where the kernel's went: the functions that differ most. */
+  readonly functions?: readonly FunctionRow[];
 }
 
-function least(runs: readonly Counts[], measure: string, half: keyof Instructions) {
+function least(runs: readonly Counts[], measure: string, half: Half) {
   const values = runs.flatMap((counts) => counts.get(measure)?.[half] ?? []);
   return values.length === 0 ? null : round(Math.min(...values));
+}
+
+/** Of the run with the least. */
+function functionsOf(runs: readonly Counts[], measure: string): ByFunction {
+  const counts = runs.flatMap((run) => run.get(measure) ?? []);
+  counts.sort((a, b) => a.kernel - b.kernel);
+  return counts[0]?.functions ?? new Map();
 }
 
 export function comparedRow(
   measure: string,
   base: readonly Counts[],
   now: readonly Counts[],
+  functions = 0,
 ): ComparedRow {
   const before = least(base, measure, "kernel");
   const after = least(now, measure, "kernel");
@@ -43,7 +54,18 @@ export function comparedRow(
     change,
     insn_user_base: least(base, measure, "user"),
     insn_user_now: least(now, measure, "user"),
+    ...(functions > 0 ? { functions: rowsOf(base, now, measure, functions) } : {}),
   };
+}
+
+function rowsOf(
+  base: readonly Counts[],
+  now: readonly Counts[],
+  measure: string,
+  count: number,
+): FunctionRow[] {
+  const rows = largest(functionsOf(base, measure), functionsOf(now, measure), count);
+  return rows.map((row) => ({ ...row, base: round(row.base) ?? 0, now: round(row.now) ?? 0 }));
 }
 
 export async function compareCounts(plan: Plan, progress: Progress): Promise<ComparedRow[]> {
@@ -59,7 +81,7 @@ export async function compareCounts(plan: Plan, progress: Progress): Promise<Com
     }
   }
   return plan.measures
-    .map(({ name }) => comparedRow(name, ...results))
+    .map(({ name }) => comparedRow(name, ...results, counting.functions))
     .filter((row) => row.insn_base !== null || row.insn_now !== null);
 }
 
@@ -79,6 +101,9 @@ export function comparisonTable(rows: readonly ComparedRow[]): string {
     const change = row.change === null ? "-" : `${sign}${row.change.toFixed(1)} %`;
     const kernel = [cell(row.insn_base), cell(row.insn_now), change];
     lines.push([row.measure, "", ...kernel, cell(row.insn_user_base), cell(row.insn_user_now)]);
+    for (const { name, base, now } of row.functions ?? []) {
+      lines.push([`  ${name}`, "", cell(base), cell(now), cell(round(now - base))]);
+    }
   }
   return alignTable(lines);
 }

@@ -5,7 +5,6 @@
 // Nothing is timed in such a run. The Redis loads are counted from outside, between two looks at
 // the counters while nobody asks anything; the calls by the program's own marks.
 
-import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { DONE, TIMEOUT_MS } from "../calls-measures.ts";
 import { BenchError } from "../errors.ts";
@@ -20,7 +19,7 @@ export type Counts = Map<string, Instructions>;
 
 async function countRedis(plan: Plan, plugin: string, guest: Guest, counters: Counters) {
   const counts: Counts = new Map();
-  const counting = { plugin, file: counters.file };
+  const counting = counters.forPlugin(plugin);
   const booted = await bootRedis(plan, guest, plan.memoryMiB, BOOT_TIMEOUT_MS, counting);
   try {
     counts.set("boot_to_ping", counters.read());
@@ -56,7 +55,7 @@ export function countsOf(console: string, marks: readonly Instructions[]): Count
 
 async function countCalls(plan: Plan, plugin: string, guest: Guest, counters: Counters) {
   const { machine, accelerator, memoryMiB } = plan;
-  const counting = { plugin, file: counters.file };
+  const counting = counters.forPlugin(plugin);
   const network = { kind: "none" } as const;
   const vm = startMachine(guest, { machine, accelerator, memoryMiB, network, counting });
   try {
@@ -69,11 +68,12 @@ async function countCalls(plan: Plan, plugin: string, guest: Guest, counters: Co
 
 /** One counted run of a guest. */
 export async function countRun(plan: Plan, counting: Counting, guest: Guest): Promise<Counts> {
-  const counters = new Counters(join(counting.folder, `counts-${process.pid}`));
+  const file = join(counting.folder, `counts-${process.pid}`);
+  const counters = new Counters(file, counting.functions > 0 ? guest.kernel : null);
   try {
     const run = plan.kind === "redis" ? countRedis : countCalls;
     return await run(plan, counting.plugin, guest, counters);
   } finally {
-    rmSync(counters.file, { force: true });
+    counters.remove();
   }
 }

@@ -10,12 +10,17 @@ import { createHash } from "node:crypto";
 import { existsSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { BenchError } from "../errors.ts";
+import { Blocks, type ByFunction, spent } from "./blocks.ts";
 
 /** Instructions of the guest, by the half of the address space that they lie in. */
 export interface Instructions {
   readonly kernel: number;
   readonly user: number;
+  /** The kernel's, where that was asked for. */
+  readonly functions?: ByFunction;
 }
+
+export type Half = "kernel" | "user";
 
 const SOURCE = join(import.meta.dirname, "counter.c");
 
@@ -38,19 +43,39 @@ export function buildCounter(folder: string): string {
 }
 
 export function difference(after: Instructions, before: Instructions): Instructions {
-  return { kernel: after.kernel - before.kernel, user: after.user - before.user };
+  const halves = { kernel: after.kernel - before.kernel, user: after.user - before.user };
+  if (after.functions === undefined) return halves;
+  return { ...halves, functions: spent(after.functions, before.functions ?? new Map()) };
 }
 
 export function perOperation(total: Instructions, operations: number): Instructions {
-  return { kernel: total.kernel / operations, user: total.user / operations };
+  const halves = { kernel: total.kernel / operations, user: total.user / operations };
+  if (total.functions === undefined) return halves;
+  const each = [...total.functions].map(([name, n]): [string, number] => [name, n / operations]);
+  return { ...halves, functions: new Map(each) };
 }
 
 export class Counters {
   readonly file: string;
 
-  constructor(file: string) {
+  /** With the blocks of a kernel, if it is to be known where they went. */
+  readonly blocks: Blocks | null;
+
+  constructor(file: string, kernel: string | null) {
     this.file = file;
+    this.blocks = kernel === null ? null : new Blocks(`${file}-blocks`, kernel);
     rmSync(file, { force: true });
+  }
+
+  /** What a machine is told (machine.ts). */
+  forPlugin(plugin: string): { plugin: string; file: string; blocks?: string } {
+    const file = { plugin, file: this.file };
+    return this.blocks === null ? file : { ...file, blocks: this.blocks.file };
+  }
+
+  remove(): void {
+    rmSync(this.file, { force: true });
+    if (this.blocks !== null) rmSync(this.blocks.file, { force: true });
   }
 
   #bytes(): Buffer {
@@ -70,14 +95,16 @@ export class Counters {
   }
 
   read(): Instructions {
-    return this.#countsAt(this.#bytes(), NOW);
+    const counts = this.#countsAt(this.#bytes(), NOW);
+    return this.blocks === null ? counts : { ...counts, functions: this.blocks.now() };
   }
 
   marks(): Instructions[] {
     const bytes = this.#bytes();
     const count = Math.min(Number(bytes.readBigUInt64LE(MARK_COUNT)), MARKS_MAX);
-    return Array.from({ length: count }, (_, index) =>
-      this.#countsAt(bytes, MARKS + index * COUNTS_SIZE),
-    );
+    return Array.from({ length: count }, (_, index) => {
+      const counts = this.#countsAt(bytes, MARKS + index * COUNTS_SIZE);
+      return this.blocks === null ? counts : { ...counts, functions: this.blocks.atMark(index) };
+    });
   }
 }
