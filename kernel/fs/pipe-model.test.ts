@@ -221,6 +221,25 @@ test("pipe: the largest capacity is a power of two of pages", () => {
   expectEqual(pipeSetCapacity(pipe.reader!, 0x80000000), -EPERM, "more than there can be");
 });
 
+test("pipe: a ring beyond the limit is made at once, others when they are needed", () => {
+  addMemory(0x100000, 0x1000000);
+  setPipeCapacityMax(65536);
+  const pipe = pipeCreate(O_NONBLOCK)!;
+  expectEqual(pipe.mask + 1, 4096, "a page at first");
+  expectEqual(pipeSetCapacity(pipe.reader!, 32768), 32768, "within the limit");
+  expectEqual(pipe.mask + 1, 4096, "still a page");
+  expectEqual(pipeSetCapacity(pipe.reader!, 131072, true), 131072, "beyond it");
+  expectEqual(pipe.mask + 1, 131072, "there is such a ring");
+  const ring = pipe.ring;
+  const pages = freePageCount();
+  expectEqual(pipeSetCapacity(pipe.writer!, 131072, true), 131072, "the same again");
+  expect(pipe.ring == ring, "is the same ring");
+  expectEqual(freePageCount(), pages, "and takes nothing");
+  expectEqual(pipeSetCapacity(pipe.writer!, 4096), 4096, "small again");
+  expectEqual(pipe.mask + 1, 4096, "a page");
+  expectEqual(freePageCount(), pages + 31, "the others are free");
+});
+
 test("pipe: its memory is given back, whichever end goes last", () => {
   addMemory(0x100000, 0x1000000);
   let bytes: i64 = 0;
