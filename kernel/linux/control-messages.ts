@@ -6,7 +6,7 @@
  */
 import { File } from "../fs/file";
 import { processInfo } from "../fs/process-info";
-import { EADDRNOTAVAIL, EBADF, EFAULT, EINVAL, ENOBUFS, ENOMEM, EPERM, ESRCH } from "../lib/errno";
+import { EBADF, EFAULT, EINVAL, ENOBUFS, ENOMEM, EPERM, ESRCH } from "../lib/errno";
 import { Inet6, inet6Kind } from "../net/socket/address";
 import {
   AF_UNIX,
@@ -133,9 +133,7 @@ function parseIp(message: Message, type: u32, data: usize, size: u32): i32 {
 /** What asks for a way to send a packet of IPv6 is read and has no effect: there are none. */
 function parseIpv6(message: Message, type: u32, data: usize, size: u32): i32 {
   if (type != IPV6_PKTINFO) return 0;
-  if (size != INET6_PKTINFO_SIZE) return -EINVAL;
-  const kind = inet6Kind(data);
-  if (kind == Inet6.OTHER) return -EADDRNOTAVAIL;
+  if (size < INET6_PKTINFO_SIZE || inet6Kind(data) == Inet6.OTHER) return -EINVAL;
   message.localAddress = bswap<u32>(load<u32>(data, 12));
   return 0;
 }

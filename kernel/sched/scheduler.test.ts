@@ -243,6 +243,20 @@ test("scheduler: a CPU that finds nothing to do halts until an interrupt", () =>
   expectEqual(polls, 1, "it has looked once");
 });
 
+test("scheduler: a CPU that has found something to do looks again before it halts", () => {
+  const cpu = start();
+  sleeper = blocked("sleeper");
+  interruptAtHalt();
+  addIdlePoller(() => {
+    if (++polls == 2) makeReady(sleeper);
+    return polls == 1;
+  });
+  boot.state = STATE_BLOCKED;
+  schedule();
+  expect(cpu.current == sleeper, "whom the second look has woken");
+  expectEqual(polls, 2, "and no interrupt before it");
+});
+
 test("scheduler: an interrupt that has come already is handled before anything else", () => {
   const cpu = start();
   sleeper = blocked("sleeper");

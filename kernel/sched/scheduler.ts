@@ -140,12 +140,11 @@ export function afterSwitch(): void {
   }
 }
 
-function switchTo(cpu: Cpu, current: Thread, next: Thread, now: u64): void {
+function switchTo(cpu: Cpu, current: Thread, next: Thread): void {
   switches++;
   cpu.current = next;
   cpu.stackTop = next.stackTop;
   cpu.work = next.work;
-  cpu.runningSince = now;
   if (next.vectorState != 0) {
     const owner = cpu.vectorOwner;
     if (owner != next) {
@@ -184,7 +183,7 @@ export function schedule(): void {
   }
   if (next != current) {
     if (outputWaits()) flushOutput();
-    switchTo(cpu, current, next, now);
+    switchTo(cpu, current, next);
   }
 }
 

@@ -186,6 +186,16 @@ test("wait queue: a signal ends a wait that says so, before it begins as well", 
   expect(queue.isEmpty(), "nor entered the queue");
 });
 
+test("wait queue: a wait knows nothing of how the one before it ended", () => {
+  start();
+  meanwhile = Meanwhile.TIME_PASSES;
+  expectEqual(queue.wait(DEADLINE), -ETIMEDOUT, "by its deadline");
+  expect(!sleeper.interruptible, "no signal would wake it any more");
+  meanwhile = Meanwhile.SIGNAL;
+  expectEqual(queue.wait(), -EINTR, "by a signal, and no deadline");
+  expect(!sleeper.interruptible, "no other signal would");
+});
+
 test("wait queue: a signal that another thread has taken ends no wait", () => {
   start();
   meanwhile = Meanwhile.SIGNAL_TAKEN;

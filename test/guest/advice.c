@@ -123,6 +123,11 @@ static void test_disk(void) {
   uint64_t before = cached.pages;
   CHECK_EQ("what is left", cache_stat(fd, range, &cached, 0), 0);
   CHECK("is what this program itself uses", cached.pages < before);
+  advise(fd, 0, range.length, POSIX_FADV_WILLNEED);
+  CHECK("read again", cache_stat(fd, range, &cached, 0) == 0 && cached.pages == before);
+  advise(fd, 0, range.length, POSIX_FADV_DONTNEED);
+  CHECK_EQ("or by readahead", syscall(SYS_readahead, fd, 0l, (size_t)range.length), 0);
+  CHECK("from the beginning", cache_stat(fd, range, &cached, 0) == 0 && cached.pages == before);
   close(fd);
 }
 

@@ -3,6 +3,7 @@
  * in an error that it documents or does without, nothing is lost, and the machine goes on. The
  * harness is fail-nth.h; the debug kernel's files for it are in kernel/fs/proc-fail-nth.ts.
  */
+#include "fail-calls.h"
 #include "fail-errors.h"
 #include "fail-events.h"
 #include "fail-files.h"
@@ -14,6 +15,8 @@ static void test_memory(void) { run_scenarios(memory_scenarios, COUNT(memory_sce
 static void test_events(void) { run_scenarios(event_scenarios, COUNT(event_scenarios)); }
 static void test_ipc(void) { run_scenarios(ipc_scenarios, COUNT(ipc_scenarios)); }
 static void test_sockets(void) { run_scenarios(socket_scenarios, COUNT(socket_scenarios)); }
+
+static void test_calls(void) { run_scenarios(call_scenarios, COUNT(call_scenarios)); }
 
 static void test_files(void) {
   mkdir(PLACE, 0755);
@@ -59,6 +62,7 @@ static void test_armed(void) {
 static const struct group groups[] = {
     {"armed", test_armed},     {"memory", test_memory}, {"events", test_events}, {"ipc", test_ipc},
     {"sockets", test_sockets}, {"files", test_files},   {"errors", test_errors},
+    {"calls", test_calls},
     {"copy-up", test_copy_up},
 };
 

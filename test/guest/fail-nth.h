@@ -74,12 +74,16 @@ static UNUSED int keep(int fd) {
   return fd;
 }
 
+static void keep_map(void *at, size_t length) {
+  if (at == MAP_FAILED || kept_map_count == (int)COUNT(kept_maps))
+    return;
+  kept_maps[kept_map_count].at = at;
+  kept_maps[kept_map_count++].length = length;
+}
+
 static UNUSED void *map_area(size_t length, int protection, int flags, int fd) {
   void *at = mmap(NULL, length, protection, flags, fd, 0);
-  if (at != MAP_FAILED && kept_map_count < (int)COUNT(kept_maps)) {
-    kept_maps[kept_map_count].at = at;
-    kept_maps[kept_map_count++].length = length;
-  }
+  keep_map(at, length);
   return at;
 }
 

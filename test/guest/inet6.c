@@ -232,9 +232,49 @@ static void test_datagrams(void) {
   close(to6);
 }
 
+/* Sends a byte from an address that the message itself says (IPV6_PKTINFO). */
+static int send_from(int fd, const char *source, int size, const char *target, int port) {
+  union {
+    struct cmsghdr align;
+    char bytes[64];
+  } control;
+  struct in6_pktinfo info = {address6(source, 0).sin6_addr, 0};
+  struct sockaddr_in6 to = address6(target, port);
+  struct iovec one = {"x", 1};
+  struct msghdr message = {.msg_name = &to, .msg_namelen = sizeof to, .msg_iov = &one,
+                           .msg_iovlen = 1, .msg_control = &control,
+                           .msg_controllen = CMSG_SPACE(size)};
+  memset(&control, 0, sizeof control);
+  control.align = (struct cmsghdr){.cmsg_len = CMSG_LEN(size), .cmsg_level = IPPROTO_IPV6,
+                                   .cmsg_type = IPV6_PKTINFO};
+  memcpy(CMSG_DATA(&control.align), &info, sizeof info);
+  return sendmsg(fd, &message, 0);
+}
+
+static void test_sources(void) {
+  int server = socket(AF_INET6, SOCK_DGRAM, 0), fd = socket(AF_INET6, SOCK_DGRAM, 0);
+  REQUIRE("bind to ::", bind6(server, "::", 0) == 0);
+  int port = port6(server), whole = sizeof(struct in6_pktinfo);
+  const char *there = "::ffff:127.0.0.1";
+  struct sockaddr_in6 from = {0}, wanted = address6("::ffff:127.0.0.2", 0);
+  socklen_t length = sizeof from;
+  char byte;
+  CHECK_EQ("from a mapped address", send_from(fd, "::ffff:127.0.0.2", whole, there, port), 1);
+  CHECK("it is told", recvfrom(server, &byte, 1, 0, (void *)&from, &length) == 1 &&
+                          !memcmp(&from.sin6_addr, &wanted.sin6_addr, 16));
+  CHECK_EQ("with more behind it", send_from(fd, "::ffff:127.0.0.2", whole + 4, there, port), 1);
+  CHECK_ERR("half an address", send_from(fd, "::ffff:127.0.0.2", whole - 1, there, port), EINVAL);
+  CHECK_ERR("of another family", send_from(fd, "2001:db8::1", whole, there, port), EINVAL);
+  CHECK_ERR("of another machine", send_from(fd, "2001:db8::1", whole, "::1", port), EINVAL);
+  CHECK_EQ("from ::1", send_from(fd, "::1", whole, "::1", port), 1);
+  CHECK_EQ("from any", send_from(fd, "::", whole, "::1", port), 1);
+  close(server), close(fd);
+}
+
 static const struct group groups[] = {
     {"dual", test_dual},       {"only", test_only},           {"refused", test_refused},
     {"options", test_options}, {"datagrams", test_datagrams},
+    {"sources", test_sources},
 };
 
 int main(int argc, char **argv) { return check_main(argc, argv, groups, COUNT(groups)); }
