@@ -37,6 +37,8 @@ const FLAG_FOUND: u32 = 1 << 2;
 const FLAG_OWN_NAME: u32 = 1 << 3;
 /** Its name has been removed: /proc shows it as deleted. */
 const FLAG_DELETED: u32 = 1 << 4;
+/** A walk finds another one each time, so names below it would never be found again. */
+const FLAG_PASSING: u32 = 1 << 5;
 
 const FNV_OFFSET: u32 = 0x811c9dc5;
 const FNV_PRIME: u32 = 0x01000193;
@@ -62,6 +64,15 @@ export class Dentry extends HashNode {
   @inline
   isDeleted(): bool {
     return (this.flags & FLAG_DELETED) != 0;
+  }
+
+  isPassing(): bool {
+    return (this.flags & FLAG_PASSING) != 0;
+  }
+
+  /** Neither it nor what is below it is going to be findable. */
+  makePassing(): void {
+    this.flags |= FLAG_PASSING;
   }
 }
 

@@ -39,9 +39,8 @@ export abstract class DirectorySink {
   abstract put(name: u64, length: u32, inode: u64, type: u32, next: u64): bool;
 }
 
-/** Fills the application's buffer. */
+/** Fills the application's buffer, for one call. */
 export class UserSink extends DirectorySink {
-  private io: IoVector | null = null;
   /** Bytes put so far. */
   filled: i64 = 0;
   /** The position behind the last entry that was put. */
@@ -50,10 +49,8 @@ export class UserSink extends DirectorySink {
   error: i64 = 0;
   private record: StaticArray<u8> = new StaticArray<u8>(RECORD_MAX);
 
-  start(io: IoVector): void {
-    this.io = io;
-    this.filled = 0;
-    this.error = 0;
+  constructor(private io: IoVector) {
+    super();
   }
 
   destroy(): void {
@@ -63,7 +60,7 @@ export class UserSink extends DirectorySink {
 
   put(name: u64, length: u32, inode: u64, type: u32, next: u64): bool {
     assert(length <= 255, "NAME_MAX");
-    const io = this.io!;
+    const io = this.io;
     const size = (HEADER + <u64>length + 1 + 7) & ~(<u64>7);
     if (this.error != 0) return false;
     if (io.remaining < size) {

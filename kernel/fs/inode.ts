@@ -91,7 +91,10 @@ export abstract class Inode {
   gid: u32 = 0;
   /** A file without a name may be given one: O_TMPFILE without O_EXCL. */
   linkable: bool = false;
-  /** Names in this directory come and go without the name cache knowing: it keeps none. */
+  /**
+   * Names in this directory come and go without the name cache knowing: it keeps none, nor any
+   * below them.
+   */
   uncachedNames: bool = false;
   number: u64;
   /** Of a device node. */

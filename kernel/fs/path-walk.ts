@@ -303,7 +303,9 @@ export class Walk {
     const directory = parent.inode!;
     const error = directory.lookup(dentry);
     let found = dentry;
-    if (error == 0 && !directory.uncachedNames) {
+    if (directory.uncachedNames || parent.isPassing()) {
+      dentry.makePassing();
+    } else if (error == 0) {
       // Somebody else may have looked it up, or made it, while this slept.
       const other = dentryFind(parent, hash, name, length);
       if (other) {

@@ -2,8 +2,11 @@
  * Helpers for the tests of file systems: a mounted root, and the calls of path-calls.ts without an
  * application.
  */
-import { addressOf, fill, store8, store16, store32, store64 } from "../arch/hw";
+import { addressOf, copy, fill, store8, store16, store32, store64 } from "../arch/hw";
 import { MemoryBlockDevice } from "../dev/memory-block";
+import { InputPort } from "../dev/virtio/host-ports";
+import { Virtqueue } from "../dev/virtio/virtqueue";
+import { EINTR } from "../lib/errno";
 import { loadFixture } from "../lib/fixture";
 import { expect, expectEqual } from "../lib/testing";
 import { addMemory, directMap } from "../mem/page-allocator";
@@ -237,4 +240,59 @@ export function imageMount(blocks: u64): usize {
   testCache = cache;
   cache.register();
   return erofsMount(cache);
+}
+
+// ---- The host -----------------------------------------------------------------------------------
+
+const INPUT_MAX = 8192;
+
+/** Input of the host as a test makes it up: `port.say("a text")`, `port.end()`. */
+export class TestInput extends InputPort {
+  private bytes: StaticArray<u8> = new StaticArray<u8>(INPUT_MAX);
+  private start: u32 = 0;
+  private stop: u32 = 0;
+  private tell: () => void = () => {};
+  /** How often somebody has waited: nobody comes, so a signal ends it. */
+  waits: u32 = 0;
+  opens: u32 = 0;
+
+  constructor() {
+    super(2, changetype<Virtqueue>(0), 0);
+  }
+
+  /** The host sends a text. */
+  say(text: string): void {
+    for (let i = 0; i < text.length; i++) this.bytes[this.stop++] = <u8>text.charCodeAt(i);
+    this.tell();
+  }
+
+  end(): void {
+    this.isEnded = true;
+    this.tell();
+  }
+
+  open(came: () => void): void {
+    this.tell = came;
+    this.opens++;
+  }
+
+  count(): u32 {
+    return this.stop - this.start;
+  }
+
+  read(address: u64, n: u64): u64 {
+    const done = min(n, <u64>this.count());
+    copy(address, addressOf(changetype<usize>(this.bytes) + <usize>this.start), done);
+    this.start += <u32>done;
+    return done;
+  }
+
+  isReady(): bool {
+    return this.count() > 0 || this.isEnded;
+  }
+
+  wait(): i32 {
+    this.waits++;
+    return -EINTR;
+  }
 }

@@ -244,9 +244,8 @@ export class DirectoryFile extends VfsFile {
   }
 
   readDirectory(io: IoVector): i64 {
-    const sink = attempt(new UserSink());
+    const sink = attempt(new UserSink(io));
     if (!sink) return -ENOMEM;
-    sink.start(io);
     const error = this.fill(sink);
     const filled = sink.filled;
     const sinkError = sink.error;

@@ -287,6 +287,18 @@ static void test_sizes(void) {
   CHECK("no libraries, nothing dirty", page[4] == 0 && page[6] == 0);
   CHECK("VmSwap, VmPin", field(text, "\nVmSwap:") == 0 && field(text, "\nVmPin:") == 0);
   CHECK("VmLib", field(text, "\nVmLib:") >= 0);
+  char exe[256] = "";
+  if (on_virga && readlink("/proc/self/exe", exe, sizeof exe - 1) > 0) {
+    long program = 0, others = 0;
+    int count = read_areas("/proc/self/smaps");
+    for (int i = 0; i < count; i++) {
+      bool is_code = areas[i].rights[2] == 'x' && areas[i].rights[1] != 'w';
+      *(strcmp(areas[i].name, exe) ? &others : &program) += is_code ? areas[i].size : 0;
+    }
+    slurp("/proc/self/status");
+    CHECK_EQ("code of the program", field(text, "\nVmExe:"), program);
+    CHECK_EQ("and of others", field(text, "\nVmLib:"), others);
+  }
   long size = field(text, "\nVmSize:"), data = field(text, "\nVmData:");
   long code = field(text, "\nVmExe:") + field(text, "\nVmLib:"), peak = field(text, "\nVmPeak:");
   char *p = map(1024, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -320,7 +332,7 @@ static const char *const NODE = "/sys/devices/system/node/node0/meminfo";
 
 struct machine {
   long total, free, available, cached, inactive, anonymous, mapped, shared, slab, committed;
-  long node_total, node_free, node_used, node_files, node_mapped, node_anonymous, node_shared;
+  long node_total, node_free, node_used, node_files, node_mapped, node_anonymous, node_shared, node_idle;
   long free_pages, anonymous_pages, mapped_pages, file_pages, shared_pages, faults, disk;
 };
 
@@ -345,6 +357,7 @@ static struct machine read_machine(void) {
   m.node_mapped = field(text, " Mapped:");
   m.node_anonymous = field(text, " AnonPages:");
   m.node_shared = field(text, " Shmem:");
+  m.node_idle = field(text, " Dirty:") | field(text, " Writeback:");
   slurp("/proc/vmstat");
   m.free_pages = field(text, "nr_free_pages ");
   m.anonymous_pages = field(text, "nr_anon_pages ");
@@ -387,6 +400,7 @@ static void test_machine(void) {
   CHECK_EQ("what is mapped", m.node_mapped, m.mapped);
   CHECK_EQ("the program's own", m.node_anonymous, m.anonymous);
   CHECK_EQ("in memory", m.node_shared, m.shared);
+  CHECK_EQ("nothing waits for a disk", m.node_idle, 0);
   CHECK_EQ("in pages", m.anonymous_pages * KIB_PER_PAGE, m.anonymous);
   CHECK_EQ("mapped ones", m.mapped_pages * KIB_PER_PAGE, m.mapped);
   CHECK_EQ("of files", m.file_pages * KIB_PER_PAGE, m.cached);

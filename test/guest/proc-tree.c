@@ -153,6 +153,21 @@ static void look_into(const char *path, bool is_writable) {
   close(fd);
 }
 
+/* What is made when it is read has no handle by which it could be found again. */
+static void test_handles(void) {
+  struct {
+    unsigned bytes;
+    int type;
+    unsigned char handle[128];
+  } handle = {128, 0, {0}};
+  int mount;
+  CHECK_ERR("/proc", syscall(SYS_name_to_handle_at, AT_FDCWD, "/proc/stat", &handle, &mount, 0),
+            EOPNOTSUPP);
+  if (on_virga)
+    CHECK_ERR("/sys", syscall(SYS_name_to_handle_at, AT_FDCWD, CPU "/online", &handle, &mount, 0),
+              EOPNOTSUPP);
+}
+
 static void test_directories(void) {
   static const char *const paths[] = {
       "/proc/self",        "/proc/self/fd",      "/proc/self/fdinfo",
@@ -164,9 +179,14 @@ static void test_directories(void) {
       CPU "/cpu0/topology", CPU "/smt",          NODE,
       NODE "/node0",       LARGE,                LARGE "/hugepages",
       LARGE "/transparent_hugepage"};
+  int fds[20];
+  for (size_t i = 0; i < COUNT(fds); i++)
+    fds[i] = open("/dev/null", O_RDONLY);
   for (size_t i = 0; i < COUNT(paths); i++)
     if (on_virga || access(paths[i], F_OK) == 0)
       look_into(paths[i], false);
+  for (size_t i = 0; i < COUNT(fds); i++)
+    close(fds[i]);
   if (on_virga) {
     look_into("/proc", false);
     look_into("/sys", false);
@@ -211,10 +231,13 @@ static void look_for(const char *folder, const struct known *all, size_t count) 
     char path[128];
     struct stat st;
     snprintf(path, sizeof path, "%s/%s", folder, all[i].name);
-    if (lstat(path, &st) != 0 && (all[i].mode & RARE) && !on_virga)
+    bool is_there = lstat(path, &st) == 0;
+    if (!is_there && (all[i].mode & RARE) && !on_virga)
+      continue;
+    if (!CHECK(path, is_there))
       continue;
     unsigned compared = on_virga ? 0177777 : S_IFMT | 0400;
-    CHECK_EQ(path, st.st_mode & compared, all[i].mode & compared);
+    CHECK_EQ("as what and with which rights", st.st_mode & compared, all[i].mode & compared);
     if (!S_ISREG(all[i].mode) || !on_virga || !strcmp(all[i].name, "pagemap"))
       continue;
     CHECK("can be read", slurp(path) >= 0);
@@ -403,6 +426,6 @@ static void test_settings(void) {
 }
 
 static const struct group groups[] = {
-    {"directories", test_directories}, {"names", test_names}, {"settings", test_settings}};
+    {"directories", test_directories}, {"handles", test_handles}, {"names", test_names}, {"settings", test_settings}};
 
 int main(int argc, char **argv) { return check_main(argc, argv, groups, COUNT(groups)); }
