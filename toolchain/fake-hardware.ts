@@ -7,6 +7,8 @@
  * to one: `userCopy` fails outside it. A module under test gets what it needs by overriding single
  * functions.
  */
+import { cpuidOf } from "./fake-cpuid.ts";
+
 const LINEAR_MEMORY = 0xffffffff80000000n;
 const DIRECT_MAP = 0xffff800000000000n;
 /** The kernel's memory does not grow beyond this: enough for any test, and soon exhausted. */
@@ -107,6 +109,12 @@ export function createFakeHardware(
       if (view.getUint32(offset, true) !== expected >>> 0) return 0;
       view.setUint32(offset, value, true);
       return 1;
+    },
+    cpuid: (leaf: number, index: number, out: number) => {
+      if (linearView.buffer !== memory.buffer) refresh();
+      cpuidOf(leaf, index).forEach((value, at) => {
+        linearView.setUint32((out >>> 0) + at * 4, value, true);
+      });
     },
     /** An image of 1 MiB, where QEMU loads it. */
     kernelImageEnd: () => 0xffff_ffff_c020_0000n,

@@ -1,6 +1,10 @@
 import { expect, expectEqual, test } from "../../lib/testing";
+import { TextBuffer } from "../../lib/text-buffer";
+import { heapObjectsInUse } from "../../runtime/heap";
 import { filePut, O_RDONLY, O_WRONLY } from "../file";
 import { fsInit } from "../init";
+import { ProcessInfo, setProcessInfo } from "../process-info";
+import { Stat } from "../stat";
 import { contentsOf, namesIn, opened, readAt, testMemory, writeText } from "../testing";
 import { SEEK_CUR, SEEK_END, SEEK_SET } from "../vfs-file";
 
@@ -11,6 +15,21 @@ const buffer: usize = memory.data(4096);
 function boot(): void {
   testMemory();
   expectEqual(fsInit(null, 0, 0), 0, "mounted");
+}
+
+/** On three processors, with a network that has a name server. */
+class TestProcess extends ProcessInfo {
+  cpuCount(): u32 {
+    return 3;
+  }
+
+  nameServers(out: TextBuffer): void {
+    out.put("nameserver 10.0.2.3\n");
+  }
+
+  nameServersChangedNs(): u64 {
+    return 1_000_000_007;
+  }
 }
 
 /** The decimal number that a text is. */
@@ -71,6 +90,43 @@ test("proc: each processor has its lines in cpuinfo, and in stat", () => {
   expectEqual(uptime.length, 2, "up, and idle");
   expectEqual(uptime[0].split(".")[1].length, 2, "hundredths");
   expect(f64.parse(uptime[1]) <= f64.parse(uptime[0]), "no more idle than up");
+});
+
+test("proc: cpuinfo is what CPUID says, of each processor", () => {
+  boot();
+  setProcessInfo(new TestProcess());
+  const text = contentsOf("/proc/cpuinfo")!;
+  // As toolchain/fake-cpuid.ts has it.
+  expect(field(text, "vendor_id\t:") == "VirgaFakeCPU", "vendor");
+  expect(field(text, "model name\t:") == "A CPU that unit tests have made up", "name");
+  expectEqual(numberOf(text, "cpu family\t:"), 6, "family");
+  expectEqual(numberOf(text, "model\t\t:"), 0x9e, "model");
+  expectEqual(numberOf(text, "stepping\t:"), 10, "stepping");
+  expectEqual(numberOf(text, "cpuid level\t:"), 7, "leaves");
+  expect(field(text, "flags\t\t:") == "fpu sse2 pni sse4_2 lm lahf_lm erms", "flags");
+  expect(field(text, "address sizes\t:") == "39 bits physical, 48 bits virtual", "sizes");
+  expectEqual(text.split("processor\t: ").length - 1, 3, "processors");
+  expect(text.includes("processor\t: 2\n") && !text.includes("processor\t: 3\n"), "from 0 on");
+  const status = contentsOf("/proc/self/status")!;
+  expect(field(status, "Cpus_allowed:") == "7", "a bit for each");
+  expect(field(status, "Cpus_allowed_list:") == "0-2", "and as a list");
+});
+
+test("proc: the name servers' text has a size and a time", () => {
+  boot();
+  setProcessInfo(new TestProcess());
+  const text = contentsOf("/proc/net/pnp")!;
+  expect(text == "nameserver 10.0.2.3\n", text);
+  const file = opened("/proc/net/pnp", O_RDONLY);
+  const stat = new Stat();
+  const before = heapObjectsInUse();
+  stat.reset(0);
+  file.stat(stat);
+  expectEqual(stat.size, text.length, "its size");
+  expectEqual(stat.mtime * 1_000_000_000 + stat.mtimeNs, 1_000_000_007, "its time");
+  expectEqual(stat.ctime * 1_000_000_000 + stat.ctimeNs, 1_000_000_007, "and the inode's");
+  expectEqual(heapObjectsInUse(), before, "nothing stays");
+  filePut(file);
 });
 
 test("proc: a text is read in pieces, from anywhere, and made anew at its beginning", () => {

@@ -1,7 +1,8 @@
 import { expect, expectEqual, test } from "../../lib/testing";
+import { TextBuffer } from "../../lib/text-buffer";
 import { fsInit } from "../init";
 import { contentsOf, namesIn, testMemory } from "../testing";
-import { CACHE_FIELDS, cacheCount } from "./cache";
+import { CACHE_FIELDS, cacheCount, putCacheField } from "./cache";
 
 function boot(): void {
   testMemory();
@@ -21,16 +22,37 @@ test("sys: one CPU on one node", () => {
   expect(contentsOf("/sys/devices/system/node/node0/distance")! == "10\n", "distance");
 });
 
+/** What the files of a cache say, in one line. */
+function cacheText(name: string): string {
+  const folder = "/sys/devices/system/cpu/cpu0/cache/" + name + "/";
+  let all = "";
+  for (let i = 0; i < CACHE_FIELDS.length; i++) {
+    all += contentsOf(folder + CACHE_FIELDS[i])!.replace("\n", " ");
+  }
+  return all;
+}
+
 test("sys: the caches that CPUID tells of, each with all its files", () => {
   boot();
   const folder = "/sys/devices/system/cpu/cpu0/cache";
   const names = namesIn(folder);
-  expectEqual(names.length, cacheCount(), "caches");
+  expectEqual(names.length, 4, "caches");
+  expectEqual(cacheCount(), 4, "known by two leaves");
   for (let i = 0; i < names.length; i++) {
-    const files = namesIn(folder + "/" + names[i]);
-    expectEqual(files.length, CACHE_FIELDS.length, "files");
-    expect(contentsOf(folder + "/" + names[i] + "/size")!.endsWith("K\n"), "size");
+    expectEqual(namesIn(folder + "/" + names[i]).length, CACHE_FIELDS.length, "files");
   }
+  // As toolchain/fake-cpuid.ts has them.
+  expect(cacheText("index0") == "1 Data 32K 64 1 8 64 1 0 ", cacheText("index0"));
+  expect(cacheText("index1") == "1 Instruction 32K 64 2 4 64 1 0 ", cacheText("index1"));
+  expect(cacheText("index2") == "2 Unified 1024K 64 1 16 1024 1 0 ", cacheText("index2"));
+  expect(cacheText("index3") == "3 Unified 16384K 64 1 16 16384 1 0 ", cacheText("index3"));
+});
+
+test("sys: what is told of a cache that there is not is nothing", () => {
+  boot();
+  const out = new TextBuffer();
+  putCacheField(out, 4, 0);
+  expectEqual(out.length, 0, "bytes");
 });
 
 test("sys: large pages", () => {
