@@ -145,3 +145,20 @@ test("aio: without memory there is no context", () => {
     return poll != null;
   });
 });
+
+test("aio: a ring has as many pages as its requests and one more event need", () => {
+  addMemory(0x300000, 0x800000);
+  // 32 bytes of header and 32 for each event: 127 events in the first page, 128 in each other.
+  const requests: StaticArray<u32> = [1, 125, 126, 127, 253, 254, 255, 1000];
+  const pages: StaticArray<u32> = [1, 1, 1, 2, 2, 2, 3, 8];
+  for (let i = 0; i < requests.length; i++) {
+    const free = freePageCount();
+    const context = aioContextCreate(requests[i])!;
+    expectEqual(free - freePageCount(), pages[i], "pages for " + requests[i].toString());
+    expectEqual(load32(ringOf(context) + 4), pages[i] * 128 - 1, "events that it has room for");
+    expectEqual(aioRequests(), requests[i], "requests, counted");
+    context.kill();
+    context.put();
+    expectEqual(freePageCount(), free, "given back");
+  }
+});
