@@ -4,6 +4,7 @@ import { failAllocation } from "../runtime/failing";
 import { free } from "../runtime/free";
 import { expectUndone } from "../runtime/testing";
 import { Dentry, dentryCreate, dentryFind, dentryPublish, dentryPut, nameHash } from "./dentry";
+import { File, filePut, O_PATH } from "./file";
 import { Inode, inodeGet, inodePut, isError } from "./inode";
 import { mountAt, rootDirectory } from "./mount";
 import { Walk, walkGet, walkPut } from "./path-walk";
@@ -26,6 +27,7 @@ import {
   vfsLink,
   vfsMakeDirectory,
   vfsMakeNode,
+  vfsOpen,
   vfsRemoveDirectory,
   vfsRename,
   vfsResolve,
@@ -305,4 +307,23 @@ test("failing memory: a union that ends gives back the copies, and what is below
   expectEqual(lowerRoot!.references, 1, "the image's root is held by us alone");
   expectEqual(upper!.inodeCount, 0, "no inode is left");
   expectEqual(upper!.pagesUsed, 0, "nor a page");
+});
+
+test("failing memory: opening a place says so, and holds nothing", () => {
+  testTmpfsRoot();
+  putFile("/f", "f");
+  expectUndone((): bool => {
+    const walk = walkGet();
+    if (!walk) return false;
+    walk.loadString("/f");
+    const file = vfsOpen(walk, rootDirectory(), O_PATH, 0);
+    walkPut(walk);
+    if (isError(file)) {
+      expectEqual(<i32>file, -ENOMEM, "why not");
+      return false;
+    }
+    expect(file != 0, "a file");
+    filePut(changetype<File>(file));
+    return true;
+  });
 });

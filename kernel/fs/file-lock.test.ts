@@ -276,3 +276,27 @@ test("failing memory: locks of a file", () => {
     return (ranged | cut | whole) == 0;
   });
 });
+
+test("failing memory: a lock of a whole file", () => {
+  testTmpfsRoot();
+  lockedFile = opened("/a", O_RDWR | O_CREAT);
+  expectUndone((): bool => {
+    const error = lockWhole(lockedFile!, F_WRLCK, false);
+    expect(error == 0 || error == -ENOLCK, "locked, or why not");
+    expectEqual(fileLockCount(), <u32>(error == 0), "as it says");
+    dropFileLocks(lockedFile!);
+    return error == 0;
+  });
+});
+
+test("failing memory: a range of a file", () => {
+  testTmpfsRoot();
+  lockedFile = opened("/a", O_RDWR | O_CREAT);
+  expectUndone((): bool => {
+    const error = lockRange(lockedFile!, PROCESS, F_WRLCK, 5, 6, false);
+    expect(error == 0 || error == -ENOLCK, "locked, or why not");
+    expectEqual(processLockCount(), <u32>(error == 0), "as it says");
+    dropProcessLocks(lockedFile!);
+    return error == 0;
+  });
+});

@@ -156,3 +156,23 @@ test("inotify: several watches on a file go in any order, by the call or with th
   }
   filePut(file);
 });
+
+test("inotify: events that nobody has read go with their instance", () => {
+  testTmpfsRoot();
+  putFile("/f", "f");
+  const file = opened("/f", O_RDWR);
+  let before: i64 = 0;
+  for (let round = 0; round < 4; round++) {
+    const events = instance();
+    watch(events, "/f", IN_MODIFY | IN_ACCESS);
+    for (let i = 0; i < 10; i++) {
+      writeText(file, "x");
+      readAt(file, 0, buffer, 1);
+    }
+    filePut(events);
+    if (round == 0) before = <i64>heapBytesInUse();
+    const lost: i64 = <i64>heapBytesInUse() - before;
+    expectEqual(lost, 0, "all is given back");
+  }
+  filePut(file);
+});

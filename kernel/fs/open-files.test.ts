@@ -20,6 +20,7 @@ import { inodeGet, inodePut, isError } from "./inode";
 import { Inotify, inotifyCreate } from "./inotify";
 import { IN_ACCESS, IN_ALL_EVENTS, IN_ISDIR, IN_MODIFY } from "./inotify-events";
 import { IoVector } from "./io-vector";
+import { ListedFile, OpenFiles } from "./listed-file";
 import { rootDirectory } from "./mount";
 import { PageSource } from "./page-source";
 import { walkPut } from "./path-walk";
@@ -271,4 +272,30 @@ test("inode: pages that are mapped outlive the names and open files", () => {
   expectEqual(fileSystem.pagesUsed, 1, "and its page");
   const lost: i64 = <i64>heapBytesInUse() - before;
   expectEqual(lost, 0, "nothing stays");
+});
+
+test("open file: those in a list are all told, whichever of them have gone", () => {
+  testTmpfsRoot();
+  putFile("/f", "f");
+  const place = placeOf(opened("/f", O_RDWR))!;
+  const orders: StaticArray<i32> = [0, 1, 2, 0, 2, 1, 1, 0, 2, 1, 2, 0, 2, 0, 1, 2, 1, 0];
+  for (let order = 0; order < 6; order++) {
+    const list = new OpenFiles();
+    const files = new StaticArray<ListedFile | null>(3);
+    const counters: StaticArray<Counter> = [new Counter(), new Counter(), new Counter()];
+    for (let i = 0; i < 3; i++) {
+      const file = new ListedFile(place.dentry, place.inode, O_RDWR, list);
+      file.addObserver(counters[i]);
+      files[i] = file;
+    }
+    for (let i = 0; i <= 3; i++) {
+      list.notify(1);
+      for (let j = 0; j < 3; j++) {
+        const which = orders[order * 3 + j];
+        expectEqual(counters[which].told, min(i, j) + 1, "as long as it was open");
+      }
+      if (i < 3) filePut(files[orders[order * 3 + i]]!);
+    }
+    expect(list.first == null, "the list is empty");
+  }
 });

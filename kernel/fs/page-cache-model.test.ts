@@ -316,9 +316,9 @@ test("page cache: of a window that fails the page alone is read, and its failure
   read(cache, new ReadAhead(0, 8), 5);
   expectEqual(freePageCount() + 8, pages, "no page is lost");
   cache.shrink(100);
-  device.badSector = 0;
+  device.badSector = 9 * 8;
   const single = device.requests;
-  expectEqual(cache.get(0, new ReadAhead(0, 1)), -EIO, "a window of one");
+  expectEqual(cache.get(9, new ReadAhead(9, 10)), -EIO, "a window of one");
   expectEqual(device.requests, single + 1, "is not read again");
 });
 

@@ -11,12 +11,14 @@ import {
   Attributes,
   FileSystemUse,
   Inode,
+  isError,
 } from "./inode";
 import { rootDirectory } from "./mount";
 import { walkPut } from "./path-walk";
 import { S_IFDIR, S_IFIFO, S_IFLNK, S_IFREG, Stat } from "./stat";
 import { contentsOf, opened, putFile, testTmpfsRoot, testUnionRoot, walkTo } from "./testing";
 import { vfsMakeDirectory, vfsMakeNode, vfsSetAttributes } from "./vfs";
+import { placeOf } from "./vfs-file";
 
 const SECOND: i64 = 1000000000;
 const LONG_AGO: i64 = 5;
@@ -167,4 +169,17 @@ test("union: a file of the image keeps all but what is changed", () => {
   expectEqual(link.readLink(buffer, 64), 9, "where the link leads");
   expect(String.UTF8.decodeUnsafe(buffer, 9) == "etc/hosts", "is the same");
   expect(contentsOf("/link")! == "127.0.0.1 localhost\n", "and is followed");
+});
+
+test("tmpfs: the list of attributes is made once, and only to set one", () => {
+  testTmpfsRoot();
+  putFile("/f", "f");
+  const file = opened("/f", O_RDWR);
+  const inode = placeOf(file)!.inode;
+  expectEqual(inode.attributeList(), 0, "there are none");
+  const list = inode.makeAttributeList();
+  expect(list != 0 && !isError(list), "a list");
+  expectEqual(inode.makeAttributeList(), list, "the same again");
+  expectEqual(inode.attributeList(), list, "also to look at");
+  filePut(file);
 });
