@@ -130,7 +130,6 @@ function getSet(file: File): LockSet | null {
 function identify(set: LockSet, file: File): bool {
   const stat = attempt(new Stat());
   if (!stat) return false;
-  stat.reset(0);
   file.stat(stat);
   set.device = stat.dev;
   set.inode = stat.ino;
