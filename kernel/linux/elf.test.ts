@@ -8,7 +8,7 @@ import { setMapTop } from "../mem/address-space";
 import { PROT_EXEC, PROT_READ, PROT_WRITE, Vma, vmaCount, vmaFind } from "../mem/vma";
 import { thisCpu } from "../sched/cpu";
 import { threadBare } from "../sched/thread";
-import { ElfImage, elfLoad, interpreter } from "./elf";
+import { ElfImage, elfLoad, elfMapped, interpreter, MappedElf } from "./elf";
 import { loadUser, storeUser, USER_END } from "./user-memory";
 
 // Programs made by hand, field by field: what is mapped of a good one, and what is wrong with bad
@@ -33,6 +33,7 @@ const ET_CORE: u16 = 4;
 const PT_LOAD: u32 = 1;
 const PT_INTERP: u32 = 3;
 const PT_NOTE: u32 = 4;
+const PT_GNU_EH_FRAME: u32 = 0x6474e550;
 const PF_X: u32 = 1;
 const PF_W: u32 = 2;
 const PF_R: u32 = 4;
@@ -49,8 +50,12 @@ enum Field {
   MACHINE = 18,
   ENTRY = 24,
   HEADERS = 32,
+  SECTIONS = 40,
   HEADER_SIZE = 54,
   HEADER_COUNT = 56,
+  SECTION_SIZE = 58,
+  SECTION_COUNT = 60,
+  SECTION_NAMES = 62,
 }
 
 function start(): void {
@@ -262,4 +267,101 @@ test("elf: what lies behind a segment's data in its last page is zero", () => {
   const end = <i32>(DATA_FILE_BYTES & 0xfff);
   for (let at = end; at < 0x1000; at++) expectEqual(left[at], 0, "a byte behind the data");
   expectEqual(left[end - 1], 0xff, "the data is the file's");
+});
+
+// ---- Of files that are mapped: where their functions' call frames are described ----
+
+const MAPPED_AT: u64 = 0x2d00000;
+const NOWHERE: u64 = 0x7000000000;
+const SECTIONS_AT: u64 = 0x3000;
+const SECTION: u32 = 64;
+const NAMES_AT: u64 = 0x3800;
+/** Offsets of the names, of which .eh_frame_hdr begins as .eh_frame does. */
+const NAMES = "\0.text\0.eh_frame_hdr\0.eh_frame\0.shstrtab\0";
+
+function sectionAt(index: u32, name: i32, address: u64, offset: u64, size: u64): void {
+  const at = bytes + <usize>SECTIONS_AT + <usize>(index * SECTION);
+  store<u32>(at, name);
+  store<u64>(at, address, 16);
+  store<u64>(at, offset, 24);
+  store<u64>(at, size, 32);
+}
+
+/** Sections of a program: code, a table, frames, and the sections' names. */
+function buildSections(): void {
+  memory.fill(bytes + <usize>SECTIONS_AT, 0, 0x1000);
+  store<u64>(bytes, SECTIONS_AT, Field.SECTIONS);
+  store<u16>(bytes, SECTION, Field.SECTION_SIZE);
+  store<u16>(bytes, 5, Field.SECTION_COUNT);
+  store<u16>(bytes, 4, Field.SECTION_NAMES);
+  sectionAt(1, NAMES.indexOf(".text"), 0x100, 0x100, 0x10);
+  sectionAt(2, NAMES.indexOf(".eh_frame_hdr"), 0x200, 0x200, 0x20);
+  sectionAt(3, NAMES.indexOf(".eh_frame\0"), 0x400, 0x400, 0x80);
+  sectionAt(4, NAMES.indexOf(".shstrtab"), 0, NAMES_AT, NAMES.length);
+  for (let i = 0; i < NAMES.length; i++) {
+    store<u8>(bytes + <usize>NAMES_AT + <usize>i, <u8>NAMES.charCodeAt(i));
+  }
+}
+
+/** Looks at what `bytes` holds as a file that is mapped at `at`. */
+function look(at: u64, mapped: MappedElf): bool {
+  const file = opened("/mapped", O_CREAT | O_RDWR);
+  file.truncate(0);
+  io.setKernel(addressOf(bytes), FILE_BYTES);
+  file.writeAt(io, 0);
+  storeUser(MAPPED_AT, bytes, FILE_BYTES);
+  const isThere = elfMapped(file, at, mapped);
+  filePut(file);
+  return isThere;
+}
+
+test("elf: a mapped file has a table of its frames", () => {
+  start();
+  const mapped = new MappedElf();
+  build(ET_DYN, 0);
+  buildSections();
+  segment(4, PT_GNU_EH_FRAME, PF_R, 0x200, 0x234, 0x20, 0x20);
+  expect(look(MAPPED_AT, mapped), "it can be read");
+  expectEqual(mapped.bias, MAPPED_AT, "moved as a whole");
+  expectEqual(mapped.ehFrameHeader, MAPPED_AT + 0x234, "the table moves along");
+  expectEqual(mapped.ehFrame, 0, "nothing else is looked for");
+  build(ET_EXEC, MAPPED_AT);
+  segment(4, PT_GNU_EH_FRAME, PF_R, 0x200, MAPPED_AT + 0x234, 0x20, 0x20);
+  expect(look(MAPPED_AT, mapped), "one that is linked to its place");
+  expectEqual(mapped.bias, 0, "is not moved");
+  expectEqual(mapped.ehFrameHeader, MAPPED_AT + 0x234, "nor its table");
+});
+
+test("elf: without a table, the frames are found by the section's name", () => {
+  start();
+  const mapped = new MappedElf();
+  build(ET_DYN, 0);
+  buildSections();
+  expect(look(MAPPED_AT, mapped), "it can be read");
+  expectEqual(mapped.ehFrameHeader, 0, "no table");
+  expectEqual(mapped.ehFrame, MAPPED_AT + 0x400, "frames from");
+  expectEqual(mapped.ehFrameEnd, MAPPED_AT + 0x480, "to");
+  store<u16>(bytes, 3, Field.SECTION_COUNT);
+  expect(look(MAPPED_AT, mapped), "without that section");
+  expectEqual(mapped.ehFrame, 0, "there are none");
+  buildSections();
+  store<u16>(bytes, SECTION - 8, Field.SECTION_SIZE);
+  expect(look(MAPPED_AT, mapped), "with sections of another size");
+  expectEqual(mapped.ehFrame, 0, "none is looked at");
+  buildSections();
+  store<u64>(bytes, FILE_BYTES - SECTION, Field.SECTIONS);
+  expect(look(MAPPED_AT, mapped), "with sections behind the end");
+  expectEqual(mapped.ehFrame, 0, "none is found");
+});
+
+test("elf: what is mapped and no program is told apart", () => {
+  start();
+  const mapped = new MappedElf();
+  build(ET_DYN, 0);
+  expect(!look(NOWHERE, mapped), "nothing is there");
+  store<u8>(bytes, 1, Field.CLASS);
+  expect(!look(MAPPED_AT, mapped), "another kind");
+  build(ET_DYN, 0);
+  store<u64>(bytes, NOWHERE, Field.HEADERS);
+  expect(!look(MAPPED_AT, mapped), "headers that are not there");
 });
