@@ -32,7 +32,8 @@ let policyNodes: u64 = 0;
 
 /** The first 64 nodes of a mask; -EFAULT, or -EINVAL when there are others or it is too long. */
 function loadNodes(mask: u64, bits: u64): i64 {
-  if (mask == 0 || bits <= 1) return 0;
+  // The last bit does not count; of none at all it would be the one before.
+  if (mask == 0 || bits == 1) return 0;
   if (bits - 1 > NODE_BITS_MAX) return -EINVAL;
   const words = (bits - 1 + 63) / 64;
   for (let word: u64 = 0; word < words; word++) {
@@ -63,7 +64,6 @@ export function sys_set_mempolicy(mode: u32, mask: u64, bits: u64): i64 {
 }
 
 function storeNodes(mask: u64, bits: u64, nodes: u64): i32 {
-  if (bits <= 1) return -EINVAL;
   const words = (bits - 1 + 63) / 64;
   if (!userRange(mask, words * 8)) return -EFAULT;
   for (let word: u64 = 0; word < words; word++) {
@@ -80,7 +80,7 @@ export function sys_get_mempolicy(
   flags: u32,
 ): i64 {
   if ((flags & ~(MPOL_F_NODE | MPOL_F_ADDR | MPOL_F_MEMS_ALLOWED)) != 0) return -EINVAL;
-  if (mask != 0 && (bits <= 1 || bits - 1 > NODE_BITS_MAX)) return -EINVAL;
+  if (mask != 0 && bits - 1 > NODE_BITS_MAX) return -EINVAL;
   if ((flags & MPOL_F_MEMS_ALLOWED) != 0) {
     if ((flags & (MPOL_F_NODE | MPOL_F_ADDR)) != 0) return -EINVAL;
     if (modeTo != 0 && storeUser32(modeTo, MPOL_DEFAULT) != 0) return -EFAULT;
