@@ -81,12 +81,16 @@ static void test_locked(void) {
   CHECK_EQ("all is there", residence[0] & residence[1] & residence[2] & residence[3] & 1, 1);
   munlockall();
   munmap(memory, 4 * PAGE);
+  char *before = mmap(NULL, 4 * PAGE, RW, ANONYMOUS, -1, 0);
   REQUIRE("what comes, too", mlockall(MCL_FUTURE | 4) == 0);
   memory = mmap(NULL, 4 * PAGE, RW, ANONYMOUS, -1, 0);
   mincore(memory, 4 * PAGE, residence);
   CHECK_EQ("as it is touched", residence[0] | residence[3], 0);
   munmap(memory, 4 * PAGE);
   REQUIRE("or at once", mlockall(MCL_FUTURE) == 0);
+  mincore(before, 4 * PAGE, residence);
+  CHECK_EQ("what is there already is not filled", residence[0] | residence[3], 0);
+  munmap(before, 4 * PAGE);
   memory = mmap(NULL, 4 * PAGE, RW, ANONYMOUS, -1, 0);
   mincore(memory, 4 * PAGE, residence);
   CHECK_EQ("it is filled", residence[0] & residence[3] & 1, 1);

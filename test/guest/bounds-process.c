@@ -106,6 +106,34 @@ static void test_timer_signals(void) {
   GIVES(0, syscall(SYS_timer_delete, first));
 }
 
+/* On Linux RLIMIT_SIGPENDING is all that bounds them. */
+static void test_timers_max(void) {
+  enum { TIMERS_MAX = 1024 };
+  struct sigevent event = {.sigev_notify = SIGEV_NONE};
+  int id, made = 0;
+  if (!on_virga)
+    return;
+  while (syscall(SYS_timer_create, CLOCK_MONOTONIC, &event, &id) == 0 && id == made)
+    made++;
+  CHECK_EQ("as many timers as there may be", made, TIMERS_MAX);
+  FAILS(EAGAIN, syscall(SYS_timer_create, CLOCK_MONOTONIC, &event, &id));
+  FAILS(EINVAL, syscall(SYS_timer_gettime, TIMERS_MAX, buffer));
+  GIVES(0, syscall(SYS_timer_gettime, TIMERS_MAX - 1, buffer));
+  while (made > 0 && syscall(SYS_timer_delete, made - 1) == 0)
+    made--;
+  CHECK_EQ("all can go", made, 0);
+}
+
+/* Nobody continues the one process: where Linux would stop it, it goes on. */
+static void test_stops(void) {
+  static const int signals[] = {SIGTSTP, SIGTTIN, SIGTTOU, SIGSTOP};
+  static const int ignored[] = {SIGCHLD, SIGURG, SIGWINCH, SIGCONT};
+  for (unsigned i = 0; on_virga && i < COUNT(signals); i++)
+    GIVES(0, kill(getpid(), signals[i]));
+  for (unsigned i = 0; i < COUNT(ignored); i++)
+    GIVES(0, kill(getpid(), ignored[i]));
+}
+
 static void test_time(void) {
   struct itimerspec timer = {.it_value = {0, 999999999}};
   struct itimerval interval = {.it_value = {0, 999999}}, off = {{0, 0}, {0, 0}};
@@ -416,6 +444,7 @@ static void test_threads(void) {
 
 static const struct group groups[] = {
     {"signals", test_signals},   {"timer-signals", test_timer_signals}, {"time", test_time},
+    {"timers-max", test_timers_max}, {"stops", test_stops},
     {"scheduling", test_scheduling}, {"sharing", test_sharing},         {"identity", test_identity},
     {"threads", test_threads},
 };
