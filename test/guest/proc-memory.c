@@ -458,6 +458,7 @@ static void test_growing(void) {
   after = read_machine();
   CHECK_EQ("a file in memory", after.shared - before.shared, KIB);
   CHECK_EQ("counts as cached", after.cached - before.cached, KIB);
+  CHECK_EQ("on the node, too", after.node_files - before.node_files, KIB);
   CHECK_EQ("but not as what can be given back", after.inactive, before.inactive);
   own = map(PAGES, PROT_READ, MAP_SHARED, fd, 0);
   volatile char sum = 0;

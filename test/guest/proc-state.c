@@ -215,6 +215,14 @@ static void test_limits(void) {
     CHECK(rows[i].name, has);
   }
   setrlimit(RLIMIT_NOFILE, &old);
+  struct rlimit queued;
+  char line[64];
+  getrlimit(RLIMIT_SIGPENDING, &queued);
+  slurp("/proc/self/status");
+  put_limit(line, queued.rlim_cur);
+  const char *at = strstr(text, "\nSigQ:\t");
+  at = at ? strchr(at, '/') : NULL;
+  CHECK("queued signals", at && (!strncmp(at + 1, line, strlen(line)) || !strcmp(line, "unlimited")));
 }
 
 /* ---- Open files ----------------------------------------------------------------------------- */
