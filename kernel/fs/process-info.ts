@@ -57,7 +57,7 @@ export class ProcessInfo {
   /** Sets a thread's name, cut to 15 bytes of linear memory. */
   setThreadName(id: u32, bytes: usize, length: u32): void {}
 
-  /** How often a thread has gone to wait, or (not voluntary) made way for another. */
+  /** How often a thread, or (0) all, has gone to wait, or (not voluntary) made way for another. */
   switches(id: u32, isVoluntary: bool): u64 {
     return 0;
   }

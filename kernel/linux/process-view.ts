@@ -44,7 +44,7 @@ import { lockedPages } from "./memory-lock";
 import { started } from "./program";
 import { SIG_DFL, SIG_IGN, SIGNAL_MAX, signalBit } from "./signal-numbers";
 import { signalRecordCount } from "./signal-queue";
-import { PROCESS_ID, process, signalAction, taskFind } from "./task";
+import { PROCESS_ID, process, signalAction, switchCount, taskFind } from "./task";
 import { copyFromUser } from "./user-memory";
 
 const CHUNK: u64 = 256;
@@ -105,9 +105,7 @@ export class ProcessView extends ProcessInfo {
   }
 
   switches(id: u32, isVoluntary: bool): u64 {
-    const task = taskFind(id);
-    if (!task) return 0;
-    return isVoluntary ? task.thread.waits : task.thread.preemptions;
+    return switchCount(id, isVoluntary);
   }
 
   threadsCreated(): u32 {

@@ -8,7 +8,7 @@ import { residentPagesMax } from "../mem/user-pages";
 import { currentThread, SCRATCH_SIZE, threadScratch } from "../sched/thread";
 import { monotonicNs } from "../time/clock";
 import { processCpuNs, threadCpuNs } from "./clocks";
-import { process } from "./task";
+import { process, switchCount } from "./task";
 import { storeUser, storeUser32 } from "./user-memory";
 
 const RUSAGE_SELF: i32 = 0;
@@ -26,22 +26,6 @@ const RU_MINFLT: usize = 64;
 const RU_NVCSW: usize = 128;
 const RU_NIVCSW: usize = 136;
 
-/** How often threads have gone to wait and made way: one thread, or (0) all. */
-function storeSwitches(scratch: usize, id: u32): void {
-  let waits: u64 = id == 0 ? process.endedWaits : 0;
-  let preemptions: u64 = id == 0 ? process.endedPreemptions : 0;
-  let task = process.tasks;
-  while (task) {
-    if (id == 0 || task.id == id) {
-      waits += task.thread.waits;
-      preemptions += task.thread.preemptions;
-    }
-    task = task.next;
-  }
-  store<u64>(scratch + RU_NVCSW, waits);
-  store<u64>(scratch + RU_NIVCSW, preemptions);
-}
-
 /**
  * struct rusage: CPU time, all of it as user time; page faults, none told apart as one that waited
  * for a disk; switches. Faults are counted for the process alone.
@@ -58,7 +42,9 @@ export function sys_getrusage(who: i32, to: u64): i64 {
   if (who != RUSAGE_CHILDREN) {
     // In KiB.
     store<u64>(scratch + RU_MAXRSS, (residentPagesMax() * PAGE_SIZE) >> 10);
-    storeSwitches(scratch, who == RUSAGE_THREAD ? currentThread().id : 0);
+    const id = who == RUSAGE_THREAD ? currentThread().id : 0;
+    store<u64>(scratch + RU_NVCSW, switchCount(id, true));
+    store<u64>(scratch + RU_NIVCSW, switchCount(id, false));
   }
   if (who == RUSAGE_SELF) store<u64>(scratch + RU_MINFLT, faultCount());
   return storeUser(to, scratch, RUSAGE_SIZE);

@@ -110,6 +110,22 @@ export function taskFind(id: u32): Task | null {
   return task;
 }
 
+/**
+ * How often a thread, or with 0 all that there have been, has gone to wait, or (not voluntary) made
+ * way for another.
+ */
+export function switchCount(id: u32, isVoluntary: bool): u64 {
+  let count: u64 = 0;
+  if (id == 0) count = isVoluntary ? process.endedWaits : process.endedPreemptions;
+  let task = process.tasks;
+  while (task) {
+    const thread = task.thread;
+    if (id == 0 || task.id == id) count += isVoluntary ? thread.waits : thread.preemptions;
+    task = task.next;
+  }
+  return count;
+}
+
 /** Takes a thread that ends out of the process and frees its Linux side. */
 export function taskRemove(task: Task): void {
   if (process.tasks == task) {

@@ -44,14 +44,6 @@ import {
 const SLICE_NS: u64 = 4_000_000;
 const NO_TIMER: u64 = u64.MAX_VALUE;
 
-/** How often one thread has followed another, the kernel's own included. */
-let switches: u64 = 0;
-
-/** How often another thread was switched to. */
-export function contextSwitches(): u64 {
-  return switches;
-}
-
 /** Turns the code that boots, on the boot stack, into the first thread. */
 export function schedulerInit(cpu: Cpu): void {
   const thread = threadBare("boot");
@@ -141,7 +133,6 @@ export function afterSwitch(): void {
 }
 
 function switchTo(cpu: Cpu, current: Thread, next: Thread): void {
-  switches++;
   cpu.current = next;
   cpu.stackTop = next.stackTop;
   cpu.work = next.work;
@@ -164,7 +155,7 @@ function switchTo(cpu: Cpu, current: Thread, next: Thread): void {
 /** Gives the CPU to the next thread. The caller has set the current one's state. */
 export function schedule(): void {
   const cpu = thisCpu();
-  const current = cpu.current;
+  const current = currentThread();
   let now = monotonicNs();
   accountRun(current, now - cpu.runningSince, now);
   cpu.runningSince = now;

@@ -8,7 +8,6 @@ import { interruptTotal, putInterrupts } from "../../dev/interrupt-text";
 import { commandLineText } from "../../lib/command-line";
 import { TextBuffer } from "../../lib/text-buffer";
 import { runQueueLength } from "../../sched/run-queue";
-import { contextSwitches } from "../../sched/scheduler";
 import { monotonicNs, realtimeOffset } from "../../time/clock";
 import { putLocks } from "../file-lock";
 import { processInfo } from "../process-info";
@@ -39,7 +38,8 @@ export function procSystemStat(out: TextBuffer, subject: u32): void {
     out.decimal(idle).put(" 0 0 0 0 0 0\n");
   }
   out.put("intr ").decimal(interruptTotal());
-  out.put("\nctxt ").decimal(contextSwitches());
+  const info = processInfo();
+  out.put("\nctxt ").decimal(info.switches(0, true) + info.switches(0, false));
   out.put("\nbtime ").decimal(realtimeOffset() / NS_PER_SECOND);
   out.put("\nprocesses ").decimal(processInfo().threadsCreated());
   out.put("\nprocs_running ").decimal(<u64>runQueueLength() + 1);
