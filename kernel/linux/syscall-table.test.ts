@@ -1,7 +1,7 @@
 import { expect, test } from "../lib/testing";
-import { putSyscallName } from "./syscall-names";
 import { syscallHandler } from "./syscall-row";
 import { syscallTableInit } from "./syscall-table";
+import { syscallNameOf } from "./testing";
 
 /** What Linux 6.1 has and the table has no row for. */
 const ABSENT: string[] =
@@ -31,21 +31,11 @@ const LAST_NAMED: u64 = 450;
 const CACHESTAT: u64 = 451;
 const FCHMODAT2: u64 = 452;
 
-let name = "";
-
-function nameOf(number: u64): string {
-  name = "";
-  putSyscallName(number, (character: u32) => {
-    name += String.fromCharCode(character);
-  });
-  return name;
-}
-
 test("system call table: every call of Linux has a row but for those that are absent", () => {
   syscallTableInit();
   let absent = 0;
   for (let number: u64 = 0; number <= LAST_NAMED; number++) {
-    const called = nameOf(number);
+    const called = syscallNameOf(number);
     const isThere = called != "" && !ABSENT.includes(called);
     if (called != "" && !isThere) absent++;
     expect((syscallHandler(number) != 0) == isThere, `${called} (${number})`);

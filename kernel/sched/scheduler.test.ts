@@ -10,6 +10,7 @@ import { addIdlePoller, idlePoll, setOutputFlusher, setOutputWaits } from "./idl
 import { runQueueLength, runQueuePeek } from "./run-queue";
 import {
   armHardwareTimer,
+  bootSwitches,
   makeReady,
   preempt,
   schedule,
@@ -198,6 +199,7 @@ test("scheduler: waits and preemptions are counted", () => {
   schedule();
   expectEqual(boot.preemptions, 1, "it has made way");
   expectEqual(boot.waits, 0, "not waited");
+  expectEqual(bootSwitches(), 1, "which is told");
   other.state = STATE_BLOCKED;
   schedule();
   expectEqual(other.waits, 1, "that one waits");

@@ -44,9 +44,19 @@ import {
 const SLICE_NS: u64 = 4_000_000;
 const NO_TIMER: u64 = u64.MAX_VALUE;
 
+/** The first thread: the code that boots, which then stays for the kernel. */
+let bootThread: Thread | null = null;
+
+/** How often it has given up the CPU. */
+export function bootSwitches(): u64 {
+  const thread = bootThread;
+  return thread ? thread.waits + thread.preemptions : 0;
+}
+
 /** Turns the code that boots, on the boot stack, into the first thread. */
 export function schedulerInit(cpu: Cpu): void {
   const thread = threadBare("boot");
+  bootThread = thread;
   thread.state = STATE_READY;
   cpu.current = thread;
   cpu.stackTop = 0;

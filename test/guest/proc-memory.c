@@ -151,8 +151,10 @@ static void test_areas(void) {
   REQUIRE("smaps", count > 5);
   CHECK_EQ("each area's numbers fit each other", inconsistent(count), 0);
   const struct area *area = area_at(own);
-  CHECK_EQ("three pages were touched", area->rss, 12);
-  CHECK("they are the program's own", area->anonymous == 12 && area->private_dirty == 12);
+  /* Virga maps a page more when pages are touched in order; the area has no other. */
+  CHECK("three pages were touched", area->rss == 12 || (on_virga && area->rss == 16));
+  CHECK("they are the program's own", area->anonymous == area->rss &&
+                                          area->private_dirty == area->rss);
   CHECK("nothing else is", area->private_clean == 0 && area->shared_dirty == 0);
   CHECK("not to be large", has_flag(area, "nh ") && !has_flag(area, "hg "));
   CHECK("may be written", has_flag(area, "mw ") && has_flag(area, "mr "));

@@ -2,28 +2,12 @@
  * What libraries that count cores, caches, nodes and large pages read in /sys, as lscpu and hwloc
  * do, and what tools read of an interface in /sys/class/net.
  */
-#include "check.h"
+#include "proc.h"
 #include <dirent.h>
-#include <fcntl.h>
-#include <sys/stat.h>
 
 #define CPU "/sys/devices/system/cpu/"
 #define NODE "/sys/devices/system/node/"
 #define LARGE "/sys/kernel/mm/"
-
-static char text[65536];
-
-static int slurp(const char *path) {
-  int fd = open(path, O_RDONLY), length = 0;
-  ssize_t n = -1;
-  if (fd < 0)
-    return -1;
-  while (length < (int)sizeof text - 1 && (n = read(fd, text + length, sizeof text - 1 - length)) > 0)
-    length += n;
-  close(fd);
-  text[length] = 0;
-  return n < 0 ? -1 : length;
-}
 
 /* The number that a file begins with, or -1. */
 static long number(const char *format, const char *name) {

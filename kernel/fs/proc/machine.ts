@@ -8,6 +8,7 @@ import { interruptTotal, putInterrupts } from "../../dev/interrupt-text";
 import { commandLineText } from "../../lib/command-line";
 import { TextBuffer } from "../../lib/text-buffer";
 import { runQueueLength } from "../../sched/run-queue";
+import { bootSwitches } from "../../sched/scheduler";
 import { monotonicNs, realtimeOffset } from "../../time/clock";
 import { putLocks } from "../file-lock";
 import { processInfo } from "../process-info";
@@ -39,7 +40,8 @@ export function procSystemStat(out: TextBuffer, subject: u32): void {
   }
   out.put("intr ").decimal(interruptTotal());
   const info = processInfo();
-  out.put("\nctxt ").decimal(info.switches(0, true) + info.switches(0, false));
+  const switches = bootSwitches() + info.switches(0, true) + info.switches(0, false);
+  out.put("\nctxt ").decimal(switches);
   out.put("\nbtime ").decimal(realtimeOffset() / NS_PER_SECOND);
   out.put("\nprocesses ").decimal(processInfo().threadsCreated());
   out.put("\nprocs_running ").decimal(<u64>runQueueLength() + 1);
