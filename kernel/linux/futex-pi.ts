@@ -37,7 +37,7 @@ import {
   waiterAdd,
   waiterForOwner,
   waiterGrant,
-  waiterMove,
+  waiterMoveToLock,
   waiterRemove,
 } from "./futex-waiter";
 import { ERESTARTNOINTR } from "./restart";
@@ -265,9 +265,7 @@ function requeueTo(key: u64, lock: u64, lockKey: u64, moveCount: u32): i64 {
   while (waiter && done < most) {
     const next = nextWaiterOf(waiter);
     if (waiter.kind != WAITS_REQUEUE || waiter.lockKey != lockKey) return -EINVAL;
-    waiter.kind = WAITS_LOCK;
-    waiter.ownerId = ownerId;
-    waiterMove(waiter, lockKey);
+    waiterMoveToLock(waiter, lockKey, ownerId);
     store32(lock, load32(lock) | FUTEX_WAITERS);
     done++;
     waiter = next;

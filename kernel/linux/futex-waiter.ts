@@ -4,7 +4,7 @@
  *
  *     waiterAdd(waiter) / waiterRemove(waiter)
  *     firstWaiterOf(key), nextWaiterOf(waiter)      the waiters of one key, oldest first
- *     waiterMove(waiter, key)
+ *     waiterMove(waiter, key), waiterMoveToLock(waiter, key, ownerId)
  *     waiterGrant(waiter)               ends its wait: takes it out and wakes its thread
  *     waitersAny()                                  false: there is no such waiter at all
  *
@@ -58,6 +58,8 @@ const LIST_COUNT: usize = 64;
 const heads: usize = memory.data(64 * 4, 4);
 const tails: usize = memory.data(64 * 4, 4);
 let count: u32 = 0;
+/** Those of them that wait for a lock: most threads end with none, and need not look at any. */
+let lockCount: u32 = 0;
 
 /** Whether there is any waiter of these kinds. */
 export function waitersAny(): bool {
@@ -78,6 +80,7 @@ export function waiterAdd(waiter: FutexWaiter): void {
   store<FutexWaiter>(tails + list, waiter);
   waiter.isLinked = true;
   count++;
+  if (waiter.kind == WAITS_LOCK) lockCount++;
 }
 
 /** Takes a waiter out; without effect on one that is not in. */
@@ -92,6 +95,7 @@ export function waiterRemove(waiter: FutexWaiter): void {
   else store<FutexWaiter | null>(tails + list, previous);
   waiter.isLinked = false;
   count--;
+  if (waiter.kind == WAITS_LOCK) lockCount--;
 }
 
 function matching(waiter: FutexWaiter | null, key: u64): FutexWaiter | null {
@@ -120,8 +124,18 @@ export function waiterGrant(waiter: FutexWaiter): void {
   waiter.sleeper.wakeOne();
 }
 
+/** One that waits for something else waits for a lock from now on. */
+export function waiterMoveToLock(waiter: FutexWaiter, key: u64, ownerId: u32): void {
+  waiterRemove(waiter);
+  waiter.kind = WAITS_LOCK;
+  waiter.key = key;
+  waiter.ownerId = ownerId;
+  waiterAdd(waiter);
+}
+
 /** A waiter for a lock that a thread has; null when it has none that somebody waits for. */
 export function waiterForOwner(ownerId: u32): FutexWaiter | null {
+  if (lockCount == 0) return null;
   for (let list: usize = 0; list < LIST_COUNT; list++) {
     let waiter = load<FutexWaiter | null>(heads + (list << 2));
     while (waiter) {
