@@ -46,7 +46,7 @@ export interface Boot {
 
 /** The command line, or that and a boot module for what is long or no text. */
 export function bootOf(options: BootOptions): Boot {
-  const variables = variablesOf(options);
+  const variables = variablesOf(options.env);
   const commandLine = kernelCommandLine(options);
   const isText = ![...options.argv, ...variables].some(hasRawBytes);
   if (isText && Buffer.byteLength(commandLine) <= COMMAND_LINE_MAX) return { commandLine };
@@ -56,7 +56,8 @@ export function bootOf(options: BootOptions): Boot {
   };
 }
 
-function variablesOf({ env = {} }: BootOptions): string[] {
+/** An environment as execve(2) takes it. */
+export function variablesOf(env: BootOptions["env"] = {}): string[] {
   return Object.entries(env).map(([name, value]) => `${name}=${value}`);
 }
 
@@ -75,7 +76,7 @@ export function kernelCommandLine(options: BootOptions): string {
   put("stderr", options.stderr);
   put("log", options.log);
   put("time", options.timeNs?.toString());
-  for (const variable of variablesOf(options)) put("env", variable);
+  for (const variable of variablesOf(options.env)) put("env", variable);
   return [...words, "--", ...options.argv.map(quoteWord)].join(" ");
 }
 

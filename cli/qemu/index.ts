@@ -10,6 +10,7 @@ export {
   type StandardError,
   type StandardInput,
   type StandardOutput,
+  variablesOf,
 } from "./command-line.ts";
 export { sendSignal } from "./control.ts";
 export type { MachineEnd } from "./ending.ts";

@@ -17,6 +17,7 @@ import {
   type MachineEvent,
   type StartOptions,
   startMachine,
+  variablesOf,
 } from "../qemu/index.ts";
 import { ConsoleFilter } from "./console.ts";
 import { inputOf, standardInput } from "./input.ts";
@@ -126,10 +127,7 @@ function machineFor(
   const cwd = subject.kind === "recipe" ? subject.recipe.cwd : undefined;
   const argv = [image.program, ...image.scriptArguments, ...options.args];
   const env = environmentOf(options.env, standard);
-  checkProgramStrings(
-    argv,
-    Object.entries(env).map(([name, value]) => `${name}=${value}`),
-  );
+  checkProgramStrings(argv, variablesOf(env));
   const { commandLine, module } = bootOf({
     argv,
     env,

@@ -8,12 +8,12 @@ import { expectUndone } from "../runtime/testing";
 import { WORK_SIGNAL } from "../sched/cpu";
 import { currentThread } from "../sched/thread";
 import { ConsoleFile } from "./console-file";
-import { filePut, O_NONBLOCK, POLLIN, POLLOUT, POLLRDNORM, POLLWRNORM, PollObserver } from "./file";
+import { filePut, O_NONBLOCK, POLLIN, POLLOUT, POLLRDNORM, POLLWRNORM } from "./file";
 import { fsInit } from "./init";
 import { IoVector } from "./io-vector";
 import { rootDirectory } from "./mount";
 import { StandardOutputFile } from "./standard-output-file";
-import { FIXTURE_ADDRESS, TestInput, testMemory } from "./testing";
+import { FIXTURE_ADDRESS, Recorder, TestInput, testMemory } from "./testing";
 
 const TCGETS: u32 = 0x5401;
 const TCSETS: u32 = 0x5402;
@@ -67,16 +67,6 @@ class TestOutput extends OutputStream {
 
   onRoom(notify: () => void): void {
     this.tell = notify;
-  }
-}
-
-class Recorder extends PollObserver {
-  count: i32 = 0;
-  mask: u32 = 0;
-
-  ready(mask: u32): void {
-    this.count++;
-    this.mask |= mask;
   }
 }
 

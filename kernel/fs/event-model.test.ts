@@ -4,9 +4,10 @@ import { expect, expectEqual, test } from "../lib/testing";
 import { heapBytesInUse } from "../runtime/heap";
 import { EPOLLET, Epoll } from "./epoll";
 import { EFD_SEMAPHORE, EventFile } from "./event-file";
-import { filePut, O_NONBLOCK, O_RDWR, POLLERR, POLLIN, POLLOUT, PollObserver } from "./file";
+import { filePut, O_NONBLOCK, O_RDWR, POLLERR, POLLIN, POLLOUT } from "./file";
 import { IoVector } from "./io-vector";
 import { Stat } from "./stat";
+import { Recorder } from "./testing";
 
 // eventfd(2) under random calls against a model, which is a number; and the table of an epoll set,
 // which grows with the descriptors.
@@ -19,16 +20,6 @@ let seed: u32 = 23;
 function random(below: u32): u32 {
   seed = seed * 1664525 + 1013904223;
   return (seed >> 8) % below;
-}
-
-class Recorder extends PollObserver {
-  mask: u32 = 0;
-  count: i32 = 0;
-
-  ready(mask: u32): void {
-    this.mask |= mask;
-    this.count++;
-  }
 }
 
 const told = new Recorder();

@@ -18,14 +18,13 @@ import {
   POLLOUT,
   POLLRDNORM,
   POLLWRNORM,
-  PollObserver,
 } from "./file";
 import { isError } from "./inode";
 import { IoVector } from "./io-vector";
 import { rootDirectory } from "./mount";
 import { walkPut } from "./path-walk";
 import { S_IFIFO } from "./stat";
-import { open, testTmpfsRoot, walkTo } from "./testing";
+import { open, Recorder, testTmpfsRoot, walkTo } from "./testing";
 import { vfsMakeNode } from "./vfs";
 
 const READABLE: u32 = POLLIN | POLLRDNORM;
@@ -57,17 +56,6 @@ function write(file: File, byte: u32, n: u64): i64 {
 function read(file: File, n: u64): i64 {
   io.setKernel(addressOf(buffer), n);
   return file.read(io);
-}
-
-/** Counts what it is told. */
-class Recorder extends PollObserver {
-  count: i32 = 0;
-  mask: u32 = 0;
-
-  ready(mask: u32): void {
-    this.count++;
-    this.mask |= mask;
-  }
 }
 
 test("fifo: who does not wait may read before there is a writer, but not write", () => {

@@ -14,7 +14,6 @@ import {
   POLLOUT,
   POLLRDNORM,
   POLLWRNORM,
-  PollObserver,
 } from "./file";
 import { IoVector } from "./io-vector";
 import {
@@ -26,6 +25,7 @@ import {
   pipeSetCapacity,
   setPipeCapacityMax,
 } from "./pipe";
+import { Recorder } from "./testing";
 
 // A pipe under random calls, against a model of it: its capacity, and the bytes in it. What pipe(7)
 // and fcntl(2) say of room, atomic writes, readiness and capacities holds after each call.
@@ -46,16 +46,6 @@ let seed: u32 = 11;
 function random(below: u32): u32 {
   seed = seed * 1664525 + 1013904223;
   return (seed >> 8) % below;
-}
-
-class Recorder extends PollObserver {
-  count: i32 = 0;
-  mask: u32 = 0;
-
-  ready(mask: u32): void {
-    this.count++;
-    this.mask |= mask;
-  }
 }
 
 const atReader = new Recorder();

@@ -2,24 +2,16 @@ import { addressOf } from "../arch/hw";
 import { EAGAIN, EBUSY } from "../lib/errno";
 import { expect, expectEqual, test } from "../lib/testing";
 import { addMemory, freePageCount } from "../mem/page-allocator";
-import { filePut, O_NONBLOCK, POLLERR, POLLHUP, POLLIN, POLLOUT, PollObserver } from "./file";
+import { filePut, O_NONBLOCK, POLLERR, POLLHUP, POLLIN, POLLOUT } from "./file";
 import { IoVector } from "./io-vector";
 import { Pipe, pipeCapacity, pipeCreate, pipeSetCapacity } from "./pipe";
+import { Recorder } from "./testing";
 
 const BUFFER_SIZE: usize = 200000;
 const buffer: usize = memory.data(200000, 8);
 
 let written: u32 = 0;
 let seen: u32 = 0;
-
-class Recorder extends PollObserver {
-  count: i32 = 0;
-  mask: u32 = 0;
-  ready(mask: u32): void {
-    this.count++;
-    this.mask |= mask;
-  }
-}
 
 function pipeForTest(): Pipe {
   addMemory(0x100000, 0x800000);

@@ -3,12 +3,12 @@ import { EAGAIN, EBADF, EFAULT, EINTR, ENOTTY } from "../lib/errno";
 import { expect, expectEqual, test } from "../lib/testing";
 import { heapObjectsInUse } from "../runtime/heap";
 import { expectUndone } from "../runtime/testing";
-import { filePut, O_NONBLOCK, POLLHUP, POLLIN, POLLRDNORM, PollObserver } from "./file";
+import { filePut, O_NONBLOCK, POLLHUP, POLLIN, POLLRDNORM } from "./file";
 import { fsInit } from "./init";
 import { IoVector } from "./io-vector";
 import { rootDirectory } from "./mount";
 import { StandardInputFile } from "./standard-input-file";
-import { FIXTURE_ADDRESS, TestInput, testMemory } from "./testing";
+import { FIXTURE_ADDRESS, Recorder, TestInput, testMemory } from "./testing";
 
 const FIONREAD: u32 = 0x541b;
 const TCGETS: u32 = 0x5401;
@@ -19,16 +19,6 @@ const READABLE = POLLIN | POLLRDNORM;
 const buffer: usize = memory.data(8192);
 const io = new IoVector();
 let port: TestInput = changetype<TestInput>(0);
-
-class Recorder extends PollObserver {
-  count: i32 = 0;
-  mask: u32 = 0;
-
-  ready(mask: u32): void {
-    this.count++;
-    this.mask |= mask;
-  }
-}
 
 function fileOf(flags: u32): StandardInputFile {
   const directory = rootDirectory();

@@ -13,7 +13,7 @@ import { addMemory, directMap } from "../mem/page-allocator";
 import { free } from "../runtime/free";
 import { DiskCache } from "./disk-cache";
 import { erofsMount } from "./erofs";
-import { File, filePut, O_CREAT, O_RDONLY, O_RDWR } from "./file";
+import { File, filePut, O_CREAT, O_RDONLY, O_RDWR, PollObserver } from "./file";
 import { Inode, isError } from "./inode";
 import { IoVector } from "./io-vector";
 import { mountAt, rootDirectory } from "./mount";
@@ -28,6 +28,17 @@ const MEMORY_START: u64 = 1 << 20;
 
 export let testDevice: MemoryBlockDevice | null = null;
 export let testCache: DiskCache | null = null;
+
+/** Counts what it is told, and keeps what it was. */
+export class Recorder extends PollObserver {
+  count: i32 = 0;
+  mask: u32 = 0;
+
+  ready(mask: u32): void {
+    this.count++;
+    this.mask |= mask;
+  }
+}
 
 /** Gives the page allocator its memory. */
 export function testMemory(): void {

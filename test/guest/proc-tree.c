@@ -3,10 +3,8 @@
  * looking up and reading agree with each other. What the texts say is in proc.c, proc-self.c,
  * proc-memory.c, proc-state.c, proc-machine.c and sys.c.
  */
-#include "check.h"
+#include "proc.h"
 #include <dirent.h>
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #define ENTRIES_MAX 256
@@ -192,27 +190,6 @@ static void test_directories(void) {
     look_into("/sys", false);
     look_into("/dev", true);
   }
-}
-
-static char text[4096];
-
-static int slurp(const char *path) {
-  int fd = open(path, O_RDONLY);
-  ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
-  text[n < 0 ? 0 : n] = 0;
-  close(fd);
-  return n;
-}
-
-/* 0, or the error. */
-static int put(const char *path, const char *value) {
-  int fd = open(path, O_WRONLY);
-  if (fd < 0)
-    return errno;
-  errno = 0;
-  int error = write(fd, value, strlen(value)) == (ssize_t)strlen(value) ? 0 : errno;
-  close(fd);
-  return error;
 }
 
 /* ---- What is there -------------------------------------------------------------------------- */
